@@ -53,7 +53,7 @@ def test_keep_alive_keeps_streams_for_other_threads() -> None:
     assert done.stdout == "True\n"
 
 
-def left_and_frozen(is_ours: bool, **variables: str) -> tuple[int, int]:
+def resident_and_frozen(is_ours: bool, **variables: str) -> tuple[int, int]:
     """Return how many of 32 MiB freed bytes are still resident, and the number of frozen objects."""
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT.format(is_ours=is_ours)],
@@ -71,11 +71,11 @@ def left_and_frozen(is_ours: bool, **variables: str) -> tuple[int, int]:
     reason="needs glibc and /proc",
 )
 def test_settle_returns_freed_memory_in_own_process() -> None:
-    left, frozen = left_and_frozen(True)
+    left, frozen = resident_and_frozen(True)
     assert left < 2 << 20
     assert frozen > 1000
     # A process that is not ours is unchanged, and the user's environment variable has precedence.
-    left, frozen = left_and_frozen(False)
+    left, frozen = resident_and_frozen(False)
     assert left > 24 << 20
     assert frozen == 0
-    assert left_and_frozen(True, MALLOC_MMAP_THRESHOLD_=str(32 << 20))[0] > 24 << 20
+    assert resident_and_frozen(True, MALLOC_MMAP_THRESHOLD_=str(32 << 20))[0] > 24 << 20

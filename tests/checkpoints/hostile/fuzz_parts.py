@@ -27,7 +27,7 @@ def opcodes(raw: bytes) -> Parts:
 Shape = list["int | tuple[bytes, Shape]"]
 
 
-def taken_apart(raw: bytes, depth: int) -> tuple[Parts, Shape]:
+def split_message(raw: bytes, depth: int) -> tuple[Parts, Shape]:
     """Split a message into the contents of its fields, recursively if these are messages too."""
     parts: Parts = []
     shape: Shape = []
@@ -50,7 +50,7 @@ def taken_apart(raw: bytes, depth: int) -> tuple[Parts, Shape]:
             raise ValueError
         at += length
         try:
-            inner, inside = taken_apart(content, depth - 1) if depth and content else ([content], one)
+            inner, inside = split_message(content, depth - 1) if depth and content else ([content], one)
         except (ValueError, IndexError):
             inner, inside = [content], one
         parts += inner
@@ -58,7 +58,7 @@ def taken_apart(raw: bytes, depth: int) -> tuple[Parts, Shape]:
     return parts, shape
 
 
-def put_together(shape: Shape, parts: Parts) -> bytes:
+def join_message(shape: Shape, parts: Parts) -> bytes:
     waiting = iter(parts)
 
     def build(shape: Shape) -> bytes:

@@ -34,7 +34,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from tests.checkpoints import gguf_files
-from tests.checkpoints.hostile.fuzz_parts import Parts, opcodes, put_together, taken_apart
+from tests.checkpoints.hostile.fuzz_parts import Parts, join_message, opcodes, split_message
 from tests.checkpoints.specified_files import SPECIFIED
 from tests.checkpoints.written_files import WRITTEN
 
@@ -163,10 +163,10 @@ def of_onnx(folder: Path) -> list[Seed]:
     graph.sparse_initializer.append(sparse)
     model = helper.make_model(graph, producer_name="fuzz")
     raw = model.SerializeToString()
-    parts, shape = taken_apart(raw, 5)
+    parts, shape = split_message(raw, 5)
     return [
         Seed("ONNX", (raw,), joined),
-        Seed("ONNX", tuple(parts), partial(put_together, shape), WIRE),
+        Seed("ONNX", tuple(parts), partial(join_message, shape), WIRE),
     ]
 
 
@@ -341,7 +341,7 @@ def of_zip(name: str, raw: bytes) -> list[Seed]:
     return seeds
 
 
-def of_unread(folder: Path) -> list[Seed]:
+def of_unsupported(folder: Path) -> list[Seed]:
     """Return files in unsupported formats, which are not valid checkpoints."""
     files = [(each.file, each.bytes()) for each in WRITTEN]
     files += [(file, data) for file, (_, data) in SPECIFIED.items()]
@@ -360,7 +360,7 @@ def all_seeds(folder: Path, format: str) -> list[Seed]:
     """Return the seeds of a format, all of them valid except for `UNREAD`."""
     torch.manual_seed(0)
     if format == UNREAD:
-        return of_unread(folder)
+        return of_unsupported(folder)
     seeds = FORMATS[format](folder)
     methods = (zlib.compress, bz2.compress, lzma.compress)
     return [*seeds, *compressed(seeds[-1], methods[len(format) % len(methods)])]

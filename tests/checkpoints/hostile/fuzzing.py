@@ -149,7 +149,7 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
     """
     checkpoint: Checkpoint | None = None
     sign = ""
-    with _patience(), _Peak() as peak:
+    with _time_limit(), _Peak() as peak:
         start = time.perf_counter()
         try:
             checkpoint = read(data)
@@ -162,7 +162,7 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
         # Positions in a compressed file count in what it decompresses to.
         check_record(checkpoint, LARGEST if checkpoint.files[0].compressed else len(data))
         if views:
-            with _patience():
+            with _time_limit():
                 show(checkpoint)
         found = {(each.dtype, each.layout, len(each.shape)) for each in checkpoint.tensors[:20]}
         text = [re.sub(r"\d+|'.*'", "#", each) for each in (*checkpoint.problems, *checkpoint.warnings)]
@@ -195,7 +195,7 @@ def examine_file(data: bytes, valid: bytes, folder: Path) -> list[str]:
         lambda: _checkpoints.pickle_globals(str(path)),
     )
     for ask in asked:
-        with _patience(), _Peak() as peak:
+        with _time_limit(), _Peak() as peak:
             try:
                 text = ask()
             except LoadError as error:
@@ -254,7 +254,7 @@ def check_text(view: View[Any]) -> None:
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
+def _time_limit() -> Iterator[None]:
     def give_up(*_: object) -> None:
         raise Hang(f"no answer after {PATIENCE:.0f} s")
 

@@ -7,7 +7,7 @@ import struct
 from tests.checkpoints.hostile.parts import STORAGE, SYSTEM, TENSOR, Case, entry, state, torch_zip
 
 
-def laughs(levels: int) -> bytes:
+def nested_lists(levels: int) -> bytes:
     """Return a list that contains one list twice, which contains one list twice, and so on."""
     made = b"]r" + struct.pack("<I", 0)
     for level in range(1, levels):
@@ -16,7 +16,7 @@ def laughs(levels: int) -> bytes:
     return made
 
 
-def hashes(levels: int) -> bytes:
+def nested_tuples(levels: int) -> bytes:
     """Return a tuple of the same tuple twice, many levels deep; hashing it takes 2**levels steps."""
     made = b"K\x01\x85r" + struct.pack("<I", 0)
     for level in range(1, levels):
@@ -62,12 +62,12 @@ def nested_storage() -> bytes:
     return LEGACY_HEAD + b"N0" * 25_000 + STORAGE + b"." + keys + struct.pack("<q", 4) + b"\0" * 16
 
 
-def numbered(count: int, value: bytes) -> bytes:
+def numbered_entries(count: int, value: bytes) -> bytes:
     """Return numbered keys and values of a dict."""
     return b"".join(b"J" + struct.pack("<i", index) + value for index in range(count))
 
 
-def shared(by_all: bytes, name: bytes, each: bytes) -> bytes:
+def shared_objects(by_all: bytes, name: bytes, each: bytes) -> bytes:
     """Return a list of objects that share their content, memoized as 112, and their callee, as 113."""
     return b"\x80\x04" + by_all + b"q\x700" + name + b"q\x710](" + each * 20_000 + b"e."
 
@@ -101,12 +101,14 @@ PICKLES: dict[str, Case] = {
     "item of a list": Case(lambda: b"\x80\x02]K\x02K\x03s.", "sets an item of a list", ""),
     "appended to a dict": Case(lambda: b"\x80\x02}K\x02a.", "appends to a dict", ""),
     # --- time
-    "laughs": Case(lambda: b"\x80\x02" + laughs(100) + b".", "holds no tensors", ""),
+    "laughs": Case(lambda: b"\x80\x02" + nested_lists(100) + b".", "holds no tensors", ""),
     "laughs next to a tensor": Case(
-        lambda: torch_zip(state(entry(b"x", laughs(100)))), None, "torch._utils"
+        lambda: torch_zip(state(entry(b"x", nested_lists(100)))), None, "torch._utils"
     ),
-    "hashes": Case(lambda: b"\x80\x02}" + hashes(99) + b"K\x01s.", "holds no tensors", ""),
-    "hashes in a set": Case(lambda: b"\x80\x04\x8f(" + hashes(99) + b"\x90.", "holds no tensors", ""),
+    "hashes": Case(lambda: b"\x80\x02}" + nested_tuples(99) + b"K\x01s.", "holds no tensors", ""),
+    "hashes in a set": Case(
+        lambda: b"\x80\x04\x8f(" + nested_tuples(99) + b"\x90.", "holds no tensors", ""
+    ),
     "modules": Case(lambda: b"\x80\x02" + modules(60) + b".", "holds no tensors", "m.M()"),
     "numbers with equal hashes": Case(
         lambda: (
@@ -194,12 +196,12 @@ PICKLES: dict[str, Case] = {
         lambda: b"\x80\x02cm\nf\nq\x00" + b")R" * 700_000 + b".", "holds no tensors", "m.f("
     ),
     "shared: one list in calls": Case(
-        lambda: shared(b"](" + b"K\x01" * 200_000 + b"e", b"cm\nf\n", b"h\x71h\x70\x85R"),
+        lambda: shared_objects(b"](" + b"K\x01" * 200_000 + b"e", b"cm\nf\n", b"h\x71h\x70\x85R"),
         "more than 2,000,000 values",
         "m.f(",
     ),
     "shared: one list of pairs": Case(
-        lambda: shared(
+        lambda: shared_objects(
             b"](" + b"K\x01K\x02\x86" * 100_000 + b"e",
             b"ccollections\nOrderedDict\n",
             b"h\x71h\x70\x85R",
@@ -208,13 +210,15 @@ PICKLES: dict[str, Case] = {
         "collections",
     ),
     "shared: one state": Case(
-        lambda: shared(b"}(" + numbered(100_000, b"N") + b"u", b"cm\nC\n", b"h\x71)\x81h\x70b"),
+        lambda: shared_objects(
+            b"}(" + numbered_entries(100_000, b"N") + b"u", b"cm\nC\n", b"h\x71)\x81h\x70b"
+        ),
         "more than 2,000,000 values",
         "m.C(",
     ),
     "shared: one shape": Case(
         lambda: torch_zip(
-            shared(
+            shared_objects(
                 b"(" + b"K\x01" * 200_000 + b"t",
                 b"ctorch._utils\n_rebuild_tensor_v2\n",
                 b"h\x71(" + STORAGE + b"K\0h\x70h\x70\x89NtR",
@@ -225,8 +229,8 @@ PICKLES: dict[str, Case] = {
     ),
     "shared: one state of tensors": Case(
         lambda: torch_zip(
-            shared(
-                b"}(" + numbered(100_000, b"N") + b"u",
+            shared_objects(
+                b"}(" + numbered_entries(100_000, b"N") + b"u",
                 b"ctorch._utils\n_rebuild_parameter_with_state\n",
                 b"h\x71(" + TENSOR + b"\x89Nh\x70tR",
             )
@@ -235,7 +239,7 @@ PICKLES: dict[str, Case] = {
         "torch",
     ),
     "shared: the bytes of a storage": Case(
-        lambda: shared(
+        lambda: shared_objects(
             b"\x8e" + struct.pack("<Q", len(nested_storage())) + nested_storage(),
             b"ctorch.storage\n_load_from_bytes\n",
             b"h\x71h\x70\x85R",

@@ -48,7 +48,7 @@ objects = st.recursive(
 )
 
 
-def same(left: Any, right: Any) -> bool:
+def equal_typed(left: Any, right: Any) -> bool:
     """Return whether two objects are equal and have the same types at every level."""
     return bool(_comparable(left) == _comparable(right))
 
@@ -69,7 +69,7 @@ def _comparable(value: Any) -> Any:
 @settings(max_examples=150)
 @given(objects)
 def test_interpreter_reads_output_of_c_pickler(protocol: int, item: Any) -> None:
-    assert same(revive(run(pickle.dumps(item, protocol))), item)
+    assert equal_typed(revive(run(pickle.dumps(item, protocol))), item)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -81,14 +81,14 @@ def test_interpreter_reads_output_of_python_pickler(protocol: int, item: Any) ->
 
     file = io.BytesIO()
     pickle._Pickler(file, protocol).dump(item)
-    assert same(revive(run(file.getvalue())), item)
+    assert equal_typed(revive(run(file.getvalue())), item)
 
 
 @settings(max_examples=100)
 @given(objects, st.integers(0, 5))
 def test_interpreter_reads_optimized_pickles(item: Any, protocol: int) -> None:
     """Optimized pickles memoize only objects that are used again, so memo numbers have gaps."""
-    assert same(revive(run(pickletools.optimize(pickle.dumps(item, protocol)))), item)
+    assert equal_typed(revive(run(pickletools.optimize(pickle.dumps(item, protocol)))), item)
 
 
 def test_interpreter_handles_every_opcode() -> None:
@@ -134,7 +134,7 @@ def test_interpreter_result_does_not_depend_on_window(item: Any, protocol: int, 
     """With a small window, the buffer moves within opcodes and their operands."""
     data = pickle.dumps(item, protocol)
     interpreter = Interpreter(source(data), Names(), 0, window)
-    assert same(revive(interpreter.run()), item)
+    assert equal_typed(revive(interpreter.run()), item)
     assert interpreter.position == len(data)
 
 

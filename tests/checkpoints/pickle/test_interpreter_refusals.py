@@ -24,7 +24,7 @@ from tests.checkpoints.inert import run, source
 PROTOCOLS = range(6)
 
 
-class Mark:
+class MarksWhenUnpickled:
     """Leaves a file when it is unpickled."""
 
     def __init__(self, path: str) -> None:
@@ -38,7 +38,7 @@ class Mark:
 def test_interpreter_records_calls_without_making_them(protocol: int, tmp_path: Any) -> None:
     path = tmp_path / "mark"
     names = Names()
-    value = run(pickle.dumps(Mark(str(path)), protocol), names)
+    value = run(pickle.dumps(MarksWhenUnpickled(str(path)), protocol), names)
     assert isinstance(value, Called)
     assert not path.exists()
     (named,) = names.all()

@@ -40,7 +40,7 @@ class Anything:
         pass
 
 
-def imported(data: bytes) -> set[str]:
+def imported_names(data: bytes) -> set[str]:
     """Return the names that Python's two unpicklers request, without importing them."""
     found: set[str] = set()
 
@@ -60,13 +60,13 @@ def imported(data: bytes) -> set[str]:
     return {each for each in found if all(part.isidentifier() for part in each.split(".")[:-1])}
 
 
-def as_today(name: str) -> set[str]:
+def python_3_name(name: str) -> set[str]:
     module, _, last = name.rpartition(".")
     old = NAME_MAPPING.get((module, last), (IMPORT_MAPPING.get(module, module), last))
     return {name, ".".join(old)}
 
 
-def hidden(data: bytes) -> set[str]:
+def hidden_names(data: bytes) -> set[str]:
     """Return the names that an unpickler imports and that the scan does not report."""
     names = Names()
     interpreter = LenientInterpreter(MemorySource(data), names)
@@ -77,10 +77,10 @@ def hidden(data: bytes) -> set[str]:
         is_problem = True
     listed = {each.path for each in names.all()}
     found = probe(MemorySource(data))
-    missing = {each for each in imported(data) if not as_today(each) & listed}
+    missing = {each for each in imported_names(data) if not python_3_name(each) & listed}
     if is_problem or not missing:
         # A file that may be text is treated as a pickle only if the probe finds names.
-        missing = set() if found.names or found.calls else imported(data)
+        missing = set() if found.names or found.calls else imported_names(data)
     return missing
 
 
@@ -110,8 +110,8 @@ def framed(length: int, rest: bytes) -> bytes:
     ],
 )
 def test_scan_lists_names_that_loaders_import(data: bytes) -> None:
-    assert imported(data)
-    assert not hidden(data)
+    assert imported_names(data)
+    assert not hidden_names(data)
 
 
 def test_scan_lists_extension_codes_in_text() -> None:
@@ -173,4 +173,4 @@ def test_scan_lists_names_in_random_pickles() -> None:
     for _ in range(1500):
         data = b"".join(chance.choices(OPERATIONS, k=chance.randrange(1, 12)))
         data += chance.choice((b".", b"", b"cposix\nsystemX", b"cm\nn\n."))
-        assert not hidden(data), data
+        assert not hidden_names(data), data

@@ -52,7 +52,7 @@ def tarred(*members: tuple[str, bytes], mode: Any = "w", form: int = tarfile.GNU
     return made.getvalue()
 
 
-def linked(kind: bytes, target: str) -> bytes:
+def symlink_tar(kind: bytes, target: str) -> bytes:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as archive:
         info = tarfile.TarInfo("model.pt")
@@ -61,7 +61,7 @@ def linked(kind: bytes, target: str) -> bytes:
     return made.getvalue()
 
 
-def commented(text: str) -> bytes:
+def tar_with_comment(text: str) -> bytes:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as archive:
         info = tarfile.TarInfo("a.txt")
@@ -70,7 +70,7 @@ def commented(text: str) -> bytes:
     return made.getvalue()
 
 
-def v7(name: bytes, data: bytes) -> bytes:
+def v7_tar(name: bytes, data: bytes) -> bytes:
     """Return a tar archive in the v7 format, which has no magic number."""
     head = bytearray(512)
     head[: len(name)] = name
@@ -119,7 +119,7 @@ def v_line_safetensors() -> bytes:
     return safetensors(entry + b" " * (84 - len(entry)) + b"\n}", data)
 
 
-def gap() -> bytes:
+def unlisted_member() -> bytes:
     """Return a zip archive with a member between two others that its directory does not list."""
     first = zipped(("a.txt", b"text"))
     body = first[: first.index(b"PK\x01\x02")]

@@ -45,7 +45,7 @@ def bytes_of(tensor: torch.Tensor) -> bytes:
     return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
 
 
-def store(path: Path, tensors: Mapping[str, torch.Tensor], gap: int = 3) -> Checkpoint:
+def write_raw(path: Path, tensors: Mapping[str, torch.Tensor], gap: int = 3) -> Checkpoint:
     """Write tensors into a file, with gaps between them; views keep their strides."""
     data = bytearray(b"\xff" * gap)
     stored: list[StoredTensor] = []
@@ -69,10 +69,10 @@ def store(path: Path, tensors: Mapping[str, torch.Tensor], gap: int = 3) -> Chec
             )
         )
     path.write_bytes(data)
-    return described(path, *stored)
+    return checkpoint_of(path, *stored)
 
 
-def described(path: Path, *tensors: StoredTensor) -> Checkpoint:
+def checkpoint_of(path: Path, *tensors: StoredTensor) -> Checkpoint:
     with LocalSource(str(path)) as source:
         file = source.stored_file()
     return Checkpoint(target=str(path), format="safetensors", files=(file,), tensors=tensors)

@@ -9,11 +9,11 @@ from netinspect.checkpoints.values.anomalies import detect_anomalies
 from netinspect.checkpoints.values.data import CheckpointData
 from netinspect.checkpoints.values.statistics import summarize_values
 from netinspect.records.distribution import Finding
-from tests.checkpoints.values.tensor_values import normal, store
+from tests.checkpoints.values.tensor_values import normal, write_raw
 
 
 def findings(path: Path, tensors: dict[str, torch.Tensor]) -> dict[str, list[Finding]]:
-    checkpoint = store(path / "x", tensors)
+    checkpoint = write_raw(path / "x", tensors)
     with CheckpointData(checkpoint) as data:
         found = detect_anomalies(data, checkpoint.tensors, summarize_values(data, checkpoint.tensors))
     by_kind: dict[str, list[Finding]] = {}

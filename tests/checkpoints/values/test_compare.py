@@ -24,7 +24,7 @@ from tests.checkpoints.values.tensor_values import (
     bytes_of,
     name_of,
     normal,
-    store,
+    write_raw,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
@@ -45,8 +45,8 @@ IDENTICAL = Comparison(
 @pytest.fixture
 def compare(tmp_path: Path) -> Compare:
     def run(left: torch.Tensor, right: torch.Tensor) -> Comparison:
-        one = store(tmp_path / "left", {"a": left})
-        other = store(tmp_path / "right", {"skipped": torch.ones(3), "a": right})
+        one = write_raw(tmp_path / "left", {"a": left})
+        other = write_raw(tmp_path / "right", {"skipped": torch.ones(3), "a": right})
         with CheckpointData(one) as left_data, CheckpointData(other) as right_data:
             return compare_tensors(left_data, one.tensors[0], right_data, other.tensors[1])
 
@@ -233,7 +233,7 @@ def test_compare_views_in_element_order(compare: Compare) -> None:
 def test_compare_pairs_reports_progress(tmp_path: Path) -> None:
     left = {f"{number}": normal(torch.float32, 70 * number, seed=number) for number in range(100)}
     right = {name: tensor + (int(name) % 2) for name, tensor in left.items()}
-    one, other = store(tmp_path / "left", left), store(tmp_path / "right", right)
+    one, other = write_raw(tmp_path / "left", left), write_raw(tmp_path / "right", right)
     progress: list[tuple[int, int]] = []
     with CheckpointData(one) as left_data, CheckpointData(other) as right_data:
         found = compare_pairs(
@@ -251,7 +251,9 @@ def test_compare_pairs_reports_progress(tmp_path: Path) -> None:
 
 def test_compare_bytes_of_tensors_without_values(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    checkpoint = store(path, {"a": torch.arange(9), "b": torch.arange(9), "c": torch.zeros(9).long()})
+    checkpoint = write_raw(
+        path, {"a": torch.arange(9), "b": torch.arange(9), "c": torch.zeros(9).long()}
+    )
     tensors = [replace(tensor, dtype="Q4_K") for tensor in checkpoint.tensors]
     reason = "the elements of Q4_K cannot be read as numbers"
     with CheckpointData(checkpoint) as data:
@@ -275,7 +277,7 @@ def test_compare_refuses_different_shapes(compare: Compare) -> None:
 
 
 def test_compare_refuses_file_that_changes(tmp_path: Path) -> None:
-    one = store(tmp_path / "left", {"a": torch.ones(PIECE)})
+    one = write_raw(tmp_path / "left", {"a": torch.ones(PIECE)})
     with CheckpointData(one) as left, CheckpointData(one) as right:
         os.utime(tmp_path / "left", ns=(1, 1))
         with pytest.raises(LoadError, match=r"changed while it was read(?m:$)"):

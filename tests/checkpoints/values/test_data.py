@@ -29,7 +29,7 @@ from tests.checkpoints.values.tensor_values import (
     bytes_of,
     name_of,
     normal,
-    store,
+    write_raw,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
@@ -47,12 +47,12 @@ def read(checkpoint: Checkpoint, number: int = 0, *, in_order: bool = True) -> b
 @pytest.mark.parametrize("dtype", [*REAL, *COMPLEX], ids=name_of)
 def test_pieces_reads_all_elements(tmp_path: Path, dtype: torch.dtype, size: int) -> None:
     tensor = any_bits(dtype, size, seed=size)
-    assert read(store(tmp_path / "x", {"a": torch.ones(3), "b": tensor}), 1) == bytes_of(tensor)
+    assert read(write_raw(tmp_path / "x", {"a": torch.ones(3), "b": tensor}), 1) == bytes_of(tensor)
 
 
 def test_pieces_reads_range(tmp_path: Path) -> None:
     tensor = torch.arange(3 * PIECE)
-    checkpoint = store(tmp_path / "x", {"a": tensor})
+    checkpoint = write_raw(tmp_path / "x", {"a": tensor})
     with CheckpointData(checkpoint) as data:
         pieces = [
             piece.copy() for piece in data.pieces(checkpoint.tensors[0], 5, 2 * PIECE + 9, Workspace())
@@ -79,7 +79,7 @@ def views(draw: st.DrawFn) -> torch.Tensor:
 def test_pieces_reads_any_view_in_order(
     tmp_path: Path, tensor: torch.Tensor, one: int, other: int, span: int
 ) -> None:
-    checkpoint = store(tmp_path / "x", {"a": tensor})
+    checkpoint = write_raw(tmp_path / "x", {"a": tensor})
     stored = checkpoint.tensors[0]
     start, stop = sorted((one % (tensor.numel() + 1), other % (tensor.numel() + 1)))
     with pytest.MonkeyPatch.context() as patch, CheckpointData(checkpoint) as data:
@@ -97,18 +97,18 @@ def test_pieces_reads_any_view_in_order(
 
 def test_pieces_reads_large_transposed_tensor(tmp_path: Path) -> None:
     for tensor in (normal(torch.float32, 700, 900).t(), normal(torch.float32, 100, 90, 20)[:, 3:, ::2]):
-        assert read(store(tmp_path / "x", {"a": tensor})) == bytes_of(tensor)
+        assert read(write_raw(tmp_path / "x", {"a": tensor})) == bytes_of(tensor)
     complex_one = normal(torch.complex64, 70, 50).t()
-    assert read(store(tmp_path / "x", {"a": complex_one})) == bytes_of(complex_one)
+    assert read(write_raw(tmp_path / "x", {"a": complex_one})) == bytes_of(complex_one)
 
 
 def test_pieces_reads_elements_with_gaps(tmp_path: Path) -> None:
     tensor = torch.arange(3_000_000, dtype=torch.int32)[::100_000]
-    assert read(store(tmp_path / "x", {"a": tensor})) == bytes_of(tensor)
+    assert read(write_raw(tmp_path / "x", {"a": tensor})) == bytes_of(tensor)
 
 
 def test_why_no_values_gives_reason(tmp_path: Path) -> None:
-    checkpoint = store(tmp_path / "x", {"a": torch.ones(4, 4)})
+    checkpoint = write_raw(tmp_path / "x", {"a": torch.ones(4, 4)})
     tensor = checkpoint.tensors[0]
     cases = {
         "": tensor,
@@ -126,7 +126,7 @@ def test_why_no_values_gives_reason(tmp_path: Path) -> None:
 
 
 def test_why_no_values_of_remote_file(tmp_path: Path) -> None:
-    checkpoint = store(tmp_path / "x", {"a": torch.ones(4, 4)})
+    checkpoint = write_raw(tmp_path / "x", {"a": torch.ones(4, 4)})
     address = replace(checkpoint.files[0], path="https://hub.test/x", modified=None)
     with CheckpointData(replace(checkpoint, files=(address,))) as data:
         assert data.why_no_values(checkpoint.tensors[0]) == "its file is not local"
@@ -134,7 +134,7 @@ def test_why_no_values_of_remote_file(tmp_path: Path) -> None:
 
 def test_checkpoint_data_refuses_changed_file(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    checkpoint = store(path, {"a": torch.ones(4)})
+    checkpoint = write_raw(path, {"a": torch.ones(4)})
     os.utime(path, ns=(1, 1))
     with pytest.raises(LoadError, match=f"^{path} changed since it was read(?m:$)"):
         CheckpointData(checkpoint)
@@ -145,7 +145,7 @@ def test_checkpoint_data_refuses_changed_file(tmp_path: Path) -> None:
 
 def test_pieces_refuses_file_truncated_while_read(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    checkpoint = store(path, {"a": torch.ones(4 * PIECE)})
+    checkpoint = write_raw(path, {"a": torch.ones(4 * PIECE)})
     with CheckpointData(checkpoint) as data:
         pieces = data.pieces(checkpoint.tensors[0], 0, 4 * PIECE, Workspace())
         next(pieces)
@@ -155,7 +155,7 @@ def test_pieces_refuses_file_truncated_while_read(tmp_path: Path) -> None:
 
 
 def test_pieces_refuses_tensor_beyond_end_of_file(tmp_path: Path) -> None:
-    checkpoint = store(tmp_path / "x", {"a": torch.ones(4)})
+    checkpoint = write_raw(tmp_path / "x", {"a": torch.ones(4)})
     tensor = replace(checkpoint.tensors[0], shape=(1000,), bytes=4000)
     with CheckpointData(checkpoint) as data, pytest.raises(CheckpointError, match="ends too early\n"):
         next(data.pieces(tensor, 0, 1000, Workspace()))

@@ -13,7 +13,7 @@ from netinspect.checkpoints.values.fingerprints import fingerprint, same_content
 from netinspect.checkpoints.values.threads import Workspace
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
-from tests.checkpoints.values.tensor_values import normal, store
+from tests.checkpoints.values.tensor_values import normal, write_raw
 
 
 def groups(checkpoint: Checkpoint) -> list[list[str]]:
@@ -40,15 +40,15 @@ def test_same_content_groups_equal_tensors(tmp_path: Path) -> None:
         "no more": torch.ones(0),
         "alone": torch.tensor(1.0),
     }
-    assert groups(store(tmp_path / "x", tensors)) == [
+    assert groups(write_raw(tmp_path / "x", tensors)) == [
         ["a", "copy", "transposed"],
         ["zeros", "more zeros"],
     ]
 
 
 def test_same_content_of_two_files(tmp_path: Path) -> None:
-    one = store(tmp_path / "one", {"a": normal(torch.float16, 1000), "b": torch.ones(1000).half()})
-    other = store(tmp_path / "other", {"b": normal(torch.float16, 1000), "c": torch.ones(1000)})
+    one = write_raw(tmp_path / "one", {"a": normal(torch.float16, 1000), "b": torch.ones(1000).half()})
+    other = write_raw(tmp_path / "other", {"b": normal(torch.float16, 1000), "c": torch.ones(1000)})
     with CheckpointData(one) as left, CheckpointData(other) as right:
         places = [(left, tensor) for tensor in one.tensors] + [(right, each) for each in other.tensors]
         assert same_content(places) == [[0, 2]]
@@ -60,17 +60,17 @@ def test_same_content_reads_only_similar_tensors_completely(
     read: list[str] = []
     tensors = {f"{number}": normal(torch.float32, PIECE, seed=number % 9) for number in range(10)}
 
-    def noted(data: CheckpointData, tensor: StoredTensor, workspace: Workspace) -> bytes:
+    def recorded(data: CheckpointData, tensor: StoredTensor, workspace: Workspace) -> bytes:
         read.append(tensor.name)
         return fingerprint(data, tensor, workspace)
 
-    monkeypatch.setattr(module, "fingerprint", noted)
-    assert groups(store(tmp_path / "x", tensors)) == [["0", "9"]]
+    monkeypatch.setattr(module, "fingerprint", recorded)
+    assert groups(write_raw(tmp_path / "x", tensors)) == [["0", "9"]]
     assert sorted(read) == ["0", "9"]
 
 
 def test_same_content_compares_bytes_of_packed_elements(tmp_path: Path) -> None:
-    checkpoint = store(
+    checkpoint = write_raw(
         tmp_path / "x", {"a": torch.arange(9), "b": torch.arange(9), "c": torch.arange(9)}
     )
     packed = tuple(replace(tensor, dtype="Q4_K") for tensor in checkpoint.tensors[:2])
@@ -81,7 +81,7 @@ def test_same_content_compares_bytes_of_packed_elements(tmp_path: Path) -> None:
 
 
 def test_same_content_progress_ends_at_total(tmp_path: Path) -> None:
-    checkpoint = store(tmp_path / "x", {"a": torch.ones(PIECE), "b": torch.ones(PIECE)})
+    checkpoint = write_raw(tmp_path / "x", {"a": torch.ones(PIECE), "b": torch.ones(PIECE)})
     progress: list[tuple[int, int]] = []
     with CheckpointData(checkpoint) as data:
         places = [(data, tensor) for tensor in checkpoint.tensors]
@@ -90,7 +90,7 @@ def test_same_content_progress_ends_at_total(tmp_path: Path) -> None:
 
 
 def test_same_content_refuses_file_that_changes(tmp_path: Path) -> None:
-    checkpoint = store(tmp_path / "x", {"a": torch.ones(3)})
+    checkpoint = write_raw(tmp_path / "x", {"a": torch.ones(3)})
     with CheckpointData(checkpoint) as data:
         os.utime(tmp_path / "x", ns=(1, 1))
         with pytest.raises(LoadError, match=r"changed while it was read(?m:$)"):

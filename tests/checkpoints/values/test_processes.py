@@ -23,7 +23,7 @@ SIZES = [3, 1, 4, 1, 5, 9, 2, 6]
 
 
 @pytest.fixture(autouse=True)
-def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def two_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Enable the second process as in the command line on two processors, for tasks of any size."""
     monkeypatch.setattr(process, "is_ours", True)
     monkeypatch.setattr(processes, "processors", lambda: 2)
@@ -33,7 +33,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         os.waitpid(-1, os.WNOHANG)
 
 
-def share(
+def run_tasks(
     work: Callable[[int, Workspace], Any], tasks: list[int] = SIZES
 ) -> tuple[list[Any], list[int]]:
     finished: list[int] = []
@@ -44,7 +44,7 @@ def share(
 
 
 def test_in_processes_returns_results_in_order() -> None:
-    found, finished = share(lambda task, _: (task, os.getpid()))
+    found, finished = run_tasks(lambda task, _: (task, os.getpid()))
     assert [task for task, _ in found] == SIZES
     assert len({where for _, where in found}) == 2
     assert sorted(finished) == sorted(SIZES)
@@ -62,7 +62,7 @@ def test_in_processes_raises_error_of_fork() -> None:
         return task
 
     with pytest.raises(CheckpointError, match="ends too early") as caught:
-        share(work)
+        run_tasks(work)
     assert (caught.value.cause, caught.value.hint) == ("why", "what to do")
 
 
@@ -74,7 +74,7 @@ def test_in_processes_stops_fork_on_error() -> None:
         return task
 
     with pytest.raises(KeyboardInterrupt):
-        share(work)
+        run_tasks(work)
 
 
 def test_in_processes_runs_unfinished_tasks_of_fork() -> None:
@@ -83,7 +83,7 @@ def test_in_processes_runs_unfinished_tasks_of_fork() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return task * 2
 
-    found, finished = share(work)
+    found, finished = run_tasks(work)
     assert found == [2 * task for task in SIZES]
     assert sorted(finished) == sorted(SIZES)
 
@@ -98,7 +98,7 @@ def test_in_processes_uses_one_process_for_little_work(
         monkeypatch.setattr(processes, "LEAST", 1000)
     if why == "one processor":
         monkeypatch.setattr(processes, "processors", lambda: 1)
-    found, _ = share(lambda task, _: os.getpid(), [7] if why == "one task" else SIZES)
+    found, _ = run_tasks(lambda task, _: os.getpid(), [7] if why == "one task" else SIZES)
     assert set(found) == {HERE}
 
 

@@ -32,7 +32,7 @@ from tests.checkpoints.values.tensor_values import (
     as_float64,
     name_of,
     normal,
-    store,
+    write_raw,
 )
 
 Summarize = Callable[[torch.Tensor], ValueSummary]
@@ -49,7 +49,7 @@ def summaries(checkpoint: Checkpoint) -> list[ValueSummary]:
 
 @pytest.fixture
 def summarize(tmp_path: Path) -> Summarize:
-    return lambda tensor: summaries(store(tmp_path / "x", {"before": torch.ones(2), "a": tensor}))[1]
+    return lambda tensor: summaries(write_raw(tmp_path / "x", {"before": torch.ones(2), "a": tensor}))[1]
 
 
 def expected(tensor: torch.Tensor) -> Statistics:
@@ -91,7 +91,7 @@ def check(found: ValueSummary, tensor: torch.Tensor, tolerance: float = 3e-7) ->
     )
 
 
-def check_spread(found: ValueSummary, tensor: torch.Tensor) -> None:
+def check_quantiles(found: ValueSummary, tensor: torch.Tensor) -> None:
     """Check quantiles: of all elements against numpy, of a sample by their ranks."""
     values = as_float64(tensor).numpy().reshape(-1)
     values = np.sort(values[np.isfinite(values)])
@@ -124,7 +124,7 @@ def test_summarize_random_bits(summarize: Summarize, dtype: torch.dtype, size: i
     tensor = any_bits(dtype, size, seed=size)
     found = summarize(tensor)
     check(found, tensor)
-    check_spread(found, tensor)
+    check_quantiles(found, tensor)
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS], ids=name_of)
@@ -135,7 +135,7 @@ def test_summarize_ordinary_values(summarize: Summarize, dtype: torch.dtype) -> 
         tensor = normal(torch.float64, PIECE + 1, 5).mul(20).abs().to(dtype)
     found = summarize(tensor)
     check(found, tensor, 5e-8 if dtype.is_floating_point and dtype.itemsize < 8 else 1e-12)
-    check_spread(found, tensor)
+    check_quantiles(found, tensor)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int32, torch.float8_e5m2])
@@ -186,7 +186,7 @@ def test_summarize_huge_and_tiny_values(summarize: Summarize, dtype: torch.dtype
     tensor = (normal(torch.float64, 3000).clamp(-3, 3) * factor).to(dtype)
     found = summarize(tensor)
     check(found, tensor)
-    check_spread(found, tensor)
+    check_quantiles(found, tensor)
 
 
 def test_summarize_large_integers_exactly(summarize: Summarize) -> None:
@@ -246,13 +246,13 @@ def test_summarize_views(summarize: Summarize) -> None:
     for tensor in (base.t(), base[::2, 3:150], base.t()[5:, ::3]):
         found = summarize(tensor)
         check(found, tensor)
-        check_spread(found, tensor)
+        check_quantiles(found, tensor)
 
 
 def test_summarize_big_endian_numbers(tmp_path: Path) -> None:
     tensor = normal(torch.float32, 100, 300)
     for view in (tensor, tensor[:, ::3]):
-        checkpoint = store(tmp_path / "x", {"a": view})
+        checkpoint = write_raw(tmp_path / "x", {"a": view})
         data = bytearray((tmp_path / "x").read_bytes())
         storage = np.frombuffer(data, "<f4", tensor.numel(), 3)
         data[3 : 3 + storage.nbytes] = storage.byteswap().tobytes()
@@ -266,7 +266,7 @@ def test_summarize_big_endian_numbers(tmp_path: Path) -> None:
 
 def test_summarize_reads_tied_tensors_once(tmp_path: Path) -> None:
     tensor = normal(torch.float32, 1000)
-    checkpoint = store(tmp_path / "x", {"a": tensor, "b": tensor, "half": tensor[:500]})
+    checkpoint = write_raw(tmp_path / "x", {"a": tensor, "b": tensor, "half": tensor[:500]})
     progress: list[tuple[int, int]] = []
     with CheckpointData(checkpoint) as data:
         found = summarize_values(
@@ -278,7 +278,7 @@ def test_summarize_reads_tied_tensors_once(tmp_path: Path) -> None:
 
 
 def test_summarize_gives_reason_for_unreadable_tensors(tmp_path: Path) -> None:
-    checkpoint = store(tmp_path / "x", {"a": torch.ones(3), "b": torch.ones(3)})
+    checkpoint = write_raw(tmp_path / "x", {"a": torch.ones(3), "b": torch.ones(3)})
     packed = replace(checkpoint.tensors[0], dtype="Q4_K")
     found = summaries(replace(checkpoint, tensors=(packed, checkpoint.tensors[1])))
     assert found[0] == ValueSummary(not_read="the elements of Q4_K cannot be read as numbers")
@@ -289,7 +289,7 @@ def test_summarize_does_not_depend_on_order_of_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_PART", PIECE)
-    checkpoint = store(
+    checkpoint = write_raw(
         tmp_path / "x", {"a": normal(torch.float32, 20 * PIECE + 5), "b": any_bits(torch.int8, 9**6, 1)}
     )
     first = summaries(checkpoint)
@@ -299,7 +299,7 @@ def test_summarize_does_not_depend_on_order_of_parts(
 
 
 def test_summarize_refuses_file_that_changes(tmp_path: Path) -> None:
-    checkpoint = store(tmp_path / "x", {"a": torch.ones(3)})
+    checkpoint = write_raw(tmp_path / "x", {"a": torch.ones(3)})
     with CheckpointData(checkpoint) as data:
         os.utime(tmp_path / "x", ns=(1, 1))
         with pytest.raises(LoadError, match=r"changed while it was read(?m:$)"):
@@ -337,14 +337,14 @@ def test_summarize_any_values(
     tensor = torch.tensor(values * repeats, dtype=torch.float64).to(dtype)
     found = summarize(tensor)
     check(found, tensor)
-    check_spread(found, tensor)
+    check_quantiles(found, tensor)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_values_take_bounded_memory(tmp_path: Path) -> None:
     """Read tensors that are larger than the memory limit of a child process."""
-    store(tmp_path / "x", {"a": torch.ones(150 << 20, dtype=torch.uint8), "b": torch.ones(30 << 20)})
+    write_raw(tmp_path / "x", {"a": torch.ones(150 << 20, dtype=torch.uint8), "b": torch.ones(30 << 20)})
     code = """
 import sys
 from dataclasses import replace
