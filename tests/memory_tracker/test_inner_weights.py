@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import netinspect
+from netinspect.records.report_header import Totals
 from tests.tracing.tensors.test_inner_tensors import CASES, Holder
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -34,6 +35,8 @@ def test_memory_and_params_count_packed_weights_once(layer: nn.Module, size: int
     if isinstance(layer, nn.Linear):
         models.append(nn.Sequential(packed, nn.Identity(), nn.Linear(4, 8), packed))
     for each in models:
-        assert netinspect.params(each, buffers=True).record.totals.buffer_bytes == size
+        totals = netinspect.params(each, buffers=True).record.totals
+        assert isinstance(totals, Totals)
+        assert totals.buffer_bytes == size
         amounts = netinspect.memory(each, torch.ones(2, 3, 8), allocator="cpu").record.peak.amounts
         assert amounts.buffers == size

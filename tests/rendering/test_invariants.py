@@ -12,6 +12,7 @@ import pytest
 from rich.cells import cell_len
 
 from netinspect.api import _diff, _views, load
+from netinspect.records.report_header import Totals
 from netinspect.records.trace import Trace
 from netinspect.rendering.document import Document, Table
 from netinspect.rendering.formats import Format, Style
@@ -125,6 +126,7 @@ def test_the_footer_of_params_is_the_sum_of_its_rows(sample: str) -> None:
         counted = sum(row.elements for row in report.rows if row.counted)
         assert table.footer[0].cells[size].text == f"{counted:,}"
         parameters = sum(row.elements for row in report.rows if row.counted and row.kind == "parameter")
+        assert isinstance(report.totals, Totals)
         assert parameters == report.totals.parameters
 
 

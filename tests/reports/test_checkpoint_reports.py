@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netinspect.analysis.checkpoints.name_tree import DEEPEST, build_branches
+from netinspect.analysis.checkpoints.totals import stored_totals
 from netinspect.analysis.rows import Selection
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredModule
-from netinspect.reports.params.checkpoint_compute import list_tensors
+from netinspect.reports.params.compute import list_tensors
 from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
 from netinspect.reports.summary.checkpoint_record import CheckpointSummary
-from netinspect.reports.tree.checkpoint_compute import build_checkpoint_tree
+from netinspect.reports.tree.compute import build_tree
 from netinspect.reports.tree.record import TreeNode
 from tests.reports.checkpoints import checkpoint, llama, state_dict, tensor
 from tests.support import PATIENCE
@@ -51,25 +52,27 @@ def checkpoints(draw: st.DrawFn) -> Checkpoint:
 def test_checkpoint_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Checkpoint) -> None:
     listed = list_tensors(found)
     counted = [row for row in listed.rows if row.counted]
-    assert sum(row.elements for row in counted) == listed.totals.elements
-    assert sum(row.bytes for row in counted) == listed.totals.bytes
-    assert len(listed.rows) == listed.totals.tensors == len(found.tensors)
-    assert listed.ties == len(listed.rows) - len(counted)
+    totals = stored_totals(found)
+    assert listed.totals == totals
+    assert sum(row.elements for row in counted) == totals.elements
+    assert sum(row.bytes for row in counted) == totals.bytes
+    assert len(listed.rows) == totals.tensors == len(found.tensors)
+    assert totals.tied == len(listed.rows) - len(counted)
     for part in ("tensors", "elements", "bytes"):
-        whole = len(counted) if part == "tensors" else getattr(listed.totals, part)
-        assert sum(getattr(share, part) for share in listed.totals.dtypes) == whole
+        whole = len(counted) if part == "tensors" else getattr(totals, part)
+        assert sum(getattr(share, part) for share in totals.dtypes) == whole
     contents = build_checkpoint_summary(found, depth=1)
     top = contents.groups[0]
     below = contents.groups[1:]
     direct = [each for each in found.tensors if "." not in each.name]
-    assert top.elements == listed.totals.elements
+    assert top.elements == totals.elements
     assert top.tensors == len(found.tensors)
     assert sum(group.tensors * group.repeats for group in below) == top.tensors - len(direct)
     if below:
         beside = (top.beside_tensors, top.beside_bytes)
         assert beside == (len(direct), top.bytes - sum(each.bytes * each.repeats for each in below))
-    tree = build_checkpoint_tree(found)
-    assert tree.root.parameters == listed.totals.elements
+    tree = build_tree(found)
+    assert tree.root.parameters == totals.elements
 
 
 @given(checkpoints())
@@ -79,7 +82,7 @@ def test_build_tree_without_folding_has_every_tensor_once(found: Checkpoint) -> 
         inside = 0 if node.children and node.own == () else len(node.own)
         return inside + sum(held(child) for child in node.children)
 
-    assert held(build_checkpoint_tree(found, fold=False).root) == len(found.tensors)
+    assert held(build_tree(found, fold=False).root) == len(found.tensors)
 
 
 def test_list_tensors_counts_a_tied_tensor_once() -> None:
@@ -94,14 +97,14 @@ def test_list_tensors_counts_a_tied_tensor_once() -> None:
     assert [row.counted for row in listed.rows] == [True, False, True]
     assert listed.rows[0].tied_to == ("lm_head.weight",)
     assert listed.rows[1].tied_to == ("wte.weight",)
-    assert [row.sharing for row in listed.rows] == [3, 3, 3]
-    assert listed.totals.elements == 60
-    assert listed.ties == 1
+    assert [row.stored and row.stored.sharing for row in listed.rows] == [3, 3, 3]
+    totals = stored_totals(made)
+    assert (totals.elements, totals.tied) == (60, 1)
 
 
 def test_stored_totals_of_a_small_view_of_a_large_tensor() -> None:
     made = checkpoint([tensor("slice", 4, storage=0, storage_bytes=4000)])
-    totals = list_tensors(made).totals
+    totals = stored_totals(made)
     assert (totals.bytes, totals.storage_bytes) == (16, 4000)
 
 
@@ -110,7 +113,7 @@ def test_list_tensors_limits_the_names_of_a_tied_tensor() -> None:
     listed = list_tensors(made)
     assert max(len(row.tied_to) for row in listed.rows) == 4
     assert all(row.name not in row.tied_to for row in listed.rows)
-    assert listed.totals.elements == 4
+    assert stored_totals(made).elements == 4
 
 
 def test_list_tensors_sorts_filters_and_limits_rows() -> None:
@@ -146,9 +149,9 @@ def test_checkpoint_summary_does_not_fold_blocks_of_other_dtypes() -> None:
 
 def test_build_tree_does_not_fold_siblings_with_other_names() -> None:
     made = state_dict({"q_proj.weight": (4, 4), "k_proj.weight": (4, 4), "fc1.w": (2,), "fc2.w": (2,)})
-    names = [(child.name, child.last_name) for child in build_checkpoint_tree(made).root.children]
+    names = [(child.name, child.last_name) for child in build_tree(made).root.children]
     assert names == [("q_proj", "q_proj"), ("k_proj", "k_proj"), ("fc1", "fc2")]
-    full = build_checkpoint_tree(made, fold=False).root.children
+    full = build_tree(made, fold=False).root.children
     assert [child.name for child in full] == ["q_proj", "k_proj", "fc1", "fc2"]
 
 
@@ -158,14 +161,14 @@ def test_build_branches_limits_the_depth_of_a_long_name() -> None:
     while branch.children:
         branch, depth = branch.children["a"], depth + 1
     assert depth == DEEPEST
-    assert build_checkpoint_tree(made).root.parameters == 2
+    assert build_tree(made).root.parameters == 2
 
 
 def test_build_tree_of_a_checkpoint_with_a_right_and_a_wrong_path() -> None:
     made = state_dict(llama(2))
-    assert build_checkpoint_tree(made, path="model.layers.1").root.path == "model.layers.1"
+    assert build_tree(made, path="model.layers.1").root.path == "model.layers.1"
     with pytest.raises(UsageError, match=r"starts with 'model.layer'") as caught:
-        build_checkpoint_tree(made, path="model.layer")
+        build_tree(made, path="model.layer")
     assert "model.layers" in str(caught.value.hint)
 
 
@@ -175,7 +178,7 @@ def test_build_tree_shows_the_classes_of_a_pickled_model() -> None:
         StoredModule(path="fc", class_path="torch.nn.modules.linear.Linear"),
     )
     made = state_dict({"fc.weight": (2, 2), "fc.bias": (2,)}, modules=modules)
-    root = build_checkpoint_tree(made).root
+    root = build_tree(made).root
     assert (root.class_name, root.children[0].class_name) == ("Net", "Linear")
     assert build_checkpoint_summary(made).what == "pickled model, net.Net"
 
@@ -231,7 +234,7 @@ def test_optimizer_paths_recognises_parameter_groups(path: str) -> None:
     assert contents.what == ("training checkpoint" if path else "state of an optimizer")
     assert [group.path for group in contents.groups] == (["", path] if path else [""])
     assert facts(contents)["optimizer state"] == ("30 tensors, 120 bytes", True)
-    assert len(build_checkpoint_tree(made, path=f"{start}state").root.children) == 1
+    assert len(build_tree(made, path=f"{start}state").root.children) == 1
 
 
 def test_optimizer_paths_ignores_a_module_named_opt() -> None:
@@ -270,10 +273,10 @@ def test_optimizer_state_has_one_row_by_default() -> None:
     paths = [group.path for group in build_checkpoint_summary(made, depth=3).groups]
     assert paths == ["", "model", "model.fc", "optimizer"]
     assert len(build_checkpoint_summary(made).groups) > 30
-    tree = build_checkpoint_tree(made).root
+    tree = build_tree(made).root
     assert (tree.children[1].own, tree.children[1].children) == (("30 tensors",), ())
-    assert len(build_checkpoint_tree(made, fold=False).root.children[1].children[0].children) == 30
-    assert len(build_checkpoint_tree(made, path="optimizer").root.children[0].children) == 30
+    assert len(build_tree(made, fold=False).root.children[1].children[0].children) == 30
+    assert len(build_tree(made, path="optimizer").root.children[0].children) == 30
 
 
 HELD_UP = r"""
@@ -296,3 +299,18 @@ def test_suggest_architecture_is_fast_on_hostile_names() -> None:
         timeout=PATIENCE,
     )
     assert "names like" not in done.stdout
+
+
+def test_stored_totals_count_a_transposed_view_once() -> None:
+    made = checkpoint(
+        [
+            tensor("wte.weight", 10, 4, storage=0),
+            tensor("head.weight", 4, 10, storage=0, stride=(1, 4)),
+            tensor("flat", 40, storage=0),
+            tensor("first_rows", 2, 4, storage=0),
+            tensor("empty", 0, storage=1),
+            tensor("other_empty", 0, storage=1),
+        ]
+    )
+    assert [row.counted for row in list_tensors(made).rows] == [True, False, False, True, True, True]
+    assert stored_totals(made).elements == 48

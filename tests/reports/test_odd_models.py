@@ -6,9 +6,10 @@ import pytest
 
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.rows import Selection
+from netinspect.records.report_header import Totals
 from netinspect.records.saved import dump_trace, parse_trace
 from netinspect.reports.internals.compute import build_internals
-from netinspect.reports.params.compute import list_parameters
+from netinspect.reports.params.compute import list_tensors
 from netinspect.reports.source.compute import annotate_source
 from netinspect.reports.summary.compute import ROW_KEYS, build_summary
 from netinspect.reports.trace.compute import list_steps
@@ -59,10 +60,11 @@ def test_build_summary_selection_keeps_the_sum_of_parameters(name: str, operatio
 @every_name
 def test_list_tensors_counted_rows_add_up_to_the_totals(name: str) -> None:
     elements, size = unique_parameters(name)
-    report = list_parameters(trace_of(name), buffers=True)
+    report = list_tensors(trace_of(name), buffers=True)
     counted = [row for row in report.rows if row.counted and row.kind == "parameter"]
+    assert isinstance(report.totals, Totals)
     assert sum(row.elements for row in counted) == report.totals.parameters == elements
-    assert sum(row.spec.bytes for row in counted) == size
+    assert sum(row.bytes for row in counted) == size
     tied = {row.name for row in report.rows if row.tied_to and row.kind == "parameter"}
     in_ties = {path for tie in report.ties for path in tie.names}
     # A module of two paths, which may be the root, is one tie for all that is in it.

@@ -10,6 +10,7 @@ from torch import nn
 
 import netinspect
 from netinspect.errors import ForwardError, LoadError, NetinspectError
+from netinspect.records.report_header import Totals
 
 FILE = """
 import torch
@@ -89,6 +90,7 @@ def test_load_root_without_forward_is_not_run(file: Path, name: str) -> None:
     trace = netinspect.load(f"{file}:{name}", inputs="2x4")
     assert (trace.failure, trace.ran, trace.inputs, trace.attempts) == (None, False, (), ())
     for view in (netinspect.summary(trace), netinspect.params(trace), netinspect.tree(trace)):
+        assert isinstance(view.record.totals, Totals)
         assert view.record.totals.parameters == PARAMETERS[name]
     assert any("there is no forward to run" in note for note in trace.warnings)
 

@@ -24,13 +24,11 @@ if TYPE_CHECKING:
     from netinspect.records.trace import Trace
     from netinspect.reports.cost.record import CostReport
     from netinspect.reports.internals.record import Internals
-    from netinspect.reports.params.checkpoint_record import CheckpointTensors
     from netinspect.reports.params.record import Parameters
     from netinspect.reports.source.record import Source
     from netinspect.reports.summary.checkpoint_record import CheckpointSummary
     from netinspect.reports.summary.record import Summary
     from netinspect.reports.trace.record import TraceTable
-    from netinspect.reports.tree.checkpoint_record import CheckpointTree
     from netinspect.reports.tree.record import Tree
 
     Model = nn.Module | Trace
@@ -94,28 +92,6 @@ def summary(
     return View(build_summary(found, selection, depth=depth, functions=functions))
 
 
-# fmt: off
-@overload
-def params(
-    model: Checkpoint, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
-    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
-    top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
-) -> View[CheckpointTensors]: ...
-@overload
-def params(
-    model: Model, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
-    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
-    top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
-) -> View[Parameters]: ...
-@overload
-def params(
-    model: Named, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
-    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
-    top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
-) -> View[Parameters | CheckpointTensors]: ...
-# fmt: on
-
-
 def params(
     model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *,
@@ -127,7 +103,7 @@ def params(
     sort: str | None = None,
     top: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> View[Parameters | CheckpointTensors]:
+) -> View[Parameters]:
     """Show every named parameter, or every tensor of a checkpoint.
 
     Args:
@@ -141,29 +117,18 @@ def params(
         top: Keep only so many rows.
         progress: Called with bytes done and total bytes while the values of a checkpoint are read.
     """
+    from netinspect.reports.params.compute import list_tensors, with_statistics
+
     selection = Selection(include, exclude, sort, top)
     found = load_or_read(model, run=False, values=values, stats=stats)
     if is_a(found, Checkpoint):
-        from netinspect.reports.params.checkpoint_compute import list_tensors, with_values
-
         refuse_for_checkpoint("--values", values, "the tensors of a checkpoint are not printed")
         listed = list_tensors(found, selection)
         if stats:
-            listed = with_values(
-                listed, *summarize_values(found, [row.number for row in listed.rows], progress)
-            )
+            indices = [row.stored.index for row in listed.rows if row.stored is not None]
+            listed = with_statistics(listed, *summarize_values(found, indices, progress))
         return View(listed)
-    from netinspect.reports.params.compute import list_parameters
-
-    return View(
-        list_parameters(
-            found,
-            selection,
-            buffers=buffers,
-            statistics=stats,
-            values=values,
-        )
-    )
+    return View(list_tensors(found, selection, buffers=buffers, statistics=stats, values=values))
 
 
 def trace(
@@ -231,29 +196,13 @@ def cost(
     )
 
 
-# fmt: off
-@overload
-def tree(
-    model: Checkpoint, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
-) -> View[CheckpointTree]: ...
-@overload
-def tree(
-    model: Model, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
-) -> View[Tree]: ...
-@overload
-def tree(
-    model: Named, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
-) -> View[Tree | CheckpointTree]: ...
-# fmt: on
-
-
 def tree(
     model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     path: str = "",
     *,
     depth: int | None = None,
     fold: bool = True,
-) -> View[Tree | CheckpointTree]:
+) -> View[Tree]:
     """Show the module tree, or the one that the names of a checkpoint imply.
 
     Args:
@@ -262,14 +211,9 @@ def tree(
         depth: Deepest level to show; None for all, up to the 128th.
         fold: Whether a run of identical siblings is one row.
     """
-    found = load_or_read(model, run=False)
-    if is_a(found, Checkpoint):
-        from netinspect.reports.tree.checkpoint_compute import build_checkpoint_tree
-
-        return View(build_checkpoint_tree(found, path=path, depth=depth, fold=fold))
     from netinspect.reports.tree.compute import build_tree
 
-    return View(build_tree(found, path=path, depth=depth, fold=fold))
+    return View(build_tree(load_or_read(model, run=False), path=path, depth=depth, fold=fold))
 
 
 def source(

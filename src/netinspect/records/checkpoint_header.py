@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from netinspect.records.base import record
 from netinspect.records.checkpoint import Checkpoint, StoredFile
 
@@ -9,6 +11,8 @@ from netinspect.records.checkpoint import Checkpoint, StoredFile
 @record
 class CheckpointHeader:
     """The checkpoint that a report is about."""
+
+    kind: ClassVar[str] = "checkpoint"
 
     target: str
     format: str
@@ -33,8 +37,13 @@ class DtypeShare:
 class StoredTotals:
     """Sums over the tensors of a checkpoint; a tensor under several names counts once."""
 
+    kind: ClassVar[str] = "checkpoint"
+
     tensors: int
     """Number of names; a tensor under several names counts several times."""
+
+    tied: int
+    """Number of names of tensors that were counted under an earlier name."""
 
     elements: int
     bytes: int

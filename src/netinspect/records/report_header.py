@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
@@ -14,6 +15,8 @@ from netinspect.records.values import TensorSpec
 @record
 class ReportHeader:
     """The target of a report, and how it was traced."""
+
+    kind: ClassVar[str] = "model"
 
     target: str
     class_name: str
@@ -94,6 +97,8 @@ class LayoutShare:
 @record
 class Totals:
     """Sums over the named tensors, each tied tensor counted once."""
+
+    kind: ClassVar[str] = "model"
 
     parameters: int
     """Elements of all parameters."""

@@ -8,7 +8,7 @@ from netinspect._utils import units
 from netinspect.records.report_header import LayoutShare, ReportHeader, Tie, Totals
 from netinspect.records.steps import SourceLine
 from netinspect.records.trace import CHANGES, Input
-from netinspect.records.values import Literal, Structure, TensorSpec, Value
+from netinspect.records.values import Layout, Literal, Structure, TensorSpec, Value
 from netinspect.rendering.amounts import symbol_notes
 from netinspect.rendering.document import Line, line
 
@@ -200,13 +200,12 @@ def _layout_note(share: LayoutShare) -> str:
     return f"{share.layout}: {tensors}, {values}, {units.size(share.bytes)}"
 
 
-def layout(spec: TensorSpec) -> str | None:
+def layout(found: Layout | None) -> str | None:
     """Spell how a tensor is stored: `sparse_coo, 4 stored: indices int64 (2, 4), values float32 (4)`.
 
     Returns:
         None where it is strided and plain.
     """
-    found = spec.layout
     if found is None:
         return None
     stored = "" if found.stored is None else f", {units.count(found.stored)} stored"

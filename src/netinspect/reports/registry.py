@@ -9,13 +9,11 @@ from netinspect.reports.diff.record import Diff
 from netinspect.reports.globals.record import Globals
 from netinspect.reports.internals.record import Internals
 from netinspect.reports.memory.record import Memory
-from netinspect.reports.params.checkpoint_record import CheckpointTensors
 from netinspect.reports.params.record import Parameters
 from netinspect.reports.source.record import Source
 from netinspect.reports.summary.checkpoint_record import CheckpointSummary
 from netinspect.reports.summary.record import Summary
 from netinspect.reports.trace.record import TraceTable
-from netinspect.reports.tree.checkpoint_record import CheckpointTree
 from netinspect.reports.tree.record import Tree
 
 Report = (
@@ -30,9 +28,7 @@ Report = (
     | Diff
     | ModelList
     | Cache
-    | CheckpointTensors
     | CheckpointSummary
-    | CheckpointTree
     | Globals
 )
 
@@ -48,8 +44,6 @@ REPORTS: tuple[type[Report], ...] = (
     Diff,
     ModelList,
     Cache,
-    CheckpointTensors,
     CheckpointSummary,
-    CheckpointTree,
     Globals,
 )

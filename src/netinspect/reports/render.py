@@ -27,9 +27,7 @@ _VIEWS = {
     "memory": "netinspect.reports.memory.layout",
     "models": "netinspect.reports.models.layout",
     "cache": "netinspect.reports.cache.layout",
-    "tensors": "netinspect.reports.params.checkpoint_layout",
     "contents": "netinspect.reports.summary.checkpoint_layout",
-    "names": "netinspect.reports.tree.checkpoint_layout",
     "diff": "netinspect.reports.diff.layout",
 }
 

@@ -97,7 +97,7 @@ def test_params_stats_of_shards(cli: Cli, file: Path) -> None:
 def test_params_stats_json_and_csv(cli: Cli) -> None:
     outcome = cli("params", "odd.safetensors", "--stats", "-f", "json")
     document = json.loads(outcome.out)
-    assert list(Draft202012Validator(all_schemas()["netinspect-tensors"]).iter_errors(document)) == []
+    assert list(Draft202012Validator(all_schemas()["netinspect-params"]).iter_errors(document)) == []
     rows = {row["name"]: row for row in document["rows"]}
     assert rows["relu"]["statistics"]["zeros"] > 100
     assert sum(rows["half"]["distribution"]["bars"]) == 4096

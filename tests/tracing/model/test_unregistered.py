@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.api import load
+from netinspect.records.report_header import Totals
 from netinspect.records.tensors import Unregistered
 
 
@@ -57,6 +58,7 @@ def test_unregistered_tensors_are_in_a_note_and_in_no_sum() -> None:
     )
     for view in (netinspect.params(Hidden()), netinspect.summary(Hidden(), torch.ones(2, 4))):
         assert note in view.text("plain", width=300) + view.text(width=300)
+        assert isinstance(view.record.totals, Totals)
         assert view.record.totals.parameters == 12
 
 

@@ -17,6 +17,7 @@ from netinspect.api import load
 from netinspect.errors import UsageError
 from netinspect.memory_tracker.allocations import AllocationTracker
 from netinspect.records.codec import from_data, to_data
+from netinspect.records.report_header import Totals
 from netinspect.records.tensors import Buffer
 from netinspect.records.trace import Trace
 from netinspect.records.values import TensorSpec
@@ -181,6 +182,7 @@ def test_tied_tensors_that_are_made_of_others_count_once(tmp_path: Path) -> None
     live = netinspect.params(Holder(**tensors), buffers=True).record
     stored = netinspect.params(netinspect.read_checkpoint(file)).record
     size = 96 + 88 + 72
+    assert isinstance(live.totals, Totals)
     assert live.totals.buffer_bytes == size
     assert [row.name for row in live.rows if row.counted] == ["a", "s", "q"]
     # In the file, the transposed one is another tensor: its layout differs.
@@ -196,7 +198,8 @@ def test_inner_tensor_of_two_counts_once(tmp_path: Path) -> None:
     other = TwoTensor(shared, torch.ones(3, 4))
     model = Holder(one=one, other=other, shared=shared)
     found = netinspect.params(model, buffers=True).record
-    assert [row.spec.bytes for row in found.rows] == [96, 96, 48]
+    assert [row.bytes for row in found.rows] == [96, 96, 48]
+    assert isinstance(found.totals, Totals)
     assert found.totals.buffer_bytes == 3 * 48
     torch.save(dict(model.named_buffers()), tmp_path / "shared.pt")
     stored = netinspect.params(netinspect.read_checkpoint(tmp_path / "shared.pt"))

@@ -6,9 +6,10 @@ import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from netinspect.analysis.checkpoints.totals import first_of_each
+from netinspect.analysis.named_tensors import named_tensors
 from netinspect.analysis.repeats import Repeats
-from netinspect.records.checkpoint import Checkpoint, StoredTensor
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.named_tensors import NamedTensor
 
 DEEPEST = 64
 """Maximum number of levels; the rest of a longer name is one key, so that the tree can be walked."""
@@ -23,7 +24,7 @@ class Branch:
 
     path: str
     name: str
-    tensors: list[StoredTensor] = field(default_factory=list)
+    tensors: list[NamedTensor] = field(default_factory=list)
     """Tensors directly in the branch, not in a child."""
 
     keys: list[str] = field(default_factory=list)
@@ -59,7 +60,7 @@ def build_branches(checkpoint: Checkpoint) -> Branch:
     classes = {module.path: module.class_path for module in checkpoint.modules}
     root = Branch(path="", name="", class_path=classes.get("", ""))
     everything = [root]
-    for tensor in checkpoint.tensors:
+    for tensor in named_tensors(checkpoint):
         *above, key = tensor.name.split(".", DEEPEST)
         branch = root
         for part in above:
@@ -72,10 +73,9 @@ def build_branches(checkpoint: Checkpoint) -> Branch:
             branch = below
         branch.tensors.append(tensor)
         branch.keys.append(key)
-    first = {id(tensor) for tensor in first_of_each(checkpoint.tensors)}
     # Parents precede their children in the list, so that in reverse each child is complete first.
     for branch in reversed(everything):
-        _add_up(branch, first)
+        _add_up(branch)
         _sort(branch, by_name=checkpoint.format == "safetensors")
     return root
 
@@ -114,13 +114,12 @@ def _natural(name: str) -> tuple[tuple[str, int, str], ...]:
     return tuple((text, int(digits[:18] or 0), digits) for text, digits in _PARTS.findall(name))
 
 
-def _add_up(branch: Branch, first: set[int]) -> None:
+def _add_up(branch: Branch) -> None:
     for tensor in branch.tensors:
         branch.count += 1
         branch.dtypes.setdefault(tensor.dtype)
-        if id(tensor) in first:
-            branch.elements += tensor.elements
-            branch.bytes += tensor.counted_bytes
+        branch.elements += tensor.counted_elements
+        branch.bytes += tensor.counted_bytes
     for child in branch.children.values():
         branch.count += child.count
         branch.elements += child.elements

@@ -1,28 +1,38 @@
-"""Sums over the tensors of a checkpoint, with what is under several names counted once."""
+"""Totals over the tensors of a checkpoint, with tied tensors counted once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 from netinspect.records.checkpoint_header import DtypeShare, StoredTotals
 
-Place = tuple[object, ...]
 
+def memory_key(tensor: StoredTensor) -> Hashable:
+    """Return a key that tensors share if they are the same elements of the same memory.
 
-def place_of(tensor: StoredTensor) -> Place:
-    """Return what reports elements apart: tensors that have it in common are one under several names."""
-    return (tensor.storage, tensor.position, tensor.shape, tensor.stride, tensor.dtype)
+    A tensor shares it with its transpose and its flat view, as the tensors of a model do. An empty
+    tensor shares memory with no other.
+    """
+    if not tensor.bytes:
+        return tensor.section, tensor.name
+    runs: list[tuple[int, int]] = []
+    if tensor.stride is None:
+        runs.append((1, tensor.elements))
+    else:
+        # From the widest stride, dimensions are joined if one continues where the next one ends.
+        for stride, size in sorted(zip(tensor.stride, tensor.shape, strict=True), reverse=True):
+            if runs and size > 1 and runs[-1][0] == stride * size:
+                runs[-1] = stride, runs[-1][1] * size
+            elif size > 1:
+                runs.append((stride, size))
+    spans = tuple(run for run in runs if run[1] > 1)
+    return tensor.storage, tensor.position, tensor.dtype, tensor.layout, spans
 
 
 def first_of_each(tensors: Iterable[StoredTensor]) -> list[StoredTensor]:
-    """Return the tensors without those that are under an earlier name already."""
-    return list({place_of(tensor): tensor for tensor in reversed(list(tensors))}.values())[::-1]
-
-
-def tied_names(checkpoint: Checkpoint) -> int:
-    """Count the names that stand for elements which an earlier name has."""
-    return len(checkpoint.tensors) - len({place_of(tensor) for tensor in checkpoint.tensors})
+    """Return the tensors without those that have an earlier name."""
+    return list({memory_key(tensor): tensor for tensor in reversed(list(tensors))}.values())[::-1]
 
 
 def stored_totals(checkpoint: Checkpoint) -> StoredTotals:
@@ -35,24 +45,25 @@ def stored_totals(checkpoint: Checkpoint) -> StoredTotals:
     }
     return StoredTotals(
         tensors=len(checkpoint.tensors),
+        tied=len(checkpoint.tensors) - len(counted),
         elements=sum(tensor.elements for tensor in counted),
         bytes=sum(tensor.counted_bytes for tensor in counted),
         storage_bytes=sum(storages.values()),
         file_bytes=sum(file.bytes for file in checkpoint.files),
-        dtypes=shares(counted),
+        dtypes=dtype_shares(counted),
     )
 
 
-def shares(tensors: Iterable[StoredTensor]) -> tuple[DtypeShare, ...]:
+def dtype_shares(tensors: Iterable[StoredTensor]) -> tuple[DtypeShare, ...]:
     """Add up tensors by dtype, the largest share first."""
     sums: dict[str, list[int]] = {}
     for tensor in tensors:
-        each = sums.setdefault(tensor.dtype, [0, 0, 0])
-        each[0] += 1
-        each[1] += tensor.elements
-        each[2] += tensor.counted_bytes
-    made = [
+        share = sums.setdefault(tensor.dtype, [0, 0, 0])
+        share[0] += 1
+        share[1] += tensor.elements
+        share[2] += tensor.counted_bytes
+    shares = [
         DtypeShare(dtype=dtype, tensors=count, elements=elements, bytes=size)
         for dtype, (count, elements, size) in sums.items()
     ]
-    return tuple(sorted(made, key=lambda each: (-each.bytes, each.dtype)))
+    return tuple(sorted(shares, key=lambda share: (-share.bytes, share.dtype)))

@@ -8,7 +8,9 @@ from math import prod
 from typing import Literal, NamedTuple
 
 from netinspect._utils import units
+from netinspect.analysis.named_tensors import named_tensors
 from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.named_tensors import NamedTensor
 from netinspect.records.trace import Trace
 from netinspect.reports.diff.record import DiffSide, DiffTensor
 from netinspect.reports.diff.sections import SectionChoice
@@ -107,19 +109,7 @@ class StateDict:
 
 def model_state_dict(trace: Trace) -> StateDict:
     """Return the state dict of a model: its parameters and persistent buffers."""
-    found = {
-        each.name: StateDictEntry(
-            each.name, each.spec.shape, each.spec.dtype, each.spec.bytes,
-            each.identity, "parameter", each.trainable, 0,
-        )
-        for each in trace.parameters
-    }  # fmt: skip
-    for each in trace.buffers:
-        if each.persistent:
-            found[each.name] = StateDictEntry(
-                each.name, each.spec.shape, each.spec.dtype, each.spec.bytes,
-                each.identity, "buffer", None, 0,
-            )  # fmt: skip
+    found = {each.name: _entry(each, each.name) for each in named_tensors(trace) if each.persistent}
     # The order of `state_dict`: parameters and buffers of a module, then those of the next one.
     order = [name for module in trace.modules for name in (*module.parameters, *module.buffers)]
     entries = {name: found[name] for name in order if name in found} | found
@@ -130,21 +120,30 @@ def checkpoint_state_dict(checkpoint: Checkpoint, choice: SectionChoice) -> Stat
     """Return the chosen section of a checkpoint, with names relative to it."""
     entries: dict[str, StateDictEntry] = {}
     duplicates: dict[str, None] = {}
+    tensors = named_tensors(checkpoint)
     for index, name in choice.names:
-        each = checkpoint.tensors[index]
-        # Tensors without memory cannot share it.
-        memory: Hashable = (each.storage, each.position) if each.bytes else ("empty", index)
         if name in entries:
             duplicates[name] = None
-        entries[name] = StateDictEntry(
-            name, each.shape, each.dtype, each.bytes, memory, each.kind, each.trainable, index
-        )
+        entries[name] = _entry(tensors[index], name)
     return StateDict(
         entries,
         _group_tied(entries.values()),
         checkpoint=checkpoint,
         choice=choice,
         duplicates=tuple(duplicates),
+    )
+
+
+def _entry(tensor: NamedTensor, name: str) -> StateDictEntry:
+    return StateDictEntry(
+        name=name,
+        shape=tensor.shape,
+        dtype=tensor.dtype,
+        bytes=tensor.bytes,
+        memory=tensor.identity,
+        kind=tensor.kind,
+        trainable=tensor.trainable,
+        tensor_index=0 if tensor.stored is None else tensor.stored.index,
     )
 
 

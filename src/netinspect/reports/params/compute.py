@@ -1,35 +1,52 @@
-"""Computation of the `params` report of a model."""
+"""Computation of the `params` report."""
 
 from __future__ import annotations
 
-from netinspect.analysis.header import build_header
-from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection
-from netinspect.analysis.totals import first_names, ties, totals
-from netinspect.errors import SavedTraceError
-from netinspect.records.tensors import Buffer, Parameter
-from netinspect.records.trace import Trace
-from netinspect.reports.params.record import Parameters, TensorRow
+from collections.abc import Sequence
+from dataclasses import replace
 
-ROW_KEYS: RowKeys[TensorRow] = RowKeys(
+from netinspect.analysis.checkpoints.totals import stored_totals
+from netinspect.analysis.header import build_header
+from netinspect.analysis.named_tensors import named_tensors
+from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection
+from netinspect.analysis.totals import ties, totals
+from netinspect.errors import SavedTraceError
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.checkpoint_header import checkpoint_header
+from netinspect.records.distribution import Finding, ValueSummary
+from netinspect.records.named_tensors import NamedTensor
+from netinspect.records.trace import Trace
+from netinspect.reports.params.record import Parameters
+
+ROW_KEYS: RowKeys[NamedTensor] = RowKeys(
     path=lambda row: row.name,
     numbers={"elements": lambda row: row.elements, "bytes": lambda row: row.bytes},
 )
+STORED_ROW_KEYS: RowKeys[NamedTensor] = replace(
+    ROW_KEYS,
+    # The first offset comes first; unknown offsets precede it.
+    numbers={**ROW_KEYS.numbers, "offset": lambda row: -_offset(row)},
+)
 
 
-def list_parameters(
-    trace: Trace,
+def _offset(row: NamedTensor) -> int:
+    return row.stored.offset if row.stored is not None and row.stored.offset is not None else -1
+
+
+def list_tensors(
+    source: Trace | Checkpoint,
     selection: Selection = ALL_ROWS,
     *,
     buffers: bool = False,
     statistics: bool = False,
     values: bool = False,
 ) -> Parameters:
-    """List the named tensors of a trace.
+    """List the named tensors of a model or a checkpoint.
 
     Args:
-        trace: The trace.
-        selection: Rows to show; their own order is that of registration.
-        buffers: Whether to list the buffers after the parameters.
+        source: The trace or checkpoint. The statistics of a checkpoint are added by `with_statistics`.
+        selection: Rows to show; their own order is that of registration, or of the file.
+        buffers: Whether to list the buffers of a model after its parameters.
         statistics: Whether to show statistics, which the trace must contain.
         values: Whether to show values, which the trace must contain.
 
@@ -37,48 +54,72 @@ def list_parameters(
         UsageError: There is no such sort key, or `top` is negative.
         SavedTraceError: The trace contains no values or statistics.
     """
-    tensors: list[Parameter | Buffer] = [*trace.parameters]
-    if buffers:
-        tensors += trace.buffers
-    if values and tensors and all(tensor.values is None for tensor in tensors):
-        raise SavedTraceError(
-            f"the trace of {trace.target} holds no values",
-            hint="values are kept by: netinspect params TARGET --values --save FILE",
+    rows = named_tensors(source)
+    if isinstance(source, Checkpoint):
+        shown, hidden = selection.apply(rows, STORED_ROW_KEYS)
+        return Parameters(
+            header=checkpoint_header(source),
+            rows=shown,
+            hidden=len(hidden),
+            totals=stored_totals(source),
+            ties=(),
+            with_statistics=False,
+            with_values=False,
         )
-    if statistics and tensors and not any(tensor.statistics or tensor.not_read for tensor in tensors):
-        raise SavedTraceError(
-            f"the trace of {trace.target} holds no statistics",
-            hint="they are kept by: netinspect params TARGET --stats --save FILE",
-        )
-    everything: list[Parameter | Buffer] = [*trace.parameters, *trace.buffers]
-    first = first_names(everything)
-    names: dict[int, list[str]] = {}
-    for tensor in everything:
-        names.setdefault(tensor.identity, []).append(tensor.name)
-    rows = [
-        TensorRow(
-            name=tensor.name,
-            kind="parameter" if isinstance(tensor, Parameter) else "buffer",
-            spec=tensor.spec,
-            elements=tensor.spec.elements,
-            trainable=isinstance(tensor, Parameter) and tensor.trainable,
-            persistent=isinstance(tensor, Parameter) or tensor.persistent,
-            counted=first[tensor.identity] == tensor.name,
-            tied_to=tuple(name for name in names[tensor.identity] if name != tensor.name),
-            statistics=tensor.statistics if statistics else None,
-            values=tensor.values if values else None,
-            not_read=tensor.not_read if statistics else "",
-            shared_bytes=tensor.shared_bytes,
-        )
-        for tensor in tensors
-    ]
-    shown, hidden = selection.apply(rows, ROW_KEYS)
+    rows = tuple(row for row in rows if buffers or row.kind == "parameter")
+    _require_values(rows, source.target, statistics=statistics, values=values)
+    shown, hidden = selection.apply(
+        [_hide_values(row, statistics=statistics, values=values) for row in rows], ROW_KEYS
+    )
     return Parameters(
-        header=build_header(trace),
+        header=build_header(source),
         rows=shown,
         hidden=len(hidden),
-        totals=totals(trace),
-        ties=ties(trace),
+        totals=totals(source),
+        ties=ties(source),
         with_statistics=statistics,
         with_values=values,
     )
+
+
+def with_statistics(
+    report: Parameters, summaries: Sequence[ValueSummary], findings: Sequence[Finding]
+) -> Parameters:
+    """Add the statistics of a checkpoint's values.
+
+    Args:
+        report: The report of the checkpoint.
+        summaries: One summary for each row.
+        findings: Anomalies in the values.
+    """
+    rows = tuple(
+        replace(
+            row,
+            statistics=summary.statistics,
+            distribution=summary.distribution,
+            constant=summary.constant,
+            not_read=summary.not_read,
+        )
+        for row, summary in zip(report.rows, summaries, strict=True)
+    )
+    return replace(report, rows=rows, with_statistics=True, findings=tuple(findings))
+
+
+def _require_values(rows: Sequence[NamedTensor], target: str, *, statistics: bool, values: bool) -> None:
+    if values and rows and all(row.values is None for row in rows):
+        raise SavedTraceError(
+            f"the trace of {target} contains no values",
+            hint="save it again with: netinspect params TARGET --values --save FILE",
+        )
+    if statistics and rows and not any(row.statistics or row.not_read for row in rows):
+        raise SavedTraceError(
+            f"the trace of {target} contains no statistics",
+            hint="save it again with: netinspect params TARGET --stats --save FILE",
+        )
+
+
+def _hide_values(row: NamedTensor, *, statistics: bool, values: bool) -> NamedTensor:
+    """Return a row without the statistics or values that were not asked for."""
+    if not statistics and (row.statistics is not None or row.not_read):
+        row = replace(row, statistics=None, not_read="")
+    return row if values or row.values is None else replace(row, values=None)

@@ -5,93 +5,92 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netinspect._utils import units
-from netinspect.rendering import format_values
+from netinspect.records.checkpoint_header import CheckpointHeader
+from netinspect.records.named_tensors import NamedTensor
 from netinspect.rendering.document import (
     Block,
     Column,
     Document,
-    Line,
     Lines,
     hide_columns,
     line,
     make_table,
 )
-from netinspect.reports.params.record import Parameters, TensorRow
-from netinspect.reports.shared.named_tensors import COLUMNS, NOT_READ, STATISTICS, footer, style
-
-_BUFFER_COLUMNS: tuple[Column[TensorRow], ...] = (
-    Column(key="kind", value=lambda row: row.kind, drop=2),
-    Column(
-        key="persistent",
-        value=lambda row: row.persistent,
-        text=lambda row: ("yes" if row.persistent else "no") if row.kind == "buffer" else "-",
-        drop=7,
-    ),
+from netinspect.reports.params.columns import (
+    CHECKPOINT_COLUMNS,
+    COLUMNS,
+    DISTRIBUTION,
+    LAYOUT,
+    MODEL_COLUMNS,
+    NOT_READ,
+    STATISTICS,
+    footer,
+    style,
 )
-_LAYOUT: Column[TensorRow] = Column(
-    key="layout", value=lambda row: format_values.layout(row.spec), drop=5, min_width=24
-)
-_NAMED = 3
-"""Tensors without values that a note names."""
+from netinspect.reports.params.record import Parameters
+from netinspect.reports.params.value_notes import value_notes
+from netinspect.reports.shared import header as shared_header
 
 
 def lay_out(report: Parameters) -> Document:
-    """Lay the named tensors out: a table, or each tensor's values under its name."""
+    """Lay out the named tensors: a table, or the values of each tensor under its name."""
+    is_model = report.header.kind == "model"
     has_buffers = any(row.kind == "buffer" for row in report.rows)
-    columns = _columns(report, has_buffers)
+    columns = _model_columns(report, has_buffers) if is_model else _checkpoint_columns(report)
+    kinds = ("parameters and buffers" if has_buffers else "parameters") if is_model else "tensors"
     table = make_table(
-        "parameters and buffers" if has_buffers else "parameters",
+        kinds,
         columns,
         report.rows,
         style=style,
-        footer=footer(
-            ((row.elements, row.bytes - row.shared_bytes) for row in report.rows if row.counted),
-            columns,
-            hidden=report.hidden,
-        ),
+        footer=footer(report.rows, columns, hidden=report.hidden),
     )
     blocks: list[Block] = [table]
     if report.with_values and report.rows:
         blocks = [
             Lines(name=row.name, lines=tuple((row.values or "").splitlines())) for row in report.rows
         ]
-    notes = format_values.total_notes(report.totals, report.ties)
-    notes += format_values.change_notes(report.header)
+    notes = shared_header.total_notes(report.totals, report.ties)
     if report.hidden:
         notes.append(line(f"{units.plural(report.hidden, 'tensor')} not shown"))
     if report.with_statistics:
-        notes += _value_notes(report)
-    return Document(title=format_values.title(report.header), blocks=tuple(blocks), notes=tuple(notes))
+        notes += value_notes(report)
+    notes += shared_header.notes(report.header)
+    return Document(title=shared_header.title(report.header), blocks=tuple(blocks), notes=tuple(notes))
 
 
-def _columns(report: Parameters, has_buffers: bool) -> tuple[Column[TensorRow], ...]:
-    columns: list[Column[TensorRow]] = [*COLUMNS]
+def _model_columns(report: Parameters, has_buffers: bool) -> tuple[Column[NamedTensor], ...]:
+    columns = [*COLUMNS]
     if has_buffers:
-        columns += _BUFFER_COLUMNS
+        columns += MODEL_COLUMNS
     if report.with_statistics:
         columns += (*STATISTICS, NOT_READ)
-    has_layouts = any(row.spec.layout is not None for row in report.rows)
-    columns.append(replace(_LAYOUT, shown=has_layouts))
-    # An empty column is hidden from people; programs always have it.
-    is_tied = any(row.tied_to for row in report.rows)
-    return hide_columns(columns, () if is_tied else ("tied_to",))
+    return hide_columns([*columns, LAYOUT], _uniform_columns(report) - {"kind", "trainable"})
 
 
-def _value_notes(report: Parameters) -> list[Line]:
-    """Describe which tensors have no statistics, and why, and what the columns mean."""
-    unread: dict[str, list[str]] = {}
-    for row in report.rows:
-        if row.not_read:
-            unread.setdefault(row.not_read, []).append(row.name)
-    notes = [
-        line((f"not read ({reason}): {_several(names)}", "yellow")) for reason, names in unread.items()
-    ]
-    if any(row.statistics is not None and row.spec.dtype.startswith("complex") for row in report.rows):
-        notes.append(line(("of complex values only zeros, NaN and infinities are counted", "dim")))
-    notes.append(line(("mean, std (n - 1), min, max are over finite values", "dim")))
-    return notes
+def _checkpoint_columns(report: Parameters) -> tuple[Column[NamedTensor], ...]:
+    columns = (*COLUMNS, *CHECKPOINT_COLUMNS)
+    if report.with_statistics:
+        # Shapes are dropped before names are cut so short that they no longer differ.
+        columns = (columns[0], replace(columns[1], drop=1), *columns[2:])
+        columns += (*STATISTICS[:-1], replace(STATISTICS[-1], drop=3), *DISTRIBUTION, NOT_READ)
+    return hide_columns(columns, _uniform_columns(report))
 
 
-def _several(names: list[str]) -> str:
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {units.count(rest)} more" if rest > 0 else "")
+def _uniform_columns(report: Parameters) -> set[str]:
+    """Return the keys of columns with the same value everywhere, which people need not see."""
+    rows = report.rows
+    stored = [(row, row.stored) for row in rows if row.stored is not None]
+    is_uniform = {
+        "trainable": all(row.trainable is None for row in rows),
+        "tied_to": not any(row.tied_to for row in rows),
+        "kind": all(row.kind == "tensor" for row in rows),
+        "file": isinstance(report.header, CheckpointHeader) and len(report.header.files) == 1,
+        "offset": all(each.offset is None for _, each in stored),
+        "sharing": all(each.sharing == 1 or row.tied_to for row, each in stored),
+        "storage_bytes": all(each.storage_bytes == row.bytes for row, each in stored),
+        "stride": all(each.stride is None for _, each in stored),
+        "pieces": all(len(each.pieces) < 2 for _, each in stored),
+        "layout": all(row.layout is None for row in rows),
+    }
+    return {key for key, uniform in is_uniform.items() if uniform}

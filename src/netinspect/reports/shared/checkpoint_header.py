@@ -17,12 +17,11 @@ def title(header: CheckpointHeader, *, path: str = "") -> Line:
     return line((f"{header.target}{part}", "bold"), (f"  {header.format}{files}, {size}", "dim"))
 
 
-def total_notes(totals: StoredTotals, ties: int, *, of: str = "") -> list[Line]:
+def total_notes(totals: StoredTotals, *, of: str = "") -> list[Line]:
     """The totals in words.
 
     Args:
         totals: Those of the whole checkpoint.
-        ties: Names in it whose tensor has an earlier name.
         of: The whole checkpoint, where only a part of it is shown.
     """
     parts = [
@@ -36,8 +35,8 @@ def total_notes(totals: StoredTotals, ties: int, *, of: str = "") -> list[Line]:
     if totals.tensors:
         text += f", {units.size(totals.bytes)} ({dtypes})"
     notes = [line((f"all of {of}: {text}" if of else text, "bold"))]
-    if ties:
-        names = "1 name stands" if ties == 1 else f"{units.count(ties)} names stand"
+    if totals.tied:
+        names = "1 name stands" if totals.tied == 1 else f"{units.count(totals.tied)} names stand"
         notes.append(line(f"tied: {names} for a tensor that has an earlier name, and counts once"))
     if totals.storage_bytes > totals.bytes:
         notes.append(

@@ -10,7 +10,7 @@ from netinspect.analysis.checkpoints.facts import describe_kind, find_facts
 from netinspect.analysis.checkpoints.name_tree import Branch, build_branches, find_repeats
 from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths
 from netinspect.analysis.checkpoints.packed_weights import find_packed
-from netinspect.analysis.checkpoints.totals import first_of_each, stored_totals, tied_names
+from netinspect.analysis.checkpoints.totals import first_of_each, stored_totals
 from netinspect.analysis.repeats import Repeats
 from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection, refuse_negative
 from netinspect.records.checkpoint import Checkpoint
@@ -77,7 +77,6 @@ def build_checkpoint_summary(
         metadata=checkpoint.metadata,
         graph=checkpoint.graph,
         totals=totals,
-        ties=tied_names(checkpoint),
         packed=find_packed(checkpoint),
     )
 

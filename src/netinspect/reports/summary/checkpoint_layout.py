@@ -205,7 +205,7 @@ def lay_out(report: CheckpointSummary) -> Document:
     if direct := _direct_tensors(report):
         notes.append(line(f"held directly, in no row of their own: {direct}"))
     notes += _left_out("entry of the metadata", report.metadata, "entries of the metadata")
-    notes += checkpoint_header.total_notes(report.totals, report.ties)
+    notes += checkpoint_header.total_notes(report.totals)
     notes += [line(_packed(each)) for each in report.packed]
     if report.hidden:
         deeper = "" if report.groups else "; rows further down come with --depth 0"

@@ -78,6 +78,5 @@ class CheckpointSummary:
     metadata: tuple[Entry, ...]
     graph: Graph | None
     totals: StoredTotals
-    ties: int
     packed: tuple[PackedWeights, ...] = ()
     """Weights of which several are in one element, by the names of their tensors."""

@@ -1,48 +1,67 @@
-"""Computation of the `tree` report of a model."""
+"""Computation of the `tree` report."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 
+from netinspect.analysis.checkpoints.totals import stored_totals
 from netinspect.analysis.header import build_header
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.repeats import Repeats
 from netinspect.analysis.rows import refuse_negative
 from netinspect.analysis.totals import ties, totals
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.checkpoint_header import checkpoint_header
 from netinspect.records.modules import DEEPEST
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
+from netinspect.reports.tree.checkpoint_nodes import build_checkpoint_nodes
 from netinspect.reports.tree.record import Tree, TreeNode
 
 
-def build_tree(trace: Trace, *, path: str = "", depth: int | None = None, fold: bool = True) -> Tree:
-    """Build the module tree of a trace.
+def build_tree(
+    source: Trace | Checkpoint, *, path: str = "", depth: int | None = None, fold: bool = True
+) -> Tree:
+    """Build the module tree of a model, or the one that the names of a checkpoint imply.
 
     Args:
-        trace: The trace.
-        path: Module at the top.
+        source: The trace or checkpoint.
+        path: Module at the top, or prefix of the names.
         depth: Deepest level to show; None for all, up to the 128th.
-        fold: Whether a run of identical siblings is one row.
+        fold: Whether a run of identical siblings, and the state of an optimizer, is one row.
 
     Raises:
-        UsageError: There is no module at `path`, or `depth` is negative.
+        UsageError: There is no module or prefix `path`, or `depth` is negative.
     """
     refuse_negative("depth", depth)
     depth = DEEPEST if depth is None else min(depth, DEEPEST)
-    structure = Structure(trace)
+    if isinstance(source, Checkpoint):
+        return Tree(
+            header=checkpoint_header(source),
+            root=build_checkpoint_nodes(source, path, depth, fold=fold),
+            totals=stored_totals(source),
+            ties=(),
+        )
+    structure = Structure(source)
     top = structure.find(path).path
-    root = _Builder(structure, top, fold=fold).node((top,), depth)
-    return Tree(header=build_header(trace), root=root, totals=totals(trace), ties=ties(trace))
+    return Tree(
+        header=build_header(source),
+        root=_ModuleNodes(structure, top, fold=fold).build((top,), depth),
+        totals=totals(source),
+        ties=ties(source),
+    )
 
 
-class _Builder:
+class _ModuleNodes:
+    """Builder of the nodes of a model's modules."""
+
     def __init__(self, structure: Structure, top: str, *, fold: bool) -> None:
         self._structure = structure
         self._fold = fold
         self._never_called = set(structure.never_called())
         self._repeats = Repeats(top, self._children, self._facts)
 
-    def node(self, run: tuple[str, ...], depth: int) -> TreeNode:
+    def build(self, run: tuple[str, ...], depth: int) -> TreeNode:
         """Build the node of a module, or of a run of identical siblings."""
         module = self._structure.modules[run[0]]
         runs = self._repeats.runs(module.path, fold=self._fold) if depth else ()
@@ -58,7 +77,7 @@ class _Builder:
             last_name=self._structure.modules[run[-1]].name,
             alias_of=module.alias_of,
             called=module.path not in self._never_called,
-            children=tuple(self.node(each, depth - 1) for each in runs),
+            children=tuple(self.build(each, depth - 1) for each in runs),
         )
 
     def _children(self, path: str) -> dict[str, str]:

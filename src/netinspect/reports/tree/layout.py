@@ -7,76 +7,109 @@ from typing import NamedTuple
 
 from netinspect._utils import units
 from netinspect.records.modules import DEEPEST
-from netinspect.rendering import format_values
 from netinspect.rendering.document import Column, Document, branches, line, make_table
+from netinspect.reports.shared import checkpoint_header
+from netinspect.reports.shared import header as shared_header
 from netinspect.reports.tree.record import Tree, TreeNode
 
 
-class Placed(NamedTuple):
+class PlacedNode(NamedTuple):
     """A node and, for each level above it, whether the branch ends there."""
 
     node: TreeNode
     last: tuple[bool, ...]
 
 
-_COLUMNS: tuple[Column[Placed], ...] = (
-    Column(
-        key="path",
-        value=lambda row: row.node.path,
-        text=lambda row: _name(row.node),
-        style=lambda row: "bold",
-        guide=lambda row: branches(row.last),
-        min_width=30,
-        elide="middle",
-    ),
-    Column(
-        key="class",
-        value=lambda row: row.node.class_name,
-        text=lambda row: _facts(row.node),
-        min_width=30,
-    ),
-    Column(
-        key="params",
-        value=lambda row: row.node.parameters,
-        text=lambda row: _parameters(row.node),
-        align="right",
-    ),
-    Column(key="repeats", value=lambda row: row.node.repeats, align="right", shown=False),
-    Column(key="extra_repr", value=lambda row: row.node.extra, shown=False),
-)
-
-
 def lay_out(report: Tree) -> Document:
-    """Lay the module tree out, one line a module."""
-    rows = list(walk(report.root))
-    notes = format_values.total_notes(
-        report.totals, report.ties, of=report.header.class_name if report.root.path else ""
-    )
-    notes += format_values.change_notes(report.header)
+    """Lay out the tree, one row for a module or a run of identical ones."""
+    rows = list(_walk(report.root))
+    name = shared_header.name(report.header)
+    notes = [
+        *shared_header.total_notes(report.totals, report.ties, whole=name if report.root.path else ""),
+        *shared_header.notes(report.header),
+    ]
     if any(len(row.last) >= DEEPEST for row in rows):
         notes.append(
             line(f"nothing deeper than {DEEPEST} levels is shown; name a module to start there")
         )
     return Document(
-        title=format_values.title(report.header, path=report.root.path),
+        title=shared_header.title(report.header, path=report.root.path),
         blocks=(
-            make_table("tree", _COLUMNS, rows, style=lambda row: "" if row.node.called else "yellow"),
+            make_table(
+                "tree",
+                _columns(report, rows),
+                rows,
+                style=lambda row: "" if row.node.called else "yellow",
+            ),
         ),
         notes=tuple(notes),
     )
 
 
-def walk(node: TreeNode, last: tuple[bool, ...] = ()) -> Iterator[Placed]:
+def _walk(node: TreeNode, last: tuple[bool, ...] = ()) -> Iterator[PlacedNode]:
     """Yield each node of a branch, the node itself first."""
-    yield Placed(node, last)
+    yield PlacedNode(node, last)
     for index, child in enumerate(node.children):
-        yield from walk(child, (*last, index == len(node.children) - 1))
+        yield from _walk(child, (*last, index == len(node.children) - 1))
 
 
-def _name(node: TreeNode) -> str:
-    if node.repeats > 1:
-        return f"{node.name}..{node.last_name}  x{node.repeats}"
-    return node.name or node.class_name
+def _columns(report: Tree, rows: list[PlacedNode]) -> tuple[Column[PlacedNode], ...]:
+    is_model = report.header.kind == "model"
+    path: Column[PlacedNode] = Column(
+        key="path",
+        value=lambda row: row.node.path,
+        text=lambda row: _name(row, shared_header.name(report.header)),
+        style=lambda row: "bold",
+        guide=lambda row: branches(row.last),
+        min_width=30,
+        elide="middle",
+    )
+    amount: Column[PlacedNode] = Column(
+        key="params" if is_model else "elements",
+        value=lambda row: row.node.parameters,
+        text=lambda row: _amount(row.node),
+        align="right",
+    )
+    repeats: Column[PlacedNode] = Column(
+        key="repeats", value=lambda row: row.node.repeats, align="right", shown=False
+    )
+    if is_model:
+        return (
+            path,
+            Column(
+                key="class",
+                value=lambda row: row.node.class_name,
+                text=lambda row: _facts(row.node),
+                min_width=30,
+            ),
+            amount,
+            repeats,
+            Column(key="extra_repr", value=lambda row: row.node.extra, shown=False),
+        )
+    return (
+        path,
+        Column(
+            key="class",
+            value=lambda row: row.node.class_name,
+            text=lambda row: row.node.class_name or "-",
+            drop=2,
+            shown=any(row.node.class_name for row in rows),
+        ),
+        Column(
+            key="holds",
+            value=lambda row: ", ".join(row.node.own),
+            text=lambda row: ", ".join(row.node.own) or "-",
+            min_width=30,
+        ),
+        amount,
+        repeats,
+    )
+
+
+def _name(row: PlacedNode, top: str) -> str:
+    node = row.node
+    name = units.name(node.name) if row.last else node.name or top
+    return checkpoint_header.run_name(name, node.last_name, node.repeats)
 
 
 def _facts(node: TreeNode) -> str:
@@ -90,8 +123,7 @@ def _facts(node: TreeNode) -> str:
     return facts
 
 
-def _parameters(node: TreeNode) -> str:
+def _amount(node: TreeNode) -> str:
     if not node.parameters:
         return "-"
-    parameters = units.count(node.parameters)
-    return f"{node.repeats} x {parameters}" if node.repeats > 1 else parameters
+    return checkpoint_header.times(node.repeats, units.count(node.parameters))

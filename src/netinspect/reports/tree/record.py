@@ -5,28 +5,30 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netinspect.records.base import record
+from netinspect.records.checkpoint_header import CheckpointHeader, StoredTotals
 from netinspect.records.report_header import ReportHeader, Tie, Totals
 
 
 @record
 class TreeNode:
-    """One module of the tree, or several identical siblings folded into one line."""
+    """One module or prefix of names, or a run of identical siblings shown as one row."""
 
     path: str
     name: str
     class_name: str
     extra: str
     parameters: int
-    """Elements in the whole branch, each tied tensor counted once; of one sibling where folded."""
+    """Elements of the parameters in the whole branch, each tied tensor counted once; for a checkpoint,
+    elements of all tensors. Of one sibling if several are folded."""
 
     own: tuple[str, ...]
     """Parameters and buffers set directly on it, as `name (sizes)`."""
 
     repeats: int
-    """How many identical siblings this line stands for; 1 for itself alone."""
+    """Number of identical siblings in this row."""
 
     last_name: str
-    """Name of the last of them."""
+    """Name of the last of these siblings."""
 
     alias_of: str | None
     called: bool
@@ -35,11 +37,12 @@ class TreeNode:
 
 @record
 class Tree:
-    """The module tree."""
+    """The module tree of a model, or the one that the names of a checkpoint imply."""
 
     name: ClassVar[str] = "tree"
 
-    header: ReportHeader
+    header: ReportHeader | CheckpointHeader
     root: TreeNode
-    totals: Totals
+    totals: Totals | StoredTotals
     ties: tuple[Tie, ...]
+    """Tied parameters and modules of a model; empty for a checkpoint."""

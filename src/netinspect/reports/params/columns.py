@@ -1,0 +1,197 @@
+"""Columns and totals of the `params` table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from netinspect._utils import units
+from netinspect.records.named_tensors import NamedTensor
+from netinspect.rendering import format_values
+from netinspect.rendering.bars import bars
+from netinspect.rendering.document import Column, Row, make_row
+
+
+def style(row: NamedTensor) -> str:
+    """Return the style of a row: red if it has NaN or infinity."""
+    found = row.statistics
+    return "bold red" if found is not None and (found.nan or found.inf) else ""
+
+
+def _trainable(row: NamedTensor) -> bool | None:
+    return None if row.kind == "buffer" else row.trainable
+
+
+COLUMNS: tuple[Column[NamedTensor], ...] = (
+    Column(
+        key="name",
+        value=lambda row: row.name,
+        text=lambda row: units.name(row.name),
+        style=lambda row: style(row) or "bold",
+        min_width=34,
+        elide="middle",
+    ),
+    Column(key="shape", value=lambda row: format_values.shape(row.shape), min_width=18),
+    Column(key="dtype", value=lambda row: row.dtype, drop=6),
+    Column(
+        key="elements",
+        value=lambda row: row.elements,
+        text=lambda row: units.count(row.elements),
+        align="right",
+    ),
+    Column(
+        key="bytes",
+        value=lambda row: row.bytes,
+        text=lambda row: units.size(row.bytes),
+        align="right",
+        drop=8,
+    ),
+    Column(
+        key="trainable",
+        value=_trainable,
+        text=lambda row: {True: "yes", False: "no", None: "-"}[_trainable(row)],
+        drop=4,
+    ),
+    Column(
+        key="tied_to",
+        value=lambda row: ",".join(row.tied_to),
+        text=lambda row: ", ".join(map(units.name, row.tied_to)) or "-",
+        drop=1,
+        min_width=24,
+        elide="middle",
+    ),
+)
+
+
+def _statistic(key: str, format_number: Callable[[Any], str], drop: int = 0) -> Column[NamedTensor]:
+    """Return the column of a field of `Statistics`."""
+
+    def value(row: NamedTensor) -> int | float | None:
+        found: int | float | None = None if row.statistics is None else getattr(row.statistics, key)
+        return found
+
+    def text(row: NamedTensor) -> str:
+        return "-" if row.statistics is None else format_number(value(row))
+
+    return Column(key=key, value=value, text=text, align="right", drop=drop)
+
+
+STATISTICS: tuple[Column[NamedTensor], ...] = (
+    _statistic("mean", units.decimal),
+    _statistic("std", units.decimal),
+    _statistic("min", units.decimal, drop=3),
+    _statistic("max", units.decimal, drop=3),
+    _statistic("zeros", units.count, drop=5),
+    _statistic("nan", units.count, drop=2),
+    _statistic("inf", units.count, drop=2),
+)
+NOT_READ: Column[NamedTensor] = Column(
+    key="not_read", value=lambda row: row.not_read or None, shown=False
+)
+
+
+def _quantile(key: str, drop: int) -> Column[NamedTensor]:
+    """Return the column of a quantile, a field of `Distribution`."""
+
+    def value(row: NamedTensor) -> float | None:
+        found: float | None = None if row.distribution is None else getattr(row.distribution, key)
+        return found
+
+    return Column(
+        key=key, value=value, text=lambda row: units.decimal(value(row)), align="right", drop=drop
+    )
+
+
+def _bars(row: NamedTensor) -> tuple[int, ...]:
+    return row.distribution.bars if row.distribution is not None else ()
+
+
+DISTRIBUTION: tuple[Column[NamedTensor], ...] = (
+    _quantile("q01", drop=12),
+    _quantile("q25", drop=13),
+    _quantile("median", drop=11),
+    _quantile("q75", drop=13),
+    _quantile("q99", drop=12),
+    Column(
+        key="bars",
+        value=lambda row: ",".join(map(str, _bars(row))) or None,
+        text=lambda row: bars(_bars(row)) or "-",
+        drop=4,
+    ),
+)
+
+MODEL_COLUMNS: tuple[Column[NamedTensor], ...] = (
+    Column(key="kind", value=lambda row: row.kind, drop=2),
+    Column(
+        key="persistent",
+        value=lambda row: row.persistent,
+        text=lambda row: ("yes" if row.persistent else "no") if row.kind == "buffer" else "-",
+        drop=7,
+    ),
+)
+LAYOUT: Column[NamedTensor] = Column(
+    key="layout", value=lambda row: format_values.layout(row.layout), drop=5, min_width=24
+)
+
+
+def _stored(key: str, **settings: Any) -> Column[NamedTensor]:
+    """Return the column of a field of `TensorStorage`."""
+    return Column(key=key, value=lambda row: getattr(row.stored, key, None), **settings)
+
+
+CHECKPOINT_COLUMNS: tuple[Column[NamedTensor], ...] = (
+    Column(key="kind", value=lambda row: row.kind, drop=2),
+    _stored("file", drop=10, min_width=18, elide="middle"),
+    _stored(
+        "offset",
+        text=lambda row: "-" if row.stored.offset is None else units.count(row.stored.offset),
+        align="right",
+        drop=9,
+    ),
+    _stored("storage", align="right", shown=False),
+    _stored("sharing", align="right", drop=3),
+    _stored(
+        "storage_bytes",
+        text=lambda row: units.size(row.stored.storage_bytes),
+        align="right",
+        drop=5,
+    ),
+    Column(
+        key="stride",
+        value=lambda row: (
+            format_values.shape(row.stored.stride)
+            if row.stored is not None and row.stored.stride is not None
+            else None
+        ),
+        drop=7,
+    ),
+    replace(LAYOUT, drop=7),
+    _stored("member", shown=False),
+    _stored("section", shown=False),
+    Column(
+        key="pieces",
+        value=lambda row: max(1, len(row.stored.pieces)) if row.stored is not None else None,
+        align="right",
+        drop=6,
+    ),
+)
+
+
+def footer(
+    rows: Iterable[NamedTensor], columns: Sequence[Column[NamedTensor]], *, hidden: int
+) -> tuple[Row, ...]:
+    """Return the row of totals of the tensors in a table.
+
+    Args:
+        rows: The tensors in the table.
+        columns: Columns of the table.
+        hidden: Number of tensors that are not in the table.
+    """
+    tensors = list(rows)
+    texts = {
+        "name": "shown" if hidden else "total",
+        "elements": units.count(sum(tensor.counted_elements for tensor in tensors)),
+        "bytes": units.size(sum(tensor.counted_bytes for tensor in tensors)),
+    }
+    return (make_row(columns, texts, "bold"),)

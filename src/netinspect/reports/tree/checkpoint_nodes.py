@@ -1,0 +1,120 @@
+"""Nodes of the tree that the names of a checkpoint's tensors imply."""
+
+from __future__ import annotations
+
+from netinspect._utils import units
+from netinspect.analysis.checkpoints.name_tree import Branch, build_branches, find_repeats
+from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths, within
+from netinspect.analysis.repeats import Repeats
+from netinspect.errors import UsageError, suggestion
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.named_tensors import NamedTensor
+from netinspect.reports.tree.record import TreeNode
+
+_MAX_OWN = 6
+"""Maximum number of tensors in the row of their branch; if there are more, each has a row."""
+
+
+def build_checkpoint_nodes(checkpoint: Checkpoint, path: str, depth: int, *, fold: bool) -> TreeNode:
+    """Return the top node of the tree of a checkpoint's names.
+
+    Args:
+        checkpoint: The checkpoint.
+        path: Prefix of the names at the top.
+        depth: Deepest level to show.
+        fold: Whether a run of identical siblings, and the state of an optimizer, is one row.
+
+    Raises:
+        UsageError: No name starts with `path`.
+    """
+    top = _find(build_branches(checkpoint), path, checkpoint.target)
+    optimizers = optimizer_paths(checkpoint)
+    closed = frozenset[str]() if not fold or within(optimizers)(path) else optimizers
+    has_dtypes = len({tensor.dtype for tensor in checkpoint.tensors}) > 1
+    return _BranchNodes(find_repeats(top), closed, has_dtypes=has_dtypes, fold=fold).build((top,), depth)
+
+
+def _find(root: Branch, path: str, target: str) -> Branch:
+    branch = root
+    for part in path.split(".") if path else ():
+        child = branch.children.get(part)
+        if child is None and path == ".".join(filter(None, (branch.path, part))) and part in branch.keys:
+            raise UsageError(
+                f"{path} is a tensor, not a module",
+                hint=f"to show the tensor: netinspect params {target} --include '{path}'",
+            )
+        if child is None:
+            known = [each.path for each in branch.children.values()]
+            raise UsageError(
+                f"no name in the checkpoint starts with {path!r}",
+                hint=suggestion(path, known)
+                or (f"there are: {', '.join(known[:8])}" if known else "there are only tensors"),
+            )
+        branch = child
+    return branch
+
+
+class _BranchNodes:
+    """Builder of the nodes of branches."""
+
+    def __init__(
+        self, repeats: Repeats[Branch], closed: frozenset[str], *, has_dtypes: bool, fold: bool
+    ) -> None:
+        self._repeats = repeats
+        self._closed = closed
+        self._has_dtypes = has_dtypes
+        self._fold = fold
+
+    def build(self, run: tuple[Branch, ...], depth: int) -> TreeNode:
+        """Build the node of a branch, or of a run of identical siblings."""
+        branch = run[0]
+        if branch.path in self._closed:
+            # It has a branch for each parameter, by number: hundreds of rows.
+            return self._node(run, [units.plural(branch.count, "tensor")], [])
+        tensors = list(zip(branch.keys, branch.tensors, strict=True))
+        own = [f"{units.name(key)} {self._format_tensor(tensor)}" for key, tensor in tensors]
+        children: list[TreeNode] = []
+        if depth:
+            if len(own) > _MAX_OWN:
+                own = []
+                children += [self._leaf(key, tensor) for key, tensor in tensors]
+            runs = self._repeats.runs(branch, fold=self._fold)
+            children += [self.build(each, depth - 1) for each in runs]
+        elif len(own) > _MAX_OWN:
+            own = [*own[:_MAX_OWN], f"{len(own) - _MAX_OWN:,} more"]
+        return self._node(run, own, children)
+
+    def _node(self, run: tuple[Branch, ...], own: list[str], children: list[TreeNode]) -> TreeNode:
+        branch = run[0]
+        return TreeNode(
+            path=branch.path,
+            name=branch.name,
+            class_name=branch.class_name,
+            extra="",
+            parameters=branch.elements,
+            own=tuple(own),
+            repeats=len(run),
+            last_name=run[-1].name,
+            alias_of=None,
+            called=True,
+            children=tuple(children),
+        )
+
+    def _leaf(self, key: str, tensor: NamedTensor) -> TreeNode:
+        return TreeNode(
+            path=tensor.name,
+            name=key,
+            class_name="",
+            extra="",
+            parameters=tensor.elements,
+            own=(self._format_tensor(tensor),),
+            repeats=1,
+            last_name=key,
+            alias_of=None,
+            called=True,
+            children=(),
+        )
+
+    def _format_tensor(self, tensor: NamedTensor) -> str:
+        sizes = f"({', '.join(map(str, tensor.shape))})"
+        return f"{sizes} {tensor.dtype}" if self._has_dtypes else sizes
