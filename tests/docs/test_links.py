@@ -88,6 +88,12 @@ def test_mentioned_modules_exist(page: Path) -> None:
     assert missing == []
 
 
+def test_glossary_is_sorted() -> None:
+    rows = re.findall(r"^\| (.+?) \|", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.M)
+    terms = [term.lower() for term in rows[1:]]
+    assert terms == sorted(terms)
+
+
 @by_page
 def test_shown_commands_have_known_options(page: Path) -> None:
     program = typer.main.get_command(build_app())
