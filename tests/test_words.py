@@ -55,7 +55,7 @@ BOUNDS = {
     "api": 4,
     "checkpoints": 201,
     "cli": 9,
-    "docs": 5,
+    "docs": 0,
     "memory_tracker": 17,
     "rendering": 53,
     "reports": 86,
