@@ -42,8 +42,8 @@ class Choice:
 
 def choose_inputs(
     model: nn.Module,
-    request: InputRequest,
-    options: TraceRequest,
+    inputs: InputRequest,
+    request: TraceRequest,
     *,
     target: str | None = None,
     stops_at: Callable[[Failure], bool] = lambda failure: False,
@@ -53,8 +53,8 @@ def choose_inputs(
 
     Args:
         model: The live module.
-        request: Inputs that the user requested.
-        options: Options of the run.
+        inputs: Inputs that the user requested.
+        request: Request of the run.
         target: The target string, which names a library's model more precisely than its class.
         stops_at: Returns whether no other input can fix a failure.
         budget: Budget of a search; None for a new one.
@@ -62,22 +62,22 @@ def choose_inputs(
     Raises:
         UsageError: The requested inputs do not match the signature of `forward`.
     """
-    declared = declared_specs(model, request)
+    declared = declared_specs(model, inputs)
     names = forward_names(model)
     settled = {spec.head or names.at(index) for index, (spec, _) in enumerate(declared or ())}
     missing = [name for name in names.required if name not in settled]
-    if declared is not None and not (missing and request.specs):
-        return Choice(make_arguments(model, declared, request))
+    if declared is not None and not (missing and inputs.specs):
+        return Choice(make_arguments(model, declared, inputs))
     if declared is None and (example := live_example(model)) is not None:
         return Choice(example)
-    return _inferred(model, declared or [], request, options, target, stops_at, budget or Budget())
+    return _inferred(model, declared or [], inputs, request, target, stops_at, budget or Budget())
 
 
 def _inferred(
     model: nn.Module,
     declared: list[tuple[InputSpec, str]],
-    request: InputRequest,
-    options: TraceRequest,
+    inputs: InputRequest,
+    request: TraceRequest,
     target: str | None,
     stops_at: Callable[[Failure], bool],
     budget: Budget,
@@ -89,9 +89,9 @@ def _inferred(
     from netinspect.inputs.infer.infer_inputs import infer
     from netinspect.inputs.infer.model_facts import read_facts
 
-    facts = read_facts(model, training=options.train)
+    facts = read_facts(model, training=request.train)
     # Checks that the given names exist and that none is given twice.
-    fixed = make_arguments(model, declared, request, complete=False)
+    fixed = make_arguments(model, declared, inputs, complete=False)
     given = {
         spec.name or argument.record.name: Guess(spec=spec, reason=GIVEN)
         for argument in fixed
@@ -106,7 +106,7 @@ def _inferred(
 
     def arguments_of(candidate: Candidate) -> list[Argument]:
         try:
-            without_batch = replace(request, batch=None)
+            without_batch = replace(inputs, batch=None)
             return make_arguments(model, specs_of(candidate), without_batch, complete=False)
         except UsageError as error:  # the spec was guessed, not given by the user
             raise InvalidCandidate(error.message) from error
@@ -114,14 +114,14 @@ def _inferred(
     found = infer(
         facts,
         lambda candidate, most_steps: observe(
-            model, arguments_of(candidate), replace(options, max_steps=most_steps)
+            model, arguments_of(candidate), replace(request, max_steps=most_steps)
         ),
         given=given,
         known={
             **known_inputs(facts, target),
             **{
                 spec.name or facts.names.at(index): Guess(spec=spec, reason=reason)
-                for index, (texts, reason) in enumerate(request.start)
+                for index, (texts, reason) in enumerate(inputs.start)
                 for spec in _parsed(texts)
             },
         },
@@ -129,9 +129,9 @@ def _inferred(
         budget=budget,
     )
     arguments, forward = arguments_of(found.candidate), found.forward
-    if request.batch is not None:
+    if inputs.batch is not None:
         specs = specs_of(found.candidate)
-        arguments, forward = make_arguments(model, specs, request, complete=False), None
+        arguments, forward = make_arguments(model, specs, inputs, complete=False), None
     return Choice(arguments, found.attempts, forward)
 
 

@@ -9,10 +9,10 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-import netinspect
 from netinspect.records.codec import to_data
 from netinspect.records.request import Target, TraceRequest
 from netinspect.records.trace import Trace
+from netinspect.trace_cache.file_owners import OWN
 from netinspect.version import __version__
 
 _TERMINAL = (
@@ -83,7 +83,7 @@ def environment() -> str:
             __version__,
             Trace.schema,
             Trace.schema_version,
-            os.path.dirname(netinspect.__file__),
+            OWN,
             sys.version,
             sys.executable,
             sys.prefix,

@@ -7,13 +7,11 @@ import sys
 from functools import lru_cache
 from typing import Literal
 
-import netinspect
-
 Owner = Literal["python", "installed", "netinspect", "user"]
 
 _INSTALLED = ("site-packages", "dist-packages")
 _RECORDS = (".dist-info", ".egg-info")
-OWN = os.path.dirname(os.path.abspath(netinspect.__file__)) + os.sep
+OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def standard_folders() -> tuple[str, ...]:
