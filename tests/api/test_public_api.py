@@ -36,7 +36,7 @@ VIEWS = {
 }
 
 
-def test_every_exported_name_is_there() -> None:
+def test_all_names_exist() -> None:
     assert netinspect.__all__ == ["__version__", *sorted(netinspect.__all__[1:])]
     for name in netinspect.__all__:
         assert getattr(netinspect, name) is not None
@@ -45,7 +45,7 @@ def test_every_exported_name_is_there() -> None:
         _ = netinspect.sumary
 
 
-def test_a_star_import_gives_these_names() -> None:
+def test_star_import() -> None:
     names: dict[str, Any] = {}
     exec("from netinspect import *", names)
     assert set(names) - {"__builtins__"} == set(netinspect.__all__)
@@ -64,7 +64,7 @@ def typed_imports(file: str | None) -> dict[str, str]:
     }
 
 
-def test_type_checkers_see_the_same_names() -> None:
+def test_type_checking_imports_match_exports() -> None:
     package, api_package = typed_imports(netinspect.__file__), typed_imports(api.__file__)
     assert {"__version__", *package} == set(netinspect.__all__)
     assert set(package.values()) == {"netinspect.api"}
@@ -74,7 +74,7 @@ def test_type_checkers_see_the_same_names() -> None:
         assert api.MODULE_OF[name] == module
 
 
-def test_no_part_of_the_package_hides_a_public_name() -> None:
+def test_submodules_do_not_shadow_public_names() -> None:
     """Importing a submodule sets it on the package, over whatever is asked for by that name."""
     parts = {path.stem for path in Path(netinspect.__file__).parent.iterdir()}
     assert not parts & set(netinspect.__all__)
@@ -93,7 +93,7 @@ print("torch" in sys.modules)
 """
 
 
-def test_nothing_is_imported_before_it_is_used() -> None:
+def test_import_is_lazy() -> None:
     completed = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=True)
     first, second, third, *shown, last = completed.stdout.splitlines()
     assert (first, second) == ("[]", "['netinspect.api']")
@@ -102,7 +102,7 @@ def test_nothing_is_imported_before_it_is_used() -> None:
     assert last == "False"
 
 
-def test_every_command_is_a_function_of_that_name() -> None:
+def test_every_command_has_a_function() -> None:
     from netinspect.cli.app import COMMANDS
 
     assert set(COMMANDS) == {*VIEWS, "models", "cache", "diff", "globals"}
@@ -112,7 +112,7 @@ def test_every_command_is_a_function_of_that_name() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(netinspect.__all__) - {"__version__"}))
-def test_public_names_are_documented(name: str) -> None:
+def test_public_names_have_docstrings(name: str) -> None:
     found = getattr(netinspect, name)
     assert inspect.getdoc(found)
     if inspect.isfunction(found) and inspect.signature(found).parameters and name != "save":
@@ -122,7 +122,7 @@ def test_public_names_are_documented(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_shows_itself_everywhere(name: str) -> None:
+def test_view_representations(name: str) -> None:
     view: Any = VIEWS[name](LeNet())  # type: ignore[operator]
     assert str(view) == repr(view)
     assert "LeNet" in str(view)
@@ -139,7 +139,7 @@ def test_a_view_shows_itself_everywhere(name: str) -> None:
     assert check_html(bundle["text/html"]) == str(view)
 
 
-def test_a_view_is_frozen_and_equal_to_one_of_the_same() -> None:
+def test_view_is_frozen_and_comparable() -> None:
     view = netinspect.tree(LeNet())
     assert view == netinspect.tree(LeNet())
     assert view != netinspect.tree(LeNet(), depth=0)
@@ -147,7 +147,7 @@ def test_a_view_is_frozen_and_equal_to_one_of_the_same() -> None:
         view.record = view.record  # type: ignore[misc]
 
 
-def test_a_view_keeps_to_a_width() -> None:
+def test_view_text_width() -> None:
     view = netinspect.summary(LeNet(), torch.zeros(1, 1, 28, 28))
     assert max(map(len, view.text(width=40).splitlines())) <= 40
     assert max(map(len, view.text().splitlines())) > 40
@@ -156,7 +156,7 @@ def test_a_view_keeps_to_a_width() -> None:
     assert view.text("markdown", width=20) == view.text("markdown")
 
 
-def test_a_view_fits_the_terminal_that_it_is_printed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_print_view_fits_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     view = netinspect.summary(LeNet(), torch.zeros(1, 1, 28, 28))
     monkeypatch.setenv("COLUMNS", "70")
     assert str(view) == view.text().rstrip("\n")
@@ -188,7 +188,7 @@ def check_html(text: str) -> str:
     return "".join(shown)
 
 
-def test_hostile_names_do_not_reach_the_page() -> None:
+def test_view_html_escapes_hostile_names() -> None:
     model = nn.Sequential()
     model.add_module("<script>alert(1)</script>\x1b[31m", nn.Linear(2, 2))
     model.add_module('"><img src=x onerror=alert(1)>&amp;\u202e', nn.ReLU())
@@ -205,7 +205,7 @@ def test_hostile_names_do_not_reach_the_page() -> None:
             assert "<img src=x onerror=alert(1)>&amp;\\u202e" in text
 
 
-def test_one_look_gives_any_number_of_views() -> None:
+def test_views_of_one_trace() -> None:
     trace = netinspect.capture(LeNet(), torch.randn(10, 1, 28, 28))
     assert repr(trace) == "<Trace of LeNet: 6 modules, 19 steps>"
     assert netinspect.summary(trace, functions=True).record.totals.parameters == 44_426
@@ -213,7 +213,7 @@ def test_one_look_gives_any_number_of_views() -> None:
     assert len(netinspect.trace(trace).record.rows) == 13
 
 
-def test_capture_takes_what_forward_takes() -> None:
+def test_capture_passes_arguments() -> None:
     class Net(nn.Module):
         def forward(self, x: Tensor, *, scale: Tensor, path: str = "") -> Tensor:
             return x * scale
@@ -223,14 +223,14 @@ def test_capture_takes_what_forward_takes() -> None:
     assert [entry.name for entry in trace.inputs] == ["x", "scale", "path"]
 
 
-def test_a_failing_forward_is_a_finding_not_an_exception() -> None:
+def test_capture_of_failing_forward() -> None:
     trace = netinspect.capture(LeNet(), torch.randn(10, 1, 32, 32))
     assert trace.failure is not None
     assert trace.failure.module == "fc1"
     assert "FAILED" in str(netinspect.trace(trace))
 
 
-def test_what_is_no_model_is_told() -> None:
+def test_load_refuses_other_objects() -> None:
     with pytest.raises(LoadError, match="cannot inspect int"):
         netinspect.summary(3)  # type: ignore[call-overload]
     with pytest.raises(LoadError) as caught:
@@ -238,13 +238,13 @@ def test_what_is_no_model_is_told() -> None:
     assert caught.value.hint == "build it first: LeNet()"
 
 
-def test_a_saved_look_is_the_same_look(tmp_path: Any) -> None:
+def test_save_and_load_round_trip(tmp_path: Any) -> None:
     trace = netinspect.load("tiny_gpt", everything=True, stats=True, values=True, backward=True)
     netinspect.save(trace, tmp_path / "look.json")
     assert netinspect.load(tmp_path / "look.json") == trace
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 2**70])
-def test_a_seed_that_torch_does_not_take_is_told(seed: int) -> None:
+def test_load_refuses_seed_out_of_range(seed: int) -> None:
     with pytest.raises(UsageError, match="out of range"):
         netinspect.load("lenet", seed=seed)

@@ -32,7 +32,7 @@ assert random.getstate() == before
 @pytest.mark.parametrize(
     "way", ["str(view)", "repr(view)", "view._repr_mimebundle_()", "view.text('rich')"]
 )
-def test_view_leaves_the_random_state_of_a_fresh_process(tmp_path: Path, way: str) -> None:
+def test_view_keeps_random_state(tmp_path: Path, way: str) -> None:
     file = tmp_path / "saved.json"
     file.write_text(dump_trace(small_trace()), encoding="utf-8")
     done = subprocess.run(
@@ -46,18 +46,18 @@ def test_view_leaves_the_random_state_of_a_fresh_process(tmp_path: Path, way: st
 
 
 @pytest.mark.parametrize("spec", ["", "s", ">9000", "^9000", "*<9000", ".10", "9000.10"])
-def test_view_is_formatted_as_its_text(spec: str) -> None:
+def test_format_view(spec: str) -> None:
     view = netinspect.summary(small_trace())
     assert format(view, spec) == format(str(view), spec)
     assert f"{view!s:>{9000}}" == f"{view:>{9000}}"
 
 
-def test_view_refuses_a_format_as_a_text_does() -> None:
+def test_format_view_refuses_unknown_format() -> None:
     with pytest.raises(ValueError, match="Unknown format code 'd'"):
         format(netinspect.summary(small_trace()), "d")
 
 
-def test_view_leaves_a_bit_generator_that_numpy_was_given() -> None:
+def test_view_keeps_numpy_bit_generator() -> None:
     state = "str(numpy.random.get_state(legacy=False))"
     code = (
         "import numpy, netinspect\nfrom tests.records.examples import small_trace\n"

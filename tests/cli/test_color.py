@@ -30,7 +30,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("variable", ["GITHUB_ACTIONS", "PY_COLORS", "FORCE_COLOR"])
-def test_a_pipe_has_no_escapes(cli: Cli, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+def test_pipe_output_has_no_escapes(cli: Cli, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     lines: list[Sequence[str]] = [["--help"], ["--version"], [], *ERRORS]
     for command in COMMANDS:
         lines.append([command, "--help"])
@@ -44,7 +44,7 @@ def test_a_pipe_has_no_escapes(cli: Cli, monkeypatch: pytest.MonkeyPatch, variab
         assert ("\x1b" in outcome.out + outcome.err) == forced, words
 
 
-def test_a_terminal_gets_the_rich_view_in_colour(cli: Cli, terminal: None) -> None:
+def test_terminal_output_is_rich_in_color(cli: Cli, terminal: None) -> None:
     for command in COMMANDS:
         shown = cli(*with_target(command)).out
         assert "\x1b[" in shown
@@ -65,7 +65,7 @@ def test_a_terminal_gets_the_rich_view_in_colour(cli: Cli, terminal: None) -> No
         ([], {"NETINSPECT_COLOR": "never"}),
     ],
 )
-def test_a_terminal_without_colour(
+def test_terminal_output_without_color(
     cli: Cli,
     terminal: None,
     monkeypatch: pytest.MonkeyPatch,
@@ -84,21 +84,19 @@ def test_a_terminal_without_colour(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_color_always_gives_colour_in_a_pipe(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
+def test_color_always_in_pipe(cli: Cli, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
     assert "\x1b[1m" in cli(*with_target(command), "--color", "always").out
     assert "\x1b[1;31merror" in cli(command, "--color", "always", "--zzz").err
 
 
-def test_colour_is_for_the_rich_format_alone(cli: Cli) -> None:
+def test_color_always_refuses_other_formats(cli: Cli) -> None:
     for format in ("plain", "json", "csv", "markdown"):
         assert "\x1b" not in cli("summary", "lenet", "--color", "always", "--format", format).out
 
 
-def test_colour_changes_nothing_else(cli: Cli) -> None:
+def test_color_keeps_text(cli: Cli) -> None:
     import re
 
     for command in COMMANDS:

@@ -51,23 +51,23 @@ sys.exit(code)
         ("\0.py:", []),
     ],
 )
-def test_targets(workshop: Path, typed: str, completed: list[str]) -> None:
+def test_complete_target(workshop: Path, typed: str, completed: list[str]) -> None:
     (workshop / "folder" / "inner.py").touch()
     assert sorted(complete_target(typed)) == sorted(completed)
 
 
-def test_patterns_are_of_models_only(workshop: Path) -> None:
+def test_complete_pattern_lists_models_only(workshop: Path) -> None:
     assert complete_pattern("") == [*sample_names(), "torchvision:", "timm:", "transformers:"]
     assert complete_pattern("timm:convnext_attoo") == []
     assert complete_pattern("net.") == []
 
 
-def test_a_library_that_is_not_there_has_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_complete_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert complete_target("timm:") == []
 
 
-def test_nothing_typed_yet_lists_samples_and_files(workshop: Path) -> None:
+def test_complete_empty_word(workshop: Path) -> None:
     offered = complete_target("")
     assert "lenet" in offered
     assert "net.py" in offered
@@ -75,7 +75,7 @@ def test_nothing_typed_yet_lists_samples_and_files(workshop: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_shells_script_is_shown(shell: str) -> None:
+def test_show_completion_script(shell: str) -> None:
     shown = subprocess.run(
         [sys.executable, "-c", SHOW, "--show-completion", shell],
         env={**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
@@ -119,11 +119,11 @@ def told_to_bash(words: list[str], current: int) -> list[str]:
         ("netinspect models torchv", ["torchvision:"]),
     ],
 )
-def test_what_bash_is_told(workshop: Path, line: str, completed: list[str]) -> None:
+def test_bash_completion(workshop: Path, line: str, completed: list[str]) -> None:
     words = line.split()
     assert told_to_bash(words, len(words) - 1) == completed
 
 
-def test_bash_after_a_colon_with_an_empty_word(workshop: Path) -> None:
+def test_bash_completion_after_colon(workshop: Path) -> None:
     words = ["netinspect", "summary", "several.py", ":"]
     assert told_to_bash(words, len(words)) == ["First", "Second", "Plain"]

@@ -40,13 +40,13 @@ CODES = {
 
 
 @pytest.mark.parametrize("words", CODES)
-def test_exit_codes(cli: Callable[..., Outcome], words: str) -> None:
+def test_diff_exit_codes(cli: Callable[..., Outcome], words: str) -> None:
     outcome = cli("diff", *words.split())
     assert (outcome.code, outcome.err) == (CODES[words], "")
     assert outcome.out
 
 
-def test_values_that_cannot_be_compared_are_not_taken_for_equal(cli: Callable[..., Outcome]) -> None:
+def test_exit_code_if_values_cannot_be_compared(cli: Callable[..., Outcome]) -> None:
     torch.save({"x": torch.zeros(2, device="meta")}, "meta.pt")
     words = ("diff", "meta.pt", "meta.pt", "--width", "100", "--exit-code")
     assert cli(*words).code == 0
@@ -55,7 +55,7 @@ def test_values_that_cannot_be_compared_are_not_taken_for_equal(cli: Callable[..
     assert "1 not compared (" in outcome.out
 
 
-def test_output_to_a_file_has_the_same_exit_code(cli: Callable[..., Outcome]) -> None:
+def test_exit_code_with_output_file(cli: Callable[..., Outcome]) -> None:
     outcome = cli("diff", "lenet", "tuned.safetensors", "--exit-code", "-o", "x.json")
     assert (outcome.code, outcome.out, outcome.err) == (1, "", "written to x.json\n")
     jsonschema.validate(json.loads(Path("x.json").read_text(encoding="utf-8")), SCHEMA)
@@ -92,7 +92,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("words", MISTAKES)
-def test_mistakes_are_told(cli: Callable[..., Outcome], words: str) -> None:
+def test_diff_usage_errors(cli: Callable[..., Outcome], words: str) -> None:
     Path("folder").mkdir()
     Path("note.txt").write_text("no weights\n", encoding="utf-8")
     Path("cut.safetensors").write_bytes(Path("lenet.safetensors").read_bytes()[:5000])
@@ -105,7 +105,7 @@ def test_mistakes_are_told(cli: Callable[..., Outcome], words: str) -> None:
     assert hint in outcome.err
 
 
-def test_options_for_models_are_for_the_one_that_is_a_model(cli: Callable[..., Outcome]) -> None:
+def test_model_options_apply_to_the_model_of_two_targets(cli: Callable[..., Outcome]) -> None:
     Path("net.py").write_text(
         "from torch import nn\n\nclass Net(nn.Module):\n    def __init__(self, classes=2):\n"
         "        super().__init__()\n        self.fc = nn.Linear(3, classes)\n",
@@ -117,7 +117,7 @@ def test_options_for_models_are_for_the_one_that_is_a_model(cli: Callable[..., O
     assert cli(*words).code == 0
 
 
-def test_hostile_names_do_not_reach_the_terminal(cli: Callable[..., Outcome]) -> None:
+def test_diff_escapes_hostile_names(cli: Callable[..., Outcome]) -> None:
     name = "evil\x1b[31m\u202e[/b]:smile:.weight"
     save_file({name: torch.zeros(2, 3)}, "one.safetensors")
     save_file({f"module.{name}": torch.zeros(2, 3), f"x.{name}": torch.ones(5)}, "two.safetensors")
@@ -130,7 +130,7 @@ def test_hostile_names_do_not_reach_the_terminal(cli: Callable[..., Outcome]) ->
     assert "\x1b" not in outcome.out
 
 
-def test_json_follows_its_schema(cli: Callable[..., Outcome]) -> None:
+def test_diff_json_matches_schema(cli: Callable[..., Outcome]) -> None:
     pairs = [
         ("lenet", "tuned.safetensors"),
         ("tiny_gpt", "other.safetensors"),
@@ -143,7 +143,7 @@ def test_json_follows_its_schema(cli: Callable[..., Outcome]) -> None:
         assert document["a"]["target"] == words[0]
 
 
-def test_two_checkpoints_are_compared_without_torch() -> None:
+def test_diff_of_checkpoints_does_not_import_torch() -> None:
     code = (
         "import sys; from netinspect.cli.run import run; "
         "run(['diff', 'lenet.safetensors', 'half.safetensors', '--compare-values']); "
@@ -153,14 +153,14 @@ def test_two_checkpoints_are_compared_without_torch() -> None:
 
 
 @pytest.mark.slow
-def test_the_reader_of_a_pipe_may_go(installed: Callable[..., Outcome]) -> None:
+def test_diff_into_closed_pipe(installed: Callable[..., Outcome]) -> None:
     command = f"{sys.executable} -m netinspect diff tiny_gpt other.safetensors --no-fold | head -1"
     completed = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)
     assert (completed.returncode, completed.stderr) == (0, "")
     assert completed.stdout.startswith("change\tname")
 
 
-def test_a_shard_that_is_missing_is_a_finding(cli: Callable[..., Outcome]) -> None:
+def test_diff_missing_shard_is_a_finding(cli: Callable[..., Outcome]) -> None:
     folder = Path("sharded")
     folder.mkdir()
     save_file({"a.weight": torch.zeros(2, 2)}, folder / "model-00001-of-00002.safetensors")

@@ -63,7 +63,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("closed", ["inner", "outer"])
-def test_closed_folder_skips_the_settings(folder: Path, saved: Path, closed: str) -> None:
+def test_unreadable_current_folder_skips_settings(folder: Path, saved: Path, closed: str) -> None:
     place = folder if closed == "inner" else folder.parent
     outcome = run("summary", str(saved), cwd=folder, closed=place)
     assert outcome.code == 0
@@ -72,7 +72,7 @@ def test_closed_folder_skips_the_settings(folder: Path, saved: Path, closed: str
     assert run("summary", str(saved), "-q", cwd=folder, closed=place).err == ""
 
 
-def test_closed_current_folder_and_a_relative_target(folder: Path) -> None:
+def test_relative_target_in_unreadable_folder(folder: Path) -> None:
     outcome = run("summary", "net.py", cwd=folder, closed=folder)
     assert outcome.code == 3
     assert "error[load]: cannot reach net.py" in outcome.err
@@ -80,7 +80,7 @@ def test_closed_current_folder_and_a_relative_target(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["summary"], ["params"], ["diff", "{saved}"], ["globals"]])
-def test_closed_folder_on_the_way_to_a_target(
+def test_target_in_unreadable_folder(
     folder: Path, saved: Path, tmp_path: Path, words: list[str]
 ) -> None:
     words = [each.format(saved=saved) for each in words]
@@ -104,7 +104,7 @@ def test_removed_current_folder(tmp_path: Path, saved: Path) -> None:
 
 
 @pytest.mark.slow
-def test_torch_is_imported_in_a_removed_folder(tmp_path: Path) -> None:
+def test_import_torch_in_removed_folder(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     (tmp_path / "broken.py").write_text("raise ValueError('so far')\n")
     outcome = run("summary", str(tmp_path / "broken.py"), cwd=tmp_path / "gone", gone=True)
@@ -117,7 +117,7 @@ def test_torch_is_imported_in_a_removed_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", [["memory"], ["summary", "--tensors", "fake", "--no-cache"]], ids=" ".join
 )
-def test_sample_in_a_removed_folder(tmp_path: Path, words: list[str]) -> None:
+def test_sample_in_removed_folder(tmp_path: Path, words: list[str]) -> None:
     """Torch imports parts of itself late, which ask for the current folder."""
     (tmp_path / "gone").mkdir()
     outcome = run(*words, "lenet", cwd=tmp_path / "gone", gone=True)
@@ -125,7 +125,7 @@ def test_sample_in_a_removed_folder(tmp_path: Path, words: list[str]) -> None:
     assert outcome.out
 
 
-def test_output_that_may_be_written_but_not_read(tmp_path: Path, saved: Path) -> None:
+def test_output_file_without_read_permission(tmp_path: Path, saved: Path) -> None:
     (tmp_path / "out.txt").touch()
     (tmp_path / "out.txt").chmod(0o222)
     outcome = run("summary", str(saved), "-o", "out.txt", cwd=tmp_path)
@@ -135,7 +135,7 @@ def test_output_that_may_be_written_but_not_read(tmp_path: Path, saved: Path) ->
 
 
 @pytest.mark.parametrize("option", ["-o", "--save"])
-def test_relative_output_in_a_removed_folder(tmp_path: Path, option: str) -> None:
+def test_relative_output_in_removed_folder(tmp_path: Path, option: str) -> None:
     (tmp_path / "gone").mkdir()
     outcome = run("summary", "lenet", option, "x.txt", cwd=tmp_path / "gone", gone=True)
     assert outcome.code == 2
@@ -144,7 +144,7 @@ def test_relative_output_in_a_removed_folder(tmp_path: Path, option: str) -> Non
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "netinspect.toml"])
 @pytest.mark.parametrize("kind", ["pipe", "socket", "folder", "loop", "device", "unreadable"])
-def test_settings_that_are_no_readable_file(
+def test_unreadable_settings_file(
     cli: Callable[..., Outcome], tmp_path: Path, saved: Path, monkeypatch: pytest.MonkeyPatch,
     kind: str, name: str,
 ) -> None:  # fmt: skip
@@ -177,7 +177,7 @@ def test_settings_that_are_no_readable_file(
 
 @pytest.mark.parametrize("suffix", [".py", ".pt", ".json", ""])
 @pytest.mark.parametrize("kind", ["pipe", "device", "loop", "dangling"])
-def test_target_that_is_no_regular_file(
+def test_target_not_a_regular_file(
     cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, suffix: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -213,7 +213,7 @@ def test_target_that_is_no_regular_file(
     ids=["name", "long", "path", "file", "surrogate", "newline", "null"],
 )
 @pytest.mark.parametrize("command", ["summary", "globals", "memory"])
-def test_target_of_an_odd_name(cli: Callable[..., Outcome], command: str, target: str) -> None:
+def test_target_with_odd_name(cli: Callable[..., Outcome], command: str, target: str) -> None:
     outcome = cli(command, target)
     assert outcome.code == 3
     assert outcome.err.startswith("error[load]: ")
@@ -221,7 +221,7 @@ def test_target_of_an_odd_name(cli: Callable[..., Outcome], command: str, target
 
 
 @pytest.mark.parametrize("columns", ["0", "9" * 5000, "²", "-1", "x"])
-def test_columns_of_any_text(
+def test_columns_variable_of_any_text(
     cli: Callable[..., Outcome], saved: Path, monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
@@ -237,12 +237,12 @@ def test_columns_of_any_text(
         ["summary", "lenet", "--input", "9" * 5000 + "x8"],
     ],
 )
-def test_numbers_of_any_length_are_wrong_usage(cli: Callable[..., Outcome], words: list[str]) -> None:
+def test_numbers_of_any_length_are_usage_errors(cli: Callable[..., Outcome], words: list[str]) -> None:
     assert cli(*words).code == 2
 
 
 @pytest.mark.parametrize("error", ["ImportError", "OSError", "RuntimeError", "AttributeError"])
-def test_torch_that_cannot_be_imported(tmp_path: Path, error: str) -> None:
+def test_torch_import_error(tmp_path: Path, error: str) -> None:
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "__init__.py").write_text(f"raise {error}('failed to map segment')\n")
     done = subprocess.run(

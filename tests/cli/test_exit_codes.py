@@ -15,7 +15,7 @@ from tests.support import Outcome
 Cli = Callable[..., Outcome]
 
 
-def test_the_codes_are_as_documented(cli: Cli) -> None:
+def test_exit_codes_match_documentation(cli: Cli) -> None:
     codes = {code.name: int(code) for code in ExitCode}
     assert codes == {
         "OK": 0,
@@ -32,26 +32,26 @@ def test_the_codes_are_as_documented(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("words", [["models"], ["--help"], ["--version"], [], ["summary", "lenet"]])
-def test_0_done(cli: Cli, words: list[str]) -> None:
+def test_exit_code_0_success(cli: Cli, words: list[str]) -> None:
     outcome = cli(*words)
     assert outcome.code == 0
     assert outcome.out
     assert outcome.err == ""
 
 
-def test_2_wrong_usage(cli: Cli) -> None:
+def test_exit_code_2_usage_error(cli: Cli) -> None:
     assert cli("summary", "lenet", "--no-such-option").code == 2
 
 
-def test_3_the_target_does_not_load(cli: Cli) -> None:
+def test_exit_code_3_load_error(cli: Cli) -> None:
     assert cli("summary", "no-such-sample").code == 3
 
 
-def test_4_the_model_fails_on_the_input(cli: Cli) -> None:
+def test_exit_code_4_forward_failed(cli: Cli) -> None:
     assert cli("summary", "lenet", "-i", "1x1x9x9").code == 4
 
 
-def test_4_the_model_fails_in_backward(cli: Cli, tmp_path: Path) -> None:
+def test_exit_code_4_backward_failed(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text(
         "from torch import nn\n"
@@ -79,7 +79,9 @@ def test_4_the_model_fails_in_backward(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("by zero\nand more"), MemoryError()])
-def test_70_a_defect_of_our_own(cli: Cli, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+def test_exit_code_70_internal_error(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
     def fail() -> None:
         raise error
 
@@ -97,7 +99,7 @@ def test_70_a_defect_of_our_own(cli: Cli, monkeypatch: pytest.MonkeyPatch, error
     assert told["exit_code"] == 70
 
 
-def test_debug_shows_the_traceback_of_a_users_error_too(cli: Cli, workshop: Path) -> None:
+def test_debug_traceback_of_user_error(cli: Cli, workshop: Path) -> None:
     assert "Traceback" not in cli("summary", "raises.py").err
     shown = cli("summary", "raises.py", "--debug").err
     assert "Traceback" in shown
@@ -113,9 +115,7 @@ def test_debug_shows_the_traceback_of_a_users_error_too(cli: Cli, workshop: Path
         (("summary", "no_such_file.pt"), "load"),
     ],
 )
-def test_debug_shows_the_traceback_of_an_error_of_our_own(
-    cli: Cli, words: tuple[str, ...], kind: str
-) -> None:
+def test_debug_traceback_of_internal_error(cli: Cli, words: tuple[str, ...], kind: str) -> None:
     told = cli(*words).err
     assert "Traceback" not in told
     shown = cli(*words, "--debug").err
@@ -126,7 +126,7 @@ def test_debug_shows_the_traceback_of_an_error_of_our_own(
     assert shown.count(told.splitlines()[0].partition(": ")[2]) <= 2
 
 
-def test_130_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exit_code_130_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(pattern: str | None) -> None:
         raise KeyboardInterrupt
 
@@ -154,7 +154,7 @@ class Net(nn.Module):
 """
 
 
-def test_debug_shows_the_traceback_of_forward(cli: Cli, tmp_path: Path) -> None:
+def test_debug_traceback_of_forward(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(FAILS)
     words = "summary", str(tmp_path / "net.py"), "--input", "3x5"
     told = cli(*words)

@@ -46,7 +46,7 @@ def raw_in(text: str, *, allowed: str = "") -> list[str]:
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_nothing_raw_reaches_a_stream(cli: Cli, words: list[str], format: str) -> None:
+def test_hostile_names_are_escaped_in_every_format(cli: Cli, words: list[str], format: str) -> None:
     command, *options = words
     outcome = cli(command, LIVE, *options, "--format", format)
     assert outcome.code == 0, outcome.err
@@ -59,7 +59,7 @@ def test_nothing_raw_reaches_a_stream(cli: Cli, words: list[str], format: str) -
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("command", ["summary", "trace", "source"])
-def test_nothing_raw_reaches_a_stream_from_a_failure(cli: Cli, command: str, format: str) -> None:
+def test_hostile_names_are_escaped_in_failures(cli: Cli, command: str, format: str) -> None:
     outcome = cli(command, FAILING, "--format", format)
     assert outcome.code == 4
     assert raw_in(outcome.out, allowed="\t" if format == "plain" else "") == []
@@ -70,7 +70,7 @@ def test_nothing_raw_reaches_a_stream_from_a_failure(cli: Cli, command: str, for
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_in_colour_there_are_no_escapes_but_our_own(cli: Cli, words: list[str]) -> None:
+def test_colored_output_has_only_own_escapes(cli: Cli, words: list[str]) -> None:
     command, *options = words
     outcome = cli(command, FAILING, *options, "--format", "rich", "--color", "always")
     assert "\x1b[" in outcome.out
@@ -83,7 +83,7 @@ def test_in_colour_there_are_no_escapes_but_our_own(cli: Cli, words: list[str]) 
 
 @pytest.mark.parametrize("module", MODULES)
 @pytest.mark.parametrize("command", ["tree", "source", "internals"])
-def test_a_hostile_module_can_be_named(cli: Cli, command: str, module: str) -> None:
+def test_hostile_module_path_as_argument(cli: Cli, command: str, module: str) -> None:
     outcome = cli(command, LIVE, module)
     # Of a class made by a call of `type`, the source of its base is shown.
     assert outcome.code == 0, outcome.err
@@ -94,7 +94,7 @@ def test_a_hostile_module_can_be_named(cli: Cli, command: str, module: str) -> N
 @pytest.mark.parametrize(
     ("words"), [["summary"], ["params", "--buffers"], ["tree", "--no-fold"]], ids=" ".join
 )
-def test_machine_formats_keep_their_records(cli: Cli, words: list[str]) -> None:
+def test_machine_formats_have_one_record_a_row(cli: Cli, words: list[str]) -> None:
     command, *options = words
     plain = cli(command, LIVE, *options, "--format", "plain").out
     records = [line.split("\t") for line in plain.splitlines()]
@@ -107,7 +107,7 @@ def test_machine_formats_keep_their_records(cli: Cli, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("words"), [["summary"], ["params"], ["trace"], ["tree"]], ids=" ".join)
-def test_a_markdown_table_stays_a_table(cli: Cli, words: list[str]) -> None:
+def test_markdown_table_with_hostile_names(cli: Cli, words: list[str]) -> None:
     text = cli(*words, LIVE, "--format", "markdown").out
     table = [line for line in text.splitlines() if line.startswith("|")]
     cells = [len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in table]
@@ -117,14 +117,14 @@ def test_a_markdown_table_stays_a_table(cli: Cli, words: list[str]) -> None:
     assert not re.search(r"(?<!\\)`", text)
 
 
-def test_markup_is_shown_and_not_obeyed(cli: Cli) -> None:
+def test_rich_markup_in_names_is_not_interpreted(cli: Cli) -> None:
     shown = cli("tree", LIVE, "--format", "rich", "--no-fold").out
     assert "[red]loud[/red]" in shown
     assert r"\x1b[31mred\x1b]0;title\x07" in shown
 
 
 @pytest.mark.slow
-def test_a_hostile_command_line(cli: Cli) -> None:
+def test_hostile_arguments_are_escaped(cli: Cli) -> None:
     for word in POISONS.values():
         for words in (
             [word],
@@ -146,7 +146,7 @@ def test_a_hostile_command_line(cli: Cli) -> None:
             assert outcome.out == ""
 
 
-def test_a_hostile_file_name(cli: Cli, tmp_path: Path) -> None:
+def test_hostile_file_name_is_escaped(cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "ev\x1b[31mil|`<b>"
     folder.mkdir()
     file = folder / "net\nwork.py"
@@ -158,7 +158,7 @@ def test_a_hostile_file_name(cli: Cli, tmp_path: Path) -> None:
             assert raw_in(outcome.out, allowed="\t" if format == "plain" else "") == []
 
 
-def test_a_hostile_saved_trace(cli: Cli, tmp_path: Path) -> None:
+def test_hostile_saved_trace_is_escaped(cli: Cli, tmp_path: Path) -> None:
     kept = str(tmp_path / "kept.json")
     assert cli("trace", LIVE, "--save", kept, "-q").code == 0
     assert Path(kept).read_text(encoding="utf-8").isascii()

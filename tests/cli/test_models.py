@@ -20,7 +20,7 @@ FORMATS = ("rich", "plain", "json", "csv", "markdown")
 
 
 @pytest.mark.parametrize("pattern", ["torchvision:", "torchvision", "torchvision:*"])
-def test_all_of_a_library(cli: Callable[..., Outcome], pattern: str) -> None:
+def test_models_lists_whole_library(cli: Callable[..., Outcome], pattern: str) -> None:
     names = list(model_names("torchvision"))
     outcome = cli("models", pattern, "--format", "csv")
     rows = [row["target"] for row in csv.DictReader(io.StringIO(outcome.out))]
@@ -30,7 +30,7 @@ def test_all_of_a_library(cli: Callable[..., Outcome], pattern: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_those_that_match(cli: Callable[..., Outcome], format: str) -> None:
+def test_models_lists_matches(cli: Callable[..., Outcome], format: str) -> None:
     outcome = cli("models", "timm:*convnext*atto", "--format", format)
     assert outcome.code == 0
     said = outcome.out.replace("\\", "")  # markdown escapes underscores
@@ -39,7 +39,7 @@ def test_those_that_match(cli: Callable[..., Outcome], format: str) -> None:
     assert "resnet" not in said
 
 
-def test_patterns() -> None:
+def test_models_patterns() -> None:
     def names(pattern: str) -> list[str]:
         record = netinspect.models(pattern).record
         return [sample.name for sample in record.samples] or list(record.names)
@@ -64,14 +64,14 @@ def test_patterns() -> None:
         ("timm:qqqqqqqqqqqqqq", "no model of timm matches", "netinspect models timm:"),
     ],
 )
-def test_nothing_matches(cli: Callable[..., Outcome], pattern: str, says: str, hint: str) -> None:
+def test_models_without_match(cli: Callable[..., Outcome], pattern: str, says: str, hint: str) -> None:
     outcome = cli("models", pattern)
     assert outcome.code == 3
     assert says in outcome.err
     assert hint in outcome.err
 
 
-def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
+def test_models_does_not_import_torch(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom netinspect.cli.run import run\n"
         "for text in ('timm:', 'torchvision:*net*', 'transformers:', 'transformers:Bert*'):\n"

@@ -40,7 +40,7 @@ COMMANDS = [
         ("out", "LeNet  lenet\n"),
     ],
 )
-def test_the_suffix_tells_the_format(cli: Cli, workshop: Path, name: str, start: str) -> None:
+def test_output_suffix_selects_format(cli: Cli, workshop: Path, name: str, start: str) -> None:
     outcome = cli("summary", "lenet", "-o", name)
     assert outcome.code == 0
     assert outcome.out == ""
@@ -50,7 +50,7 @@ def test_the_suffix_tells_the_format(cli: Cli, workshop: Path, name: str, start:
     assert "\x1b" not in text
 
 
-def test_a_text_file_is_drawn_with_branches_but_no_colour(
+def test_text_output_has_branches_without_color(
     cli: Cli, workshop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -63,13 +63,13 @@ def test_a_text_file_is_drawn_with_branches_but_no_colour(
     assert "\x1b[1mLeNet" in Path("tree.txt").read_text(encoding="utf-8")
 
 
-def test_a_format_beats_the_suffix(cli: Cli, workshop: Path) -> None:
+def test_format_option_takes_precedence_over_suffix(cli: Cli, workshop: Path) -> None:
     cli("summary", "lenet", "-o", "out.json", "--format", "csv")
     rows = list(csv.DictReader(Path("out.json").read_text(encoding="utf-8").splitlines()))
     assert [row["path"] for row in rows] == ["", "conv1", "conv2", "fc1", "fc2", "fc3"]
 
 
-def test_an_old_file_is_replaced_whole_or_not_at_all(cli: Cli, workshop: Path) -> None:
+def test_output_file_is_replaced_atomically(cli: Cli, workshop: Path) -> None:
     Path("out.txt").write_text("old")
     assert cli("summary", "lente", "-o", "out.txt").code == 3
     assert Path("out.txt").read_text() == "old"
@@ -78,7 +78,7 @@ def test_an_old_file_is_replaced_whole_or_not_at_all(cli: Cli, workshop: Path) -
     assert not list(workshop.glob("*.part")) + list(workshop.glob(".*"))
 
 
-def test_a_failed_forward_is_written_too(cli: Cli, workshop: Path) -> None:
+def test_output_file_of_failed_forward(cli: Cli, workshop: Path) -> None:
     outcome = cli("summary", "lenet", "-i", "1x1x32x32", "-o", "out.json")
     assert outcome.code == 4
     failure = json.loads(Path("out.json").read_text())["header"]["failure"]
@@ -88,9 +88,7 @@ def test_a_failed_forward_is_written_too(cli: Cli, workshop: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("sample", ["lenet", "tiny_gpt", "shared_layer", "two_inputs"])
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_saved_look_shows_what_the_live_one_does(
-    cli: Cli, workshop: Path, sample: str, words: list[str]
-) -> None:
+def test_saved_trace_gives_same_output(cli: Cli, workshop: Path, sample: str, words: list[str]) -> None:
     command, *options = words
     live = cli(command, sample, *options, "--save", "kept.json", "-f", "json")
     assert live.code == 0, live.err
@@ -106,9 +104,7 @@ def test_a_saved_look_shows_what_the_live_one_does(
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_rows_of_a_saved_look_are_those_of_the_live_one(
-    cli: Cli, workshop: Path, words: list[str]
-) -> None:
+def test_saved_trace_gives_same_rows(cli: Cli, workshop: Path, words: list[str]) -> None:
     command, *options = words
     cli(command, "shared_layer", *options, "--save", "kept.json", "-i", "x=8x32")
     live = cli(command, "shared_layer", *options, "-i", "x=8x32")
@@ -117,13 +113,13 @@ def test_rows_of_a_saved_look_are_those_of_the_live_one(
 
 
 @pytest.mark.parametrize("sample", ["lenet", "resnet18"])
-def test_one_plain_save_serves_every_command(cli: Cli, workshop: Path, sample: str) -> None:
+def test_saved_trace_serves_every_command(cli: Cli, workshop: Path, sample: str) -> None:
     cli("tree", sample, "--save", "kept.json")
     for command in ("summary", "params", "trace", "tree", "source", "internals"):
         assert cli(command, "kept.json").code == 0
 
 
-def test_a_model_whose_example_is_unreadable_is_saved_with_a_note(cli: Cli, workshop: Path) -> None:
+def test_save_with_unreadable_example_adds_note(cli: Cli, workshop: Path) -> None:
     Path("odd.py").write_text(f"{Path('net.py').read_text()}\nEXAMPLE_INPUTS = 5\n")
     outcome = cli("tree", "odd.py", "--save", "kept.json", "-v")
     assert outcome.code == 0
@@ -133,7 +129,7 @@ def test_a_model_whose_example_is_unreadable_is_saved_with_a_note(cli: Cli, work
 
 @pytest.mark.parametrize("option", ["--save", "-o"])
 @pytest.mark.parametrize("place", ["net.py", "./net.py", "link.py"])
-def test_what_is_looked_at_is_never_replaced(cli: Cli, workshop: Path, option: str, place: str) -> None:
+def test_output_refuses_to_replace_target(cli: Cli, workshop: Path, option: str, place: str) -> None:
     before = (workshop / "net.py").read_bytes()
     (workshop / "link.py").symlink_to("net.py")
     outcome = cli("summary", "net.py:Net", option, place, "--format", "plain")

@@ -82,7 +82,7 @@ def kernel_reports(file: Path) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-def test_what_a_look_has_read_stays(project: Path) -> None:
+def test_output_refuses_to_replace_read_file(project: Path) -> None:
     """Modules, a lazy one too, what a thread opens or compiled code reads, inputs, settings."""
     torch.jit.script(nn.Linear(2, 2)).save(str(project / "script.pt"))
     np.save(project / "x.npy", np.zeros((2, 8), "float32"))
@@ -124,7 +124,7 @@ def test_what_a_look_has_read_stays(project: Path) -> None:
     assert Path(installed).read_bytes() == package
 
 
-def test_what_a_kept_look_rests_on_stays(
+def test_output_refuses_to_replace_dependency_of_cached_trace(
     project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     (project / "script.pt").touch()
@@ -166,7 +166,9 @@ class Starts(nn.Module):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports what other processes open")
-def test_files_that_child_processes_read_stay(installed: Callable[..., Outcome], workshop: Path) -> None:
+def test_output_refuses_to_replace_file_read_by_child(
+    installed: Callable[..., Outcome], workshop: Path
+) -> None:
     (workshop / "starts.py").write_text(STARTS)
     for name in ("by_program.txt", "by_copy.txt"):
         for each in ("by_program.txt", "by_copy.txt"):
@@ -177,7 +179,7 @@ def test_files_that_child_processes_read_stay(installed: Callable[..., Outcome],
         assert (workshop / name).read_text() == "data\n"
 
 
-def test_results_are_not_appended_to_a_file_that_was_read(workshop: Path) -> None:
+def test_redirected_stdout_refuses_read_file(workshop: Path) -> None:
     before = (workshop / "saved.json").read_bytes()
     words = [sys.executable, "-m", "netinspect", "summary", "saved.json"]
     for file, code in (("saved.json", 2), ("other.txt", 0), ("other.txt", 0)):
@@ -190,7 +192,9 @@ def test_results_are_not_appended_to_a_file_that_was_read(workshop: Path) -> Non
     assert (workshop / "saved.json").read_bytes() == before
 
 
-def test_both_sides_of_a_comparison_stay(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_output_refuses_to_replace_either_side_of_diff(
+    cli: Callable[..., Outcome], tmp_path: Path
+) -> None:
     tiny = Path(__file__).parents[2] / "docs" / "examples" / "tiny.safetensors"
     for name in ("a", "b"):
         (tmp_path / name).write_bytes(tiny.read_bytes())
@@ -202,7 +206,7 @@ def test_both_sides_of_a_comparison_stay(cli: Callable[..., Outcome], tmp_path: 
         assert (tmp_path / name).read_bytes() == tiny.read_bytes()
 
 
-def test_outputs_are_meant_as_seen_from_where_the_command_began(
+def test_output_is_relative_to_starting_folder(
     installed: Callable[..., Outcome], workshop: Path
 ) -> None:
     with open(workshop / "out.txt", "w") as stdout:

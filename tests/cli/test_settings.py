@@ -24,20 +24,20 @@ def project(workshop: Path) -> Path:
     return workshop
 
 
-def test_the_project_names_the_target_and_its_input(cli: Cli, project: Path) -> None:
+def test_settings_target_and_input(cli: Cli, project: Path) -> None:
     outcome = cli("summary")
     assert outcome.code == 0
     assert outcome.err == f"no target given: net.py:Net (set in {project / 'pyproject.toml'})\n"
     assert 'fc,Linear,"(4, 8)","(4, 3)",27' in outcome.out
 
 
-def test_without_a_project_the_target_is_lenet(cli: Cli, workshop: Path) -> None:
+def test_default_target_without_settings(cli: Cli, workshop: Path) -> None:
     outcome = cli("summary")
     assert outcome.err == "no target given: lenet (the default)\n"
     assert "LeNet" in outcome.out
 
 
-def test_a_target_is_meant_from_the_settings_folder(
+def test_settings_target_is_relative_to_settings_file(
     cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project / "folder")
@@ -49,7 +49,7 @@ def test_a_target_is_meant_from_the_settings_folder(
     assert 'fc,Linear,"(4, 8)"' in cli("summary", "../net.py:Net").out
 
 
-def test_the_projects_input_is_for_its_own_target(cli: Cli, project: Path) -> None:
+def test_settings_input_applies_to_settings_target_only(cli: Cli, project: Path) -> None:
     assert 'conv1,Conv2d,"(10, 1, 28, 28)"' in cli("summary", "lenet").out
     assert '"(7, 8)"' in cli("summary", "-i", "7x8").out
     # Without a target of its own, a project's input is for whatever is traced.
@@ -57,7 +57,7 @@ def test_the_projects_input_is_for_its_own_target(cli: Cli, project: Path) -> No
     assert "(2, 1, 28, 28)" in cli("summary", "lenet").out
 
 
-def test_precedence_of_format(cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_format_precedence(cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli("models").out.startswith("name,description")
     monkeypatch.setenv("NETINSPECT_FORMAT", "json")
     assert cli("models").out.startswith("{")
@@ -70,7 +70,7 @@ def test_precedence_of_format(cli: Cli, project: Path, monkeypatch: pytest.Monke
     assert cli("--no-config", "models").out.startswith("name\tdescription")
 
 
-def test_precedence_of_width(cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_width_precedence(cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def widest(*words: str) -> int:
         out = cli("tree", "lenet", "-f", "rich", *words).out
         return max(map(len, out.splitlines()))
@@ -81,7 +81,7 @@ def test_precedence_of_width(cli: Cli, project: Path, monkeypatch: pytest.Monkey
     assert 53 < widest("--width", "60") <= 60
 
 
-def test_precedence_of_depth(cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_depth_precedence(cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def rows(*words: str) -> int:
         return len(cli("summary", "two_inputs", *words).out.splitlines()) - 1
 
@@ -91,14 +91,14 @@ def test_precedence_of_depth(cli: Cli, project: Path, monkeypatch: pytest.Monkey
     assert rows("--depth", "1") == 6
 
 
-def test_a_width_of_the_project_leaves_pipes_alone(cli: Cli, project: Path) -> None:
+def test_settings_width_does_not_apply_to_pipes(cli: Cli, project: Path) -> None:
     (project / "pyproject.toml").write_text("[tool.netinspect]\nwidth = 44\n")
     assert cli("models").out.startswith("name\t")
     (project / "pyproject.toml").write_text('[tool.netinspect]\ncolor = "always"\n')
     assert cli("models").out.startswith("name\t")
 
 
-def test_the_suffix_of_the_output_beats_what_is_only_set(
+def test_output_suffix_takes_precedence_over_settings(
     cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NETINSPECT_FORMAT", "markdown")
@@ -110,16 +110,14 @@ def test_the_suffix_of_the_output_beats_what_is_only_set(
     assert Path("models").read_text().startswith("### ")
 
 
-def test_settings_from_a_file_of_ones_choice(cli: Cli, project: Path) -> None:
+def test_config_variable_names_settings_file(cli: Cli, project: Path) -> None:
     Path("mine.toml").write_text('format = "markdown"\n')
     assert cli("--config", "mine.toml", "models").out.startswith("### ")
     assert cli("--no-config", "--config", "broken.toml", "models").code == 0
 
 
 @pytest.mark.parametrize("words", [["--help"], ["summary", "--help"], ["models", "-h"], ["--version"]])
-def test_help_comes_even_where_the_settings_are_broken(
-    cli: Cli, project: Path, words: list[str]
-) -> None:
+def test_help_with_broken_settings(cli: Cli, project: Path, words: list[str]) -> None:
     (project / "pyproject.toml").write_text('[tool.netinspect]\nformt = "csv"\n')
     assert cli(*words).code == 0
     outcome = cli("models")
@@ -127,12 +125,12 @@ def test_help_comes_even_where_the_settings_are_broken(
     assert "'formt'" in outcome.err
 
 
-def test_settings_do_not_outlive_a_run(cli: Cli, project: Path) -> None:
+def test_settings_are_read_for_each_run(cli: Cli, project: Path) -> None:
     cli("models")
     assert "set in" not in cli("--no-config", "tree").err
 
 
-def test_quiet_silences_talk_and_verbose_tells_more(cli: Cli, workshop: Path) -> None:
+def test_quiet_and_verbose(cli: Cli, workshop: Path) -> None:
     assert cli("tree", "-q").err == ""
     assert cli("tree", "-q", "-v").err == ""
     assert cli("tree", "lenet", "-o", "x.txt", "--save", "x.json", "-q").err == ""
@@ -147,7 +145,7 @@ def test_quiet_silences_talk_and_verbose_tells_more(cli: Cli, workshop: Path) ->
 
 
 @pytest.mark.slow
-def test_symbols_may_be_set_and_what_is_typed_goes_before_them(
+def test_symbolic_setting_and_option_precedence(
     cli: Cli, workshop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (workshop / "pyproject.toml").write_text(
@@ -171,7 +169,7 @@ def test_symbols_may_be_set_and_what_is_typed_goes_before_them(
 
 
 @pytest.mark.slow
-def test_a_setting_may_name_two_symbols(cli: Cli, workshop: Path) -> None:
+def test_symbolic_setting_with_two_symbols(cli: Cli, workshop: Path) -> None:
     file = workshop / "netinspect.toml"
     file.write_text('symbolic = ["batch", "seq"]\n', encoding="utf-8")
     assert "N*T" in cli("cost", "tiny_gpt", "-f", "plain").out
@@ -182,7 +180,7 @@ def test_a_setting_may_name_two_symbols(cli: Cli, workshop: Path) -> None:
 
 
 @pytest.mark.slow
-def test_of_a_batch_and_a_first_dimension_as_a_symbol_the_one_that_is_typed_counts(
+def test_typed_batch_or_symbol_takes_precedence(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -47,7 +47,7 @@ def shell(line: str, **environment: str) -> Outcome:
         "trace big.json --inside-layers --format csv | true",
     ],
 )
-def test_a_reader_that_goes_early_is_no_failure(workshop: Path, words: str) -> None:
+def test_closed_pipe_is_not_a_failure(workshop: Path, words: str) -> None:
     save(load("resnet18", everything=True), workshop / "big.json")
     outcome = shell(f"NETINSPECT {words}; exit ${{PIPESTATUS[0]}}")
     assert outcome.code == 0
@@ -73,7 +73,7 @@ def test_closed_streams(workshop: Path, words: str, code: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_a_full_disk_is_told(workshop: Path) -> None:
+def test_full_disk_is_an_error(workshop: Path) -> None:
     outcome = shell("NETINSPECT models > /dev/full")
     assert outcome.code == 2
     assert outcome.err.startswith("error[usage]: cannot write the output")
@@ -83,7 +83,7 @@ def test_a_full_disk_is_told(workshop: Path) -> None:
 @pytest.mark.parametrize(
     "words", ["tree saved.json --width 60", "--help", "summary 'nö…'", "'sümmary'", "source saved.json"]
 )
-def test_an_ascii_pipe(workshop: Path, words: str) -> None:
+def test_ascii_pipe(workshop: Path, words: str) -> None:
     outcome = shell(f"NETINSPECT {words}", PYTHONIOENCODING="ascii")
     assert outcome.code in (0, 2, 3)
     assert outcome.out.isascii()
@@ -95,7 +95,7 @@ def test_an_ascii_pipe(workshop: Path, words: str) -> None:
         assert "\n`- fc3 " in outcome.out
 
 
-def test_what_a_model_prints_goes_to_stderr(workshop: Path) -> None:
+def test_model_output_goes_to_stderr(workshop: Path) -> None:
     outcome = shell("NETINSPECT summary talks.py --format json")
     assert outcome.code == 0
     assert json.loads(outcome.out)["header"]["class_name"] == "Talks"
@@ -103,13 +103,13 @@ def test_what_a_model_prints_goes_to_stderr(workshop: Path) -> None:
         assert f"hello from {told}" in outcome.err
 
 
-def test_a_model_that_prints_with_stderr_closed(workshop: Path) -> None:
+def test_model_output_with_closed_stderr(workshop: Path) -> None:
     outcome = shell("NETINSPECT summary talks.py --format json 2>&-")
     assert outcome.code == 0
     assert json.loads(outcome.out)["header"]["class_name"] == "Talks"
 
 
-def test_ctrl_c_stops_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+def test_ctrl_c_stops_without_output(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
         "import pathlib, time\n"
         "from torch import nn\n"
@@ -159,7 +159,7 @@ def without_colour(text: str) -> str:
 
 
 @pytest.mark.parametrize("columns", [50, 100])
-def test_a_terminal_gets_colour_and_its_own_width(workshop: Path, columns: int) -> None:
+def test_terminal_color_and_width(workshop: Path, columns: int) -> None:
     shown = on_a_terminal("tree saved.json", columns)
     assert "\x1b[" in shown
     lines = without_colour(shown).splitlines()
@@ -169,19 +169,19 @@ def test_a_terminal_gets_colour_and_its_own_width(workshop: Path, columns: int) 
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"NO_COLOR": "1"}])
-def test_a_terminal_without_colour(workshop: Path, environment: dict[str, str]) -> None:
+def test_terminal_output_without_color(workshop: Path, environment: dict[str, str]) -> None:
     shown = on_a_terminal("tree saved.json", 70, **environment)
     assert "\x1b" not in shown
     assert "├─ conv1" in shown
     assert max(map(len, shown.splitlines())) <= 70
 
 
-def test_an_error_on_a_terminal_has_colour_unless_told_not_to() -> None:
+def test_error_color_on_terminal() -> None:
     assert "\x1b[1;31merror[load]: " in on_a_terminal("summary lente", 80)
     assert "\x1b" not in on_a_terminal("summary lente --color never", 80)
 
 
-def test_a_folder_that_cannot_be_written(
+def test_output_folder_not_writable(
     installed: Callable[..., Outcome], workshop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Whoever runs the tests as root may write everywhere but here.
@@ -194,7 +194,7 @@ def test_a_folder_that_cannot_be_written(
     assert list((workshop / "folder").iterdir()) == []
 
 
-def test_what_a_file_of_the_users_leaves_to_the_end_is_still_done(tmp_path: Path) -> None:
+def test_user_exit_handlers_run(tmp_path: Path) -> None:
     """The end of the process is shortened; a buffer that waits for it, and what is registered for it."""
     (tmp_path / "logging_net.py").write_text(
         "import atexit, tempfile\n"
@@ -219,7 +219,7 @@ def test_what_a_file_of_the_users_leaves_to_the_end_is_still_done(tmp_path: Path
     assert not list(tmp_path.glob("scratch*"))
 
 
-def test_a_terminal_is_shown_how_far_a_long_search_has_come() -> None:
+def test_progress_on_terminal() -> None:
     words = "memory lenet --batch 4 --device-memory 1MiB"
     shown = on_a_terminal(words, 100)
     assert "\r\x1b[Ktracked batch 4: " in shown

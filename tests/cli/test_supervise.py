@@ -81,7 +81,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("body", ENDS.values(), ids=ENDS)
-def test_a_process_that_its_model_ended_has_failed(body: str) -> None:
+def test_process_ended_by_model_is_a_failure(body: str) -> None:
     outcome = ran(body)
     assert outcome.code == 4
     assert outcome.out == ""
@@ -89,7 +89,9 @@ def test_a_process_that_its_model_ended_has_failed(body: str) -> None:
     assert re.search(r"cause: exit code [01], and no exception: os._exit, exec, or ", outcome.err)
 
 
-def test_the_second_model_of_two_is_named(installed: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_process_ended_by_second_model_names_it(
+    installed: Callable[..., Outcome], tmp_path: Path
+) -> None:
     file = tmp_path / "quits.py"
     file.write_text("import os\nfrom torch import nn\nclass Net(nn.Linear):\n    x = os._exit(0)\n")
     outcome = installed("diff", "lenet", str(file), "--no-cache")
@@ -97,7 +99,7 @@ def test_the_second_model_of_two_is_named(installed: Callable[..., Outcome], tmp
     assert f"error[forward]: {file} ended the process" in outcome.err
 
 
-def test_where_no_process_watches() -> None:
+def test_process_ended_by_model_without_supervisor() -> None:
     outcome = ran(ENDS["0"], "no fork")
     assert (outcome.code, outcome.out) == (4, "")
     assert "os._exit(0)" in outcome.err
@@ -110,14 +112,14 @@ def test_where_no_process_watches() -> None:
     assert said in outcome.err
 
 
-def test_the_error_has_the_form_of_the_output() -> None:
+def test_process_ended_by_model_as_json_error() -> None:
     outcome = ran(ENDS["0"], "json")
     assert outcome.code == 4
     assert json.loads(outcome.err)["error"] == "forward"
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGTERM, signal.SIGABRT])
-def test_a_signal_is_passed_on_as_it_was(number: signal.Signals) -> None:
+def test_signal_is_passed_on(number: signal.Signals) -> None:
     outcome = ran(f"import os; os.kill(os.getpid(), {int(number)})")
     assert outcome.code == -number
     assert outcome.out == ""
@@ -168,9 +170,7 @@ SENT = {
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is not told")
 @pytest.mark.parametrize(("number", "code"), SENT.items())
-def test_a_signal_to_the_command_ends_all_of_it(
-    tmp_path: Path, number: signal.Signals, code: int
-) -> None:
+def test_signal_ends_child_processes(tmp_path: Path, number: signal.Signals, code: int) -> None:
     process, worker = started(tmp_path)
     assert worker != process.pid
     process.send_signal(number)
@@ -181,7 +181,7 @@ def test_a_signal_to_the_command_ends_all_of_it(
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is not told")
-def test_a_command_can_be_stopped_and_goes_on(tmp_path: Path) -> None:
+def test_stop_and_continue(tmp_path: Path) -> None:
     process, worker = started(tmp_path)
     for number, states in ((signal.SIGTSTP, "T"), (signal.SIGCONT, "RS")):
         process.send_signal(number)
@@ -193,7 +193,7 @@ def test_a_command_can_be_stopped_and_goes_on(tmp_path: Path) -> None:
     assert process.returncode == -signal.SIGTERM
 
 
-def test_a_terminal_is_the_models_too() -> None:
+def test_model_reads_terminal() -> None:
     """What is typed goes to it, and Ctrl-C ends it once."""
     child = pexpect.spawn(sys.executable, ["-c", RUN, "print(input('name? ') * 2)"], timeout=300)
     child.expect("name")
@@ -236,7 +236,7 @@ LEFT = {
 
 
 @pytest.mark.parametrize(("body", "said"), LEFT.values(), ids=LEFT)
-def test_what_is_left_does_not_keep_the_process(body: str, said: str) -> None:
+def test_leftover_threads_do_not_delay_exit(body: str, said: str) -> None:
     outcome = ran(body, "impatient")
     assert (outcome.code, outcome.out) == (0, "result\n")
     assert "did not end within 1 s after the result; ended anyway" in outcome.err
@@ -258,14 +258,14 @@ string.lingering = Slow()
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(2, "impatient"), (9999, "impatient hasty")])
-def test_the_end_of_python_is_not_called_the_models_doing(seconds: int, words: str) -> None:
+def test_interpreter_exit_is_not_blamed_on_model(seconds: int, words: str) -> None:
     outcome = ran(LINGERS.format(seconds), *words.split())
     assert (outcome.code, outcome.out) == (0, "result\n")
     assert "model" not in outcome.err
     assert ("Python did not end within 1 s" in outcome.err) == ("hasty" in words)
 
 
-def test_what_ends_in_time_is_waited_for(tmp_path: Path) -> None:
+def test_exit_waits_for_short_threads(tmp_path: Path) -> None:
     file = tmp_path / "done"
     outcome = ran(
         "import atexit, threading, time, pathlib\n"
@@ -325,7 +325,7 @@ KEPT = Prints()
 
 
 @pytest.mark.parametrize("redirected", ["", "-o /dev/stdout -q", "2>&-"])
-def test_stdout_is_the_results_until_the_end(tmp_path: Path, redirected: str) -> None:
+def test_stdout_has_only_results(tmp_path: Path, redirected: str) -> None:
     (tmp_path / "prints.py").write_text(PRINTS, encoding="utf-8")
     done = subprocess.run(
         ["bash", "-c", f"{sys.executable} -m netinspect summary prints.py:Prints -f json {redirected}"],
@@ -342,9 +342,7 @@ def test_stdout_is_the_results_until_the_end(tmp_path: Path, redirected: str) ->
             assert f"late {what}\n" in done.stderr
 
 
-def test_a_model_that_ends_the_process_in_forward(
-    installed: Callable[..., Outcome], tmp_path: Path
-) -> None:
+def test_model_ends_process_in_forward(installed: Callable[..., Outcome], tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(
         "import os\nfrom torch import nn\nEXAMPLE_INPUTS = ('x=2x8',)\n"
         "class Net(nn.Module):\n    def forward(self, x):\n        os._exit(0)\n"
@@ -371,7 +369,7 @@ assert threading.active_count() == 1
 """
 
 
-def test_a_process_that_calls_the_command_goes_on(workshop: Path) -> None:
+def test_run_in_process_returns(workshop: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", EMBEDDED], capture_output=True, text=True, timeout=300, check=False
     )

@@ -60,7 +60,7 @@ def place_of(file: str, line: str) -> str:
 
 
 @pytest.mark.parametrize("name", RAISED)
-def test_forward_that_raises(cli: Callable[..., Outcome], tmp_path: Path, name: str) -> None:
+def test_exception_in_forward(cli: Callable[..., Outcome], tmp_path: Path, name: str) -> None:
     file = written(
         tmp_path, f"class Net(nn.Module):\n    def forward(self, x):\n        {RAISED[name]}\n"
     )
@@ -74,7 +74,9 @@ def test_forward_that_raises(cli: Callable[..., Outcome], tmp_path: Path, name: 
 
 @pytest.mark.parametrize("name", RAISED)
 @pytest.mark.parametrize("where", ["constructor", "import"])
-def test_loading_that_raises(cli: Callable[..., Outcome], tmp_path: Path, name: str, where: str) -> None:
+def test_exception_while_loading(
+    cli: Callable[..., Outcome], tmp_path: Path, name: str, where: str
+) -> None:
     line = RAISED[name]
     body = (
         f"class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        {line}\n"
@@ -90,7 +92,7 @@ def test_loading_that_raises(cli: Callable[..., Outcome], tmp_path: Path, name: 
 
 
 @pytest.mark.parametrize("where", ["forward", "__init__"])
-def test_keyboard_interrupt_of_the_models_own_interrupts(
+def test_keyboard_interrupt_raised_by_model(
     cli: Callable[..., Outcome], tmp_path: Path, where: str
 ) -> None:
     file = written(
@@ -100,7 +102,7 @@ def test_keyboard_interrupt_of_the_models_own_interrupts(
     assert cli("summary", file).code == 130
 
 
-def test_interrupted_model_is_as_it_was() -> None:
+def test_interrupted_model_is_unchanged() -> None:
     class Net(nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             self.seen = x
@@ -126,7 +128,7 @@ def test_interrupted_model_is_as_it_was() -> None:
     ids=["property", "class", "getattribute"],
 )
 @pytest.mark.parametrize("error", ["KeyError('no')", "Mine('no')", "SystemExit(0)"])
-def test_special_method_that_raises(
+def test_exception_in_special_method(
     cli: Callable[..., Outcome], tmp_path: Path, method: str, error: str
 ) -> None:
     file = written(
@@ -140,7 +142,7 @@ def test_special_method_that_raises(
         assert "not to blame" not in outcome.err
 
 
-def test_own_failure_is_not_blamed_on_the_model(
+def test_internal_error_is_not_blamed_on_model(
     cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from netinspect.runner import trace_target
@@ -156,7 +158,7 @@ def test_own_failure_is_not_blamed_on_the_model(
 
 
 @pytest.mark.parametrize("returned", ["deep", "circle"])
-def test_output_of_any_depth(cli: Callable[..., Outcome], tmp_path: Path, returned: str) -> None:
+def test_deeply_nested_output(cli: Callable[..., Outcome], tmp_path: Path, returned: str) -> None:
     body = """
 class Inner(nn.Module):
     def forward(self, x, more): return x
@@ -180,9 +182,7 @@ class Net(nn.Linear):
         assert outcome.code == 0, outcome.err
 
 
-def test_audit_hook_of_the_models_that_raises_later(
-    installed: Callable[..., Outcome], tmp_path: Path
-) -> None:
+def test_exception_in_audit_hook_of_model(installed: Callable[..., Outcome], tmp_path: Path) -> None:
     body = """
 def refuse(event, arguments):
     if event == "open":

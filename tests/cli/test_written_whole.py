@@ -39,9 +39,7 @@ def shell(line: str, **environment: str) -> Outcome:
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_result_that_does_not_arrive_is_an_error(
-    workshop: Path, command: str, unbuffered: str
-) -> None:
+def test_failed_write_to_stdout_is_an_error(workshop: Path, command: str, unbuffered: str) -> None:
     lines = f"""
         NETINSPECT {command} > /dev/full; echo $?
         NETINSPECT {command} >&-; echo $?
@@ -62,7 +60,7 @@ def test_a_result_that_does_not_arrive_is_an_error(
     assert int((workshop / "count").read_text()) > 40
 
 
-def test_a_limit_or_a_full_disk_in_the_middle_of_a_result(workshop: Path) -> None:
+def test_file_size_limit_or_full_disk_is_an_error(workshop: Path) -> None:
     whole = shell("NETINSPECT tree saved.json -f json").out
     assert len(whole) > 2048
     outcome = shell("ulimit -f 1; NETINSPECT tree saved.json -f json > out", PYTHONUNBUFFERED="1")
@@ -90,7 +88,7 @@ def test_a_limit_or_a_full_disk_in_the_middle_of_a_result(workshop: Path) -> Non
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_pipe_that_does_not_block_is_waited_for(workshop: Path, unbuffered: str) -> None:
+def test_non_blocking_pipe(workshop: Path, unbuffered: str) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)  # far less than the result
@@ -107,9 +105,7 @@ def test_a_pipe_that_does_not_block_is_waited_for(workshop: Path, unbuffered: st
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EDQUOT, errno.EFBIG, errno.ENOSPC])
-def test_every_reason_is_remembered_and_what_follows_is_dropped(
-    monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_write_error_is_remembered(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     written: list[bytes] = []
 
     def write(descriptor: int, content: memoryview) -> int:
@@ -129,7 +125,7 @@ def test_every_reason_is_remembered_and_what_follows_is_dropped(
     assert quiet.write(b"talk") == 4
 
 
-def test_stdout_by_another_name(workshop: Path) -> None:
+def test_output_dev_stdout(workshop: Path) -> None:
     plain = shell("NETINSPECT tree saved.json").out
     outcome = shell(
         "for f in /dev/stdout /dev/fd/1 /proc/self/fd/1 mine; do ln -sf /dev/stdout mine;"
@@ -160,7 +156,7 @@ def as_another_user(*words: str) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def test_an_old_file_keeps_its_mode_and_its_names(cli: Callable[..., Outcome], workshop: Path) -> None:
+def test_replaced_file_keeps_mode_and_links(cli: Callable[..., Outcome], workshop: Path) -> None:
     Path("a").write_text("old")
     Path("a").chmod(0o640)
     Path("link").symlink_to("a")
@@ -191,7 +187,7 @@ def test_an_old_file_keeps_its_mode_and_its_names(cli: Callable[..., Outcome], w
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be others")
-def test_a_file_stays_that_of_its_owner(workshop: Path) -> None:
+def test_replaced_file_keeps_owner(workshop: Path) -> None:
     for folder in (workshop, *workshop.parents):
         if folder == workshop or folder.name.startswith("pytest-"):
             folder.chmod(0o755)
@@ -215,7 +211,7 @@ def test_a_file_stays_that_of_its_owner(workshop: Path) -> None:
 
 
 @pytest.mark.parametrize("lacks", ["O_TMPFILE", "link"])
-def test_where_files_have_names_from_the_start(
+def test_atomic_write_without_nameless_files(
     cli: Callable[..., Outcome], workshop: Path, monkeypatch: pytest.MonkeyPatch, lacks: str
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

@@ -208,16 +208,14 @@ TABLE = [
 ]  # fmt: skip
 
 
-def test_the_table_is_long_and_has_no_line_twice() -> None:
+def test_invocation_table_has_no_duplicates() -> None:
     lines = [wrong.line for wrong in TABLE]
     assert len(lines) >= 40
     assert len(set(lines)) == len(lines)
 
 
 @pytest.mark.parametrize("wrong", TABLE, ids=[wrong.line for wrong in TABLE])
-def test_a_mistake_is_named_with_a_way_out(
-    cli: Callable[..., Outcome], workshop: Path, wrong: Wrong
-) -> None:
+def test_usage_error_has_hint(cli: Callable[..., Outcome], workshop: Path, wrong: Wrong) -> None:
     outcome = cli(*shlex.split(wrong.line))
 
     assert outcome.code == wrong.code, outcome.err
@@ -240,9 +238,7 @@ def test_a_mistake_is_named_with_a_way_out(
     [wrong for wrong in TABLE if not wrong.tells_format],
     ids=[wrong.line for wrong in TABLE if not wrong.tells_format],
 )
-def test_with_json_a_mistake_is_one_object_on_stderr(
-    cli: Callable[..., Outcome], workshop: Path, wrong: Wrong
-) -> None:
+def test_usage_error_as_json(cli: Callable[..., Outcome], workshop: Path, wrong: Wrong) -> None:
     outcome = cli(*shlex.split(wrong.line), "--format", "json")
 
     assert outcome.code == wrong.code
@@ -261,19 +257,19 @@ def test_with_json_a_mistake_is_one_object_on_stderr(
         assert outcome.out == ""
 
 
-def test_an_error_has_its_parts_in_one_order(cli: Callable[..., Outcome]) -> None:
+def test_error_order_of_parts(cli: Callable[..., Outcome]) -> None:
     lines = cli("summary", "lenet", "-i", "10x1x32x32").err.splitlines()
     starts = [line.split(":")[0] for line in lines if not line.startswith("   ")]
     assert starts == ["error[forward]", "  --> models/lenet.py", "  cause", "  hint"]
 
 
-def test_columns_do_not_go_with_json(cli: Callable[..., Outcome]) -> None:
+def test_columns_refused_with_json(cli: Callable[..., Outcome]) -> None:
     outcome = cli("summary", "lenet", "--format", "json", "--columns", "path")
     assert outcome.code == 2
     assert "csv or plain" in json.loads(outcome.err)["hint"]
 
 
-def test_a_nul_in_the_target(cli: Callable[..., Outcome]) -> None:
+def test_target_with_nul(cli: Callable[..., Outcome]) -> None:
     outcome = cli("summary", "le\0net")
     assert outcome.code == 2
     assert "error[usage]: the target contains a NUL character" in outcome.err
@@ -281,7 +277,7 @@ def test_a_nul_in_the_target(cli: Callable[..., Outcome]) -> None:
 
 
 @pytest.mark.parametrize("words", [["--format=json"], ["-f", "json"], ["-fjson"], []])
-def test_json_errors_are_asked_for_as_any_option_is(
+def test_json_error_with_any_spelling_of_format(
     cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     if not words:
@@ -289,7 +285,7 @@ def test_json_errors_are_asked_for_as_any_option_is(
     assert json.loads(cli("summary", "lente", *words).err)["error"] == "load"
 
 
-def test_a_value_from_the_environment_is_blamed_on_it(
+def test_error_names_environment_variable(
     cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NETINSPECT_DEPTH", "deep")
@@ -299,7 +295,7 @@ def test_a_value_from_the_environment_is_blamed_on_it(
 
 
 @pytest.mark.usefixtures("workshop")
-def test_a_layer_that_quits_while_it_is_described_is_shown_so(cli: Callable[..., Outcome]) -> None:
+def test_extra_repr_that_exits(cli: Callable[..., Outcome]) -> None:
     outcome = cli("tree", "quits_early.py")
     assert outcome.code == 0
     assert "<extra_repr raised SystemExit>" in outcome.out

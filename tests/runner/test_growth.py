@@ -73,7 +73,7 @@ def look(model: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("make", [flat, tree, tied, Reused, Writes])
-def test_five_times_the_modules_is_five_times_the_work(make: Callable[[int], nn.Module]) -> None:
+def test_trace_work_grows_linearly(make: Callable[[int], nn.Module]) -> None:
     small, large = make(125), make(625)
     look(small)  # what is imported and remembered is not counted
     few, many = calls_of(partial(look, small)), calls_of(partial(look, large))

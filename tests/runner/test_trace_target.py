@@ -22,7 +22,7 @@ NETS = ["Item", "Branch", "Mask", "Numpy", "Writes", "Inverts", "Builds", "Build
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_what_needs_values_is_run_all_the_same(name: str) -> None:
+def test_trace_target_falls_back_to_values(name: str) -> None:
     trace = netinspect.load(f"tests.nets.valued:{name}")
     assert trace.failure is None
     assert trace.tensor_mode == ("real" if name in ("Inverts", "Refuses") else "zeros")
@@ -39,7 +39,7 @@ def test_what_needs_values_is_run_all_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Item", "Branch", "Mask", "Numpy"])
-def test_on_meta_the_trace_ends_where_values_are_read(name: str) -> None:
+def test_meta_trace_ends_at_value_read(name: str) -> None:
     trace = netinspect.load(f"tests.nets.valued:{name}", tensors="meta")
     assert trace.tensor_mode == "meta"
     assert trace.failure is not None
@@ -47,7 +47,7 @@ def test_on_meta_the_trace_ends_where_values_are_read(name: str) -> None:
     assert "forward needs values, which tensors on the meta device do not have" in trace.warnings[-1]
 
 
-def test_the_same_steps_on_every_kind() -> None:
+def test_steps_equal_in_every_tensor_mode() -> None:
     traces = {
         on: netinspect.load("tests.nets.inference:Big", tensors=on)
         for on in ("meta", "zeros", "fake", "real")
@@ -67,16 +67,16 @@ def _shapes(value: object) -> object:
 
 
 @pytest.mark.parametrize("option", ["values", "stats", "backward"])
-def test_values_are_of_real_weights(option: str) -> None:
+def test_values_use_real_weights(option: str) -> None:
     trace = netinspect.load("tests.nets.valued:Item", **{option: True})  # type: ignore[arg-type]
     assert trace.tensor_mode == "real"
 
 
-def test_a_small_model_is_real() -> None:
+def test_small_model_is_real() -> None:
     assert netinspect.load("lenet").tensor_mode == "real"
 
 
-def test_a_live_model_stays_where_it_is() -> None:
+def test_live_model_keeps_device() -> None:
     with torch.device("meta"):
         model = nn.Linear(3, 2)
     assert netinspect.load(model, args=(torch.ones(1, 3, device="meta"),)).tensor_mode == "meta"
@@ -114,7 +114,7 @@ def test_zero_weights_fills_large_tensors_only() -> None:
     assert new.dtype == torch.float64
 
 
-def test_many_tensors_that_are_not_small_are_hollow_from_the_millionth_value_on() -> None:
+def test_zero_weights_start_after_a_million_elements() -> None:
     with ZeroWeights() as zeros:
         layers = [nn.Linear(512, 512, bias=False) for _ in range(40)]
     kept = [not zeros.holds(layer.weight) for layer in layers]
@@ -124,7 +124,7 @@ def test_many_tensors_that_are_not_small_are_hollow_from_the_millionth_value_on(
     assert not zeros.made
 
 
-def test_hollow_tensors_can_be_written_to_and_are_apart() -> None:
+def test_zero_weights_are_writable_and_separate() -> None:
     with ZeroWeights():
         one, other = torch.empty(1 << 20), torch.empty(1 << 20)
     one[3] = 1
@@ -132,7 +132,7 @@ def test_hollow_tensors_can_be_written_to_and_are_apart() -> None:
     assert other.sum().item() == 0
 
 
-def test_hollow_tensors_keep_their_kind() -> None:
+def test_zero_weights_keep_type() -> None:
     with ZeroWeights() as zeros:
         tensor = torch.zeros(1 << 20)
         for changed in (tensor.half(), tensor.to(torch.bfloat16), tensor.clone(), tensor.contiguous()):
@@ -147,14 +147,14 @@ def test_hollow_tensors_keep_their_kind() -> None:
         torch.zeros("many")  # type: ignore[arg-type]
 
 
-def test_hollow_leaves_wrong_calls_to_torch() -> None:
+def test_zero_weights_keep_errors_of_torch() -> None:
     with ZeroWeights(), pytest.raises(TypeError):
         torch.zeros("many")  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
 @pytest.mark.libraries
-def test_a_hollow_transformer_takes_no_memory() -> None:
+def test_zero_weights_of_transformer_take_no_memory() -> None:
     # In a process of its own, whose peak is not that of other tests.
     program = (
         "import torch; from torch import nn; from netinspect.targets.zero_weights import ZeroWeights\n"
@@ -230,7 +230,7 @@ def test_405_billion_parameters_in_little_memory(tmp_path: Path) -> None:
     assert int(completed.stderr.split()[-1]) < 1500
 
 
-def test_a_failure_that_is_the_users_own_is_not_blamed_on_the_weights() -> None:
+def test_user_error_is_not_blamed_on_zero_weights() -> None:
     trace = netinspect.load("tests.nets.valued:Singular", inputs=[f"1x{valued.LARGE}"])
     assert trace.failure is not None
     assert "singular" in trace.failure.message
@@ -239,20 +239,20 @@ def test_a_failure_that_is_the_users_own_is_not_blamed_on_the_weights() -> None:
 
 
 @pytest.mark.parametrize("on", ["meta", "zeros", "fake"])
-def test_values_are_not_told_of_tensors_without(on: str) -> None:
+def test_values_refused_without_values(on: str) -> None:
     with pytest.raises(UsageError, match="has no values"):
         netinspect.load("lenet", tensors=on, stats=True, run=False)
 
 
 @pytest.mark.libraries
-def test_experts_run_on_fake_tensors_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+def test_experts_run_on_fake_tensors(capfd: pytest.CaptureFixture[str]) -> None:
     sizes = {"num_hidden_layers": 1, "hidden_size": 64, "intermediate_size": 32, "vocab_size": 99}
     trace = netinspect.load("transformers:mixtral", model_args=sizes, tensors="fake")
     assert trace.failure is None
     assert capfd.readouterr().err == ""
 
 
-def test_a_model_without_a_forward_is_built_once(tmp_path: Path) -> None:
+def test_model_without_forward_is_built_once(tmp_path: Path) -> None:
     file = tmp_path / "held.py"
     file.write_text("from torch import nn\n\nclass Held(nn.Module):\n    built = 0\n"
                     "    def __init__(self):\n        super().__init__()\n        Held.built += 1\n"

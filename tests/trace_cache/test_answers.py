@@ -29,9 +29,7 @@ COMMANDS = (
 )
 
 
-def test_a_second_command_of_any_kind_is_answered(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_second_command_is_answered(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ask = Asker(tmp_path, tmp_path / "home")
     assert ask("summary", "tiny_gpt").code == 0
@@ -45,7 +43,7 @@ def test_a_second_command_of_any_kind_is_answered(
     assert saved[0].read_bytes() == saved[1].read_bytes()
 
 
-def test_a_failure_is_told_again(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_failure_is_reported(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ask = Asker(tmp_path, tmp_path / "home")
     words = ("summary", "lenet", "-i", "10x1x32x32")
@@ -56,7 +54,7 @@ def test_a_failure_is_told_again(cli: Cli, tmp_path: Path, monkeypatch: pytest.M
     assert not ask.is_answered("tree", "lenet")
 
 
-def test_inputs_do_not_matter_to_what_needs_none(tmp_path: Path) -> None:
+def test_trace_without_forward_ignores_inputs(tmp_path: Path) -> None:
     ask = Asker(tmp_path, tmp_path / "home")
     assert ask("summary", "lenet", "-i", "3x1x28x28").code == 0
     assert ask.is_answered("tree", "lenet")
@@ -84,7 +82,7 @@ class Talks(nn.Module):
 """
 
 
-def test_what_the_model_says_is_said_again(tmp_path: Path) -> None:
+def test_cached_output_of_model_is_printed(tmp_path: Path) -> None:
     write(tmp_path, {"talks.py": TALKS})
     ask = Asker(tmp_path, tmp_path / "home")
     first, second = ask("summary", "talks.py"), ask("summary", "talks.py", blocked=True)
@@ -97,7 +95,7 @@ def test_what_the_model_says_is_said_again(tmp_path: Path) -> None:
     assert not ask.is_answered("tree", "talks.py")  # it would have said less
 
 
-def test_without_a_cache_nothing_is_read_or_written(tmp_path: Path) -> None:
+def test_no_cache_reads_and_writes_nothing(tmp_path: Path) -> None:
     ask = Asker(tmp_path, tmp_path / "home")
     assert ask("tree", "mlp", "--no-cache").code == 0
     assert ask("tree", "mlp", env={"NETINSPECT_CACHE": "0"}).code == 0
@@ -141,7 +139,7 @@ WARNED = ("Inverts", "Numpy", "Refuses")
         ("torchvision:squeezenet1_1", True),
     ],
 )
-def test_a_look_with_a_forward_holds_one_without(
+def test_trace_with_forward_answers_request_without(
     target: str, is_same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the cache takes the one for the other, they are the same; where not, it knows."""
@@ -155,7 +153,7 @@ def test_a_look_with_a_forward_holds_one_without(
         assert without_forward(ran) == still
 
 
-def test_a_process_that_has_changed_torch_is_not_served(tmp_path: Path) -> None:
+def test_process_with_torch_is_not_served(tmp_path: Path) -> None:
     """This one has imported it, and could have done anything to it."""
     from netinspect.runner.cached_traces import TraceCache
 

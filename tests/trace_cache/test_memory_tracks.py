@@ -32,7 +32,7 @@ class Net(nn.Linear):
 """
 
 
-def test_second_memory_of_a_target_needs_no_torch(tmp_path: Path) -> None:
+def test_cached_memory_does_not_import_torch(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET, encoding="utf-8")
     ask = Asker(tmp_path, tmp_path / "home")
     words = ("memory", "net.py:Net", "--train", "--format", "json")
@@ -100,20 +100,18 @@ def batch_of(
         replace(REQUEST, others=(("3x8",), ("5x8",))),
     ],
 )
-def test_every_part_of_a_request_counts(tracks: Tracks, other: TrackRequest) -> None:
+def test_memory_cache_key_covers_request(tracks: Tracks, other: TrackRequest) -> None:
     assert (batch_of(tracks), batch_of(tracks)) == (1, 1)
     assert (batch_of(tracks, other), batch_of(tracks, other)) == (2, 2)
 
 
-def test_run_is_tracked_again_after_a_file_has_changed(tracks: Tracks) -> None:
+def test_changed_file_invalidates_memory_track(tracks: Tracks) -> None:
     assert (batch_of(tracks), batch_of(tracks)) == (1, 1)
     tracks.file.write_text("two", encoding="utf-8")
     assert batch_of(tracks) == 2
 
 
-def test_changed_surroundings_rule_a_kept_run_out(
-    tracks: Tracks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changed_environment_skips_memory_cache(tracks: Tracks, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = MemoryTrackCache()
     monkeypatch.setenv("WIDTH", "3")
     assert (batch_of(tracks, cache=cache), batch_of(tracks, cache=cache)) == (1, 2)
@@ -121,7 +119,7 @@ def test_changed_surroundings_rule_a_kept_run_out(
     assert batch_of(tracks) == 3  # and nothing was kept of that
 
 
-def test_run_that_cannot_be_checked_later_is_not_kept(tracks: Tracks) -> None:
+def test_uncheckable_memory_track_is_not_cached(tracks: Tracks) -> None:
     cache = MemoryTrackCache()
     tracks.reason = "it uses the network"
     assert (batch_of(tracks, cache=cache), batch_of(tracks, cache=cache)) == (1, 2)

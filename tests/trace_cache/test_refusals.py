@@ -131,20 +131,20 @@ def judge(folder: Path, text: str) -> object:
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_leaves_no_trace_is_not_kept(tmp_path: Path, text: str) -> None:
+def test_unobservable_code_is_not_cached(tmp_path: Path, text: str) -> None:
     said = judge(tmp_path, text)
     assert isinstance(said, str)
     assert REFUSED[text] in said
 
 
 @pytest.mark.parametrize("text", KEPT)
-def test_what_can_be_checked_is_kept(tmp_path: Path, text: str) -> None:
+def test_observable_code_is_cached(tmp_path: Path, text: str) -> None:
     files = judge(tmp_path, text)
     assert isinstance(files, list), files
     assert {str(tmp_path / name) for name in ("net.py", *KEPT[text])} <= set(files)
 
 
-def test_bytecode_of_another_text_is_not_trusted(tmp_path: Path) -> None:
+def test_stale_bytecode_is_not_trusted(tmp_path: Path) -> None:
     """Python runs it where the source has the same time and size: then nobody can tell what ran."""
     beside = tmp_path / "beside.py"
     beside.write_text("WIDTH = 3\n", encoding="utf-8")
@@ -181,7 +181,7 @@ def test_refusal_reports_reason(tmp_path: Path) -> None:
     assert not ask.entries
 
 
-def test_runs_that_time_cut_short_are_not_kept(tmp_path: Path) -> None:
+def test_symbolic_runs_out_of_time_are_not_cached(tmp_path: Path) -> None:
     """A machine with less to do would tell expressions where these are numbers."""
     text = "import netinspect.inputs.budget\nfrom torch import nn\n\n"
     text += "netinspect.inputs.budget.SECONDS = -1.0\nnet = nn.Linear(2, 2)\n"
@@ -215,9 +215,7 @@ class Net(nn.Module):
 
 
 @pytest.mark.parametrize(("limit", "value", "keeps"), [("SECONDS", -1.0, False), ("TRIES", 3, True)])
-def test_a_search_is_kept_unless_time_ended_it(
-    tmp_path: Path, limit: str, value: float, keeps: bool
-) -> None:
+def test_search_out_of_time_is_not_cached(tmp_path: Path, limit: str, value: float, keeps: bool) -> None:
     write(tmp_path, {"net.py": SEARCHED.format(limit=limit, value=value)})
     ask = Asker(tmp_path, tmp_path / "home")
     outcome = ask("summary", "net.py", "-v")
@@ -228,7 +226,7 @@ def test_a_search_is_kept_unless_time_ended_it(
     assert bool(ask.entries) is keeps
 
 
-def test_what_does_not_load_is_not_kept(tmp_path: Path) -> None:
+def test_load_errors_are_not_cached(tmp_path: Path) -> None:
     write(tmp_path, {"net.py": "raise ValueError('no')\n"})
     ask = Asker(tmp_path, tmp_path / "home")
     assert ask("tree", "net.py").code == 3

@@ -177,14 +177,14 @@ def ask_again(ask: Asker) -> Asker:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_is_noticed(ask_again: Asker, name: str) -> None:
+def test_change_invalidates_cached_trace(ask_again: Asker, name: str) -> None:
     with CHANGES[name](ask_again.folder):  # type: ignore[attr-defined]
         assert not ask_again.is_answered(*WORDS)
     if name in UNDONE_BY_CONTENT:
         assert ask_again.is_answered(*WORDS)
 
 
-def test_the_order_of_arguments_counts(tmp_path: Path) -> None:
+def test_cache_key_covers_argument_order(tmp_path: Path) -> None:
     """A function that takes any may build its layers in their order."""
     write(tmp_path, {"net.py": ORDERED})
     ask = Asker(tmp_path, tmp_path / "home")
@@ -193,7 +193,7 @@ def test_the_order_of_arguments_counts(tmp_path: Path) -> None:
     assert not ask.is_answered("params", "net.py:make", "--arg", "b=5", "--arg", "a=2")
 
 
-def test_a_file_of_inputs_counts_wherever_the_model_goes(tmp_path: Path) -> None:
+def test_input_file_is_a_dependency_after_chdir(tmp_path: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
@@ -224,11 +224,11 @@ def test_a_file_of_inputs_counts_wherever_the_model_goes(tmp_path: Path) -> None
     ],
     ids=str,
 )
-def test_the_environment_counts(ask_again: Asker, variables: dict[str, str]) -> None:
+def test_cache_key_covers_environment(ask_again: Asker, variables: dict[str, str]) -> None:
     assert not ask_again.is_answered(*WORDS, env=variables)
 
 
-def test_a_terminal_does_not_count(ask_again: Asker) -> None:
+def test_cache_key_ignores_terminal(ask_again: Asker) -> None:
     env = {"TERM": "dumb", "COLUMNS": "40", "NO_COLOR": "1", "NETINSPECT_WIDTH": "60", "SHLVL": "7"}
     assert ask_again.is_answered(*WORDS, env=env)
 
@@ -246,11 +246,11 @@ def test_a_terminal_does_not_count(ask_again: Asker) -> None:
     ],
     ids=" ".join,
 )
-def test_what_is_asked_counts(ask_again: Asker, further: list[str]) -> None:
+def test_cache_key_covers_options(ask_again: Asker, further: list[str]) -> None:
     assert not ask_again.is_answered(*WORDS, *further)
 
 
-def test_the_project_settings_count(ask_again: Asker) -> None:
+def test_cache_key_covers_settings(ask_again: Asker) -> None:
     for text in ("seed = 3\n", 'input = "3x8"\n', "batch = 5\n"):
         with made("netinspect.toml", text)(ask_again.folder):  # type: ignore[attr-defined]
             assert not ask_again.is_answered(*WORDS)
@@ -258,18 +258,18 @@ def test_the_project_settings_count(ask_again: Asker) -> None:
         assert ask_again.is_answered(*WORDS)
 
 
-def test_how_python_runs_counts(ask_again: Asker) -> None:
+def test_cache_key_covers_python_flags(ask_again: Asker) -> None:
     assert not ask_again.is_answered(*WORDS, flags=["-O"])
     assert not ask_again.is_answered(*WORDS, flags=["-W", "error"])
     assert not ask_again.is_answered(*WORDS, flags=["-X", "dev"])
 
 
-def test_a_relative_target_is_meant_from_the_current_folder(ask_again: Asker) -> None:
+def test_cache_key_covers_current_folder(ask_again: Asker) -> None:
     assert not ask_again.is_answered(*WORDS, cwd=ask_again.folder / "other")
     assert not ask_again.is_answered("summary", str(ask_again.folder / "net.py:Net"), cwd=Path("/"))
 
 
-def test_times_alone_do_not_count(ask_again: Asker) -> None:
+def test_touched_file_keeps_cached_trace(ask_again: Asker) -> None:
     files = [ask_again.folder / name for name in ("net.py", "config.json")]
     before = [file.stat() for file in files]
     for seconds in (0, 2_000_000_000, 4_000_000_000):
@@ -281,7 +281,7 @@ def test_times_alone_do_not_count(ask_again: Asker) -> None:
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def test_what_nobody_would_import_does_not_count(ask_again: Asker) -> None:
+def test_unrelated_file_keeps_cached_trace(ask_again: Asker) -> None:
     for name in ("out.txt", "report.md", "saved.json", "with-dash/x.txt", "outputs/x.txt"):
         with made(name)(ask_again.folder):  # type: ignore[attr-defined]
             assert ask_again.is_answered(*WORDS)
@@ -302,7 +302,7 @@ def test_changed_target_gives_new_trace(tmp_path: Path) -> None:
     assert "4" in second.out
 
 
-def test_files_of_inputs_count(tmp_path: Path) -> None:
+def test_input_files_are_dependencies(tmp_path: Path) -> None:
     """Compiled code reads some of them, and Python is not told."""
     import torch
     from safetensors.torch import save_file
@@ -318,7 +318,7 @@ def test_files_of_inputs_count(tmp_path: Path) -> None:
     assert not ask.is_answered(*words)
 
 
-def test_a_package_of_the_users_counts(tmp_path: Path) -> None:
+def test_user_package_is_a_dependency(tmp_path: Path) -> None:
     """It is found in the current folder, and what makes its inputs is its own affair too."""
     net = (
         "from torch import nn\n\nfrom own.widths import WIDTH\n\n\ndef make():\n"
@@ -342,7 +342,7 @@ def test_a_package_of_the_users_counts(tmp_path: Path) -> None:
         write(tmp_path, files)
 
 
-def test_ours_and_the_samples_count_where_they_are_edited(tmp_path: Path) -> None:
+def test_own_code_is_a_dependency_in_a_checkout(tmp_path: Path) -> None:
     """A checkout of netinspect is made of files like the user's own."""
     root = Path(__file__).parents[2]
     ignore = shutil.ignore_patterns("__pycache__")
@@ -364,7 +364,7 @@ def test_ours_and_the_samples_count_where_they_are_edited(tmp_path: Path) -> Non
         file.write_text(before, encoding="utf-8")
 
 
-def test_another_python_does_not_see_it(ask_again: Asker, tmp_path: Path) -> None:
+def test_cache_key_covers_python_executable(ask_again: Asker, tmp_path: Path) -> None:
     """An executable of another name stands for another Python; its packages are the same here."""
     other = tmp_path / "python"
     other.symlink_to(sys.executable)

@@ -85,7 +85,7 @@ DAMAGED: dict[str, Callable[[Path], bytes]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_what_is_damaged_or_foreign_is_ignored(ask: Asker, name: str) -> None:
+def test_damaged_or_foreign_entry_is_ignored(ask: Asker, name: str) -> None:
     (file,) = ask.entries
     before = file.read_bytes()
     try:
@@ -129,7 +129,7 @@ def replace_by_shared_file(file: Path, kept: Path) -> None:
         replace_by_shared_file,
     ],
 )
-def test_what_is_no_file_of_ours_is_ignored(ask: Asker, replace: Callable[[Path, Path], None]) -> None:
+def test_foreign_file_in_cache_is_ignored(ask: Asker, replace: Callable[[Path, Path], None]) -> None:
     (file,) = ask.entries
     kept = ask.folder / "kept"
     file.rename(kept)
@@ -142,7 +142,7 @@ def test_what_is_no_file_of_ours_is_ignored(ask: Asker, replace: Callable[[Path,
     assert ask.is_answered(*WORDS)
 
 
-def test_a_folder_that_others_may_write_to_is_not_trusted(ask: Asker) -> None:
+def test_folder_writable_by_others_is_not_trusted(ask: Asker) -> None:
     folder = ask.home / "netinspect"
     folder.chmod(0o777)
     assert not ask.is_answered(*WORDS)
@@ -150,7 +150,7 @@ def test_a_folder_that_others_may_write_to_is_not_trusted(ask: Asker) -> None:
     assert ask.is_answered(*WORDS)
 
 
-def test_it_is_rebuilt_after_damage(tmp_path: Path) -> None:
+def test_store_is_rebuilt_after_damage(tmp_path: Path) -> None:
     ask = Asker(tmp_path, tmp_path / "home")
     first = ask(*WORDS)
     (file,) = ask.entries
@@ -163,7 +163,7 @@ def test_it_is_rebuilt_after_damage(tmp_path: Path) -> None:
     assert [path for path in file.parent.iterdir() if path != file] == []
 
 
-def test_without_a_home_there_is_no_cache(tmp_path: Path) -> None:
+def test_no_cache_without_home(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder", encoding="utf-8")
     ask = Asker(tmp_path, blocked)
@@ -175,7 +175,7 @@ def test_without_a_home_there_is_no_cache(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link that is another's")
-def test_a_link_that_another_has_made_is_not_followed(tmp_path: Path) -> None:
+def test_symlink_by_another_user_is_not_followed(tmp_path: Path) -> None:
     """Where anyone may write, it could lead into any folder of the user's."""
     own = tmp_path / "own"
     own.mkdir(mode=0o700)
@@ -189,7 +189,7 @@ def test_a_link_that_another_has_made_is_not_followed(tmp_path: Path) -> None:
     assert len(list(own.iterdir())) == 1
 
 
-def test_the_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_find_store_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     homes = {
         "": tmp_path / ".cache",
@@ -203,14 +203,14 @@ def test_the_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         assert found.folder == expected / "netinspect"
 
 
-def test_an_empty_home_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_home_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """The root of the file system would be taken for it."""
     monkeypatch.setenv("HOME", "")
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     assert find_store() is None
 
 
-def test_info_and_clear(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cache_info_and_clear(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     store = Store(tmp_path / "netinspect")
     assert store.write("a" * 64, ["one"])
@@ -228,7 +228,7 @@ def test_info_and_clear(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert cli("cache", "claer").code == 2
 
 
-def test_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_oldest_entries_are_removed_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(stores, "LIMIT", 3500)
     store = Store(tmp_path / "netinspect")
     keys = [f"{number:064x}" for number in range(6)]
@@ -264,7 +264,7 @@ print(seen)
 """
 
 
-def test_many_may_write_at_once(tmp_path: Path) -> None:
+def test_concurrent_writes(tmp_path: Path) -> None:
     folder = tmp_path / "netinspect"
     writers = [
         subprocess.Popen(
@@ -278,7 +278,7 @@ def test_many_may_write_at_once(tmp_path: Path) -> None:
     assert not list(folder.glob(".*.part"))
 
 
-def test_many_may_look_at_once(tmp_path: Path) -> None:
+def test_concurrent_reads(tmp_path: Path) -> None:
     ask = Asker(tmp_path, tmp_path / "home")
     started = [ask.start("summary", name) for name in ("mlp", "mlp", "lenet")]
     told = [process.communicate(timeout=PATIENCE) for process in started]
@@ -289,7 +289,7 @@ def test_many_may_look_at_once(tmp_path: Path) -> None:
         assert (kept.out, kept.err) == (out, err)
 
 
-def test_parts_count_and_go_with_the_process_that_wrote_them(
+def test_partial_files_of_dead_processes_are_removed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ended = subprocess.Popen(["true"])
