@@ -1,4 +1,4 @@
-"""What a program sees of netinspect."""
+"""Tests of the public Python API."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_star_import() -> None:
 
 
 def typed_imports(file: str | None) -> dict[str, str]:
-    """Names that a package imports for type checkers, with the modules that they come from."""
+    """Names that a package imports for type checkers, and their modules."""
     assert file is not None
     blocks = [node for node in ast.parse(Path(file).read_text()).body if isinstance(node, ast.If)]
     (block,) = [node for node in blocks if ast.unparse(node.test) == "TYPE_CHECKING"]
@@ -75,7 +75,7 @@ def test_type_checking_imports_match_exports() -> None:
 
 
 def test_submodules_do_not_shadow_public_names() -> None:
-    """Importing a submodule sets it on the package, over whatever is asked for by that name."""
+    """Importing a submodule sets it as an attribute of the package."""
     parts = {path.stem for path in Path(netinspect.__file__).parent.iterdir()}
     assert not parts & set(netinspect.__all__)
 
@@ -116,8 +116,8 @@ def test_public_names_have_docstrings(name: str) -> None:
     found = getattr(netinspect, name)
     assert inspect.getdoc(found)
     if inspect.isfunction(found) and inspect.signature(found).parameters and name != "save":
-        _, _, told = (inspect.getdoc(found) or "").partition("Args:\n")
-        described = set(re.findall(r"^    (\w+): ", told.partition("\n\n")[0], re.MULTILINE))
+        _, _, section = (inspect.getdoc(found) or "").partition("Args:\n")
+        described = set(re.findall(r"^    (\w+): ", section.partition("\n\n")[0], re.MULTILINE))
         assert described == set(inspect.signature(found).parameters)
 
 
@@ -240,8 +240,8 @@ def test_load_refuses_other_objects() -> None:
 
 def test_save_and_load_round_trip(tmp_path: Any) -> None:
     trace = netinspect.load("tiny_gpt", everything=True, stats=True, values=True, backward=True)
-    netinspect.save(trace, tmp_path / "look.json")
-    assert netinspect.load(tmp_path / "look.json") == trace
+    netinspect.save(trace, tmp_path / "saved.json")
+    assert netinspect.load(tmp_path / "saved.json") == trace
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 2**70])

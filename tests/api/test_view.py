@@ -1,4 +1,4 @@
-"""What a view leaves after in the process that shows it: nothing."""
+"""Tests that showing a view changes nothing in the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of files to point the command line at, good ones and bad ones."""
+"""Fixtures: a folder with valid and invalid files for the command line."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def saved_lenet() -> str:
 
 @pytest.fixture
 def workshop(tmp_path: Path, saved_lenet: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh folder with those files in it, and the current one."""
+    """A new folder with these files, as current folder."""
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "folder").mkdir()

@@ -1,4 +1,4 @@
-"""Where there is colour and where there is none: pipes, CI, NO_COLOR, FORCE_COLOR, `--color`."""
+"""Tests of color: pipes, terminals, CI, NO_COLOR, FORCE_COLOR, `--color`."""
 
 from __future__ import annotations
 

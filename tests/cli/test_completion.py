@@ -1,4 +1,4 @@
-"""What the shell completes, without importing torch or running any file."""
+"""Tests of shell completion, which imports no torch and runs no file."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_show_completion_script(shell: str) -> None:
 
 
 def told_to_bash(words: list[str], current: int) -> list[str]:
-    told = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "netinspect"],
         env={
             **os.environ,
@@ -100,8 +100,8 @@ def told_to_bash(words: list[str], current: int) -> list[str]:
         text=True,
         check=False,
     )
-    assert told.stderr == ""
-    return told.stdout.split()
+    assert completed.stderr == ""
+    return completed.stdout.split()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def told_to_bash(words: list[str], current: int) -> list[str]:
         ("netinspect su", ["summary"]),
         ("netinspect summary len", ["lenet"]),
         ("netinspect summary lenet --form", ["--format"]),
-        # Bash breaks words at colons, and replaces only what stands after the last one.
+        # Bash breaks words at colons, and replaces only the text after the last one.
         ("netinspect summary several.py : F", ["First"]),
         ("netinspect summary several.py :", ["First", "Second", "Plain"]),
         ("netinspect summary timm : convnext_atto_", ["convnext_atto_ols", "convnext_atto_rms"]),

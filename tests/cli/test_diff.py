@@ -1,4 +1,4 @@
-"""`netinspect diff` at the command line: exit codes, mistakes, pipes, hostile names."""
+"""Tests of `netinspect diff`: exit codes, usage errors, pipes, hostile names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders that cannot be entered, files that are none, odd settings of the machine: real processes."""
+"""Tests in real processes of unreadable folders, special files and unusual environments."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ DROPPED = "-dac_override,-dac_read_search"
 
 
 def command(*words: str) -> list[str]:
-    """The command line, for root without the right to pass by permissions."""
+    """The command line; if run as root, without the right to ignore permissions."""
     started = [sys.executable, "-m", "netinspect", *words]
     if os.geteuid() != 0:
         return started
     if shutil.which("setpriv") is None:
-        pytest.skip("root passes by permissions, and there is no setpriv here to take that away")
+        pytest.skip("root ignores permissions, and setpriv is not installed")
     return ["setpriv", f"--bounding-set={DROPPED}", f"--inh-caps={DROPPED}", *started]
 
 
 def run(*words: str, cwd: Path, closed: Path | None = None, gone: bool = False) -> Outcome:
-    """Run a command in a folder that is closed or removed once the process is in it."""
+    """Run a command in a folder that is made unreadable or removed after the process has entered it."""
     script = 'cd "$1" || exit 99; '
     script += 'chmod 000 "$2"; ' if closed is not None else ""
     script += 'rmdir "$1"; ' if gone else ""
@@ -118,7 +118,7 @@ def test_import_torch_in_removed_folder(tmp_path: Path) -> None:
     "words", [["memory"], ["summary", "--tensors", "fake", "--no-cache"]], ids=" ".join
 )
 def test_sample_in_removed_folder(tmp_path: Path, words: list[str]) -> None:
-    """Torch imports parts of itself late, which ask for the current folder."""
+    """Torch imports some of its modules late, and they ask for the current folder."""
     (tmp_path / "gone").mkdir()
     outcome = run(*words, "lenet", cwd=tmp_path / "gone", gone=True)
     assert outcome.code == 0, outcome.err

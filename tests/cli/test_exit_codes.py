@@ -1,4 +1,4 @@
-"""One test a code: scripts rely on them."""
+"""Tests of exit codes, one per code."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ def test_exit_code_70_internal_error(
     assert "Traceback" not in outcome.err
     assert "Traceback" in cli("models", "--debug").err
 
-    told = json.loads(cli("models", "--format", "json").err)
-    assert told["error"] == "internal"
-    assert told["exit_code"] == 70
+    reported = json.loads(cli("models", "--format", "json").err)
+    assert reported["error"] == "internal"
+    assert reported["exit_code"] == 70
 
 
 def test_debug_traceback_of_user_error(cli: Cli, workshop: Path) -> None:
@@ -116,14 +116,14 @@ def test_debug_traceback_of_user_error(cli: Cli, workshop: Path) -> None:
     ],
 )
 def test_debug_traceback_of_internal_error(cli: Cli, words: tuple[str, ...], kind: str) -> None:
-    told = cli(*words).err
-    assert "Traceback" not in told
+    reported = cli(*words).err
+    assert "Traceback" not in reported
     shown = cli(*words, "--debug").err
     assert shown.startswith("Traceback (most recent call last):\n  File ")
     # It ends with the very error, which is not reported twice.
-    assert shown.endswith(told)
+    assert shown.endswith(reported)
     assert shown.count(f"error[{kind}]") == 1
-    assert shown.count(told.splitlines()[0].partition(": ")[2]) <= 2
+    assert shown.count(reported.splitlines()[0].partition(": ")[2]) <= 2
 
 
 def test_exit_code_130_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,12 +157,12 @@ class Net(nn.Module):
 def test_debug_traceback_of_forward(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(FAILS)
     words = "summary", str(tmp_path / "net.py"), "--input", "3x5"
-    told = cli(*words)
-    assert told.code == 4
-    assert "Traceback" not in told.err
+    reported = cli(*words)
+    assert reported.code == 4
+    assert "Traceback" not in reported.err
     for _ in range(2):  # the second time from the cache
         shown = cli(*words, "--debug").err
         frames = [line for line in shown.splitlines() if line.startswith("  File ")]
         assert [each.rpartition(" ")[2] for each in frames if "net.py" in each] == ["forward", "helper"]
         assert not any("netinspect" in Path(each.split('"')[1]).parts[-3:] for each in frames)
-        assert shown.endswith(told.err)
+        assert shown.endswith(reported.err)

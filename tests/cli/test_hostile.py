@@ -1,4 +1,4 @@
-"""Names, classes, reprs and messages that attack the terminal: none of it reaches a stream raw."""
+"""Tests that control characters in names, reprs and messages are escaped in every output."""
 
 from __future__ import annotations
 
@@ -159,10 +159,10 @@ def test_hostile_file_name_is_escaped(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_hostile_saved_trace_is_escaped(cli: Cli, tmp_path: Path) -> None:
-    kept = str(tmp_path / "kept.json")
-    assert cli("trace", LIVE, "--save", kept, "-q").code == 0
-    assert Path(kept).read_text(encoding="utf-8").isascii()
+    saved = str(tmp_path / "saved.json")
+    assert cli("trace", LIVE, "--save", saved, "-q").code == 0
+    assert Path(saved).read_text(encoding="utf-8").isascii()
     for words in (["summary"], ["trace"], ["tree"], ["source"], ["internals"]):
-        outcome = cli(*words, kept, "--format", "rich")
+        outcome = cli(*words, saved, "--format", "rich")
         assert outcome.code == 0
         assert raw_in(outcome.out) == []

@@ -1,4 +1,4 @@
-"""`netinspect models`: samples, and the names of a library, without importing it."""
+"""Tests of `netinspect models`, which lists samples and models of libraries without importing them."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def test_models_lists_whole_library(cli: Callable[..., Outcome], pattern: str) -
 def test_models_lists_matches(cli: Callable[..., Outcome], format: str) -> None:
     outcome = cli("models", "timm:*convnext*atto", "--format", format)
     assert outcome.code == 0
-    said = outcome.out.replace("\\", "")  # markdown escapes underscores
-    assert "convnext_atto" in said
-    assert "convnextv2_atto" in said
-    assert "resnet" not in said
+    text = outcome.out.replace("\\", "")  # markdown escapes underscores
+    assert "convnext_atto" in text
+    assert "convnextv2_atto" in text
+    assert "resnet" not in text
 
 
 def test_models_patterns() -> None:
@@ -53,7 +53,7 @@ def test_models_patterns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "says", "hint"),
+    ("pattern", "message", "hint"),
     [
         ("resnt18", "no sample matches", "'resnet18'"),
         ("resnet50", "no sample matches", "the libraries have: torchvision:resnet50, timm:resnet50"),
@@ -64,10 +64,12 @@ def test_models_patterns() -> None:
         ("timm:qqqqqqqqqqqqqq", "no model of timm matches", "netinspect models timm:"),
     ],
 )
-def test_models_without_match(cli: Callable[..., Outcome], pattern: str, says: str, hint: str) -> None:
+def test_models_without_match(
+    cli: Callable[..., Outcome], pattern: str, message: str, hint: str
+) -> None:
     outcome = cli("models", pattern)
     assert outcome.code == 3
-    assert says in outcome.err
+    assert message in outcome.err
     assert hint in outcome.err
 
 

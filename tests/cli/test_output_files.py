@@ -1,4 +1,4 @@
-"""`-o` and `--save`: where results go, in which form, and that nothing is lost on the way."""
+"""Tests of `-o` and `--save`: formats, replaced files, saved traces."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ def test_output_file_of_failed_forward(cli: Cli, workshop: Path) -> None:
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_saved_trace_gives_same_output(cli: Cli, workshop: Path, sample: str, words: list[str]) -> None:
     command, *options = words
-    live = cli(command, sample, *options, "--save", "kept.json", "-f", "json")
+    live = cli(command, sample, *options, "--save", "stored.json", "-f", "json")
     assert live.code == 0, live.err
     for format in ("json", "rich", "plain"):
         live = cli(command, sample, *options, "-f", format)
-        saved = cli(command, "kept.json", *options, "-f", format)
+        saved = cli(command, "stored.json", *options, "-f", format)
         assert saved.code == 0, saved.err
         assert saved.err == ""
         if command in ("tree", "params", "internals"):
@@ -106,25 +106,25 @@ def test_saved_trace_gives_same_output(cli: Cli, workshop: Path, sample: str, wo
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_saved_trace_gives_same_rows(cli: Cli, workshop: Path, words: list[str]) -> None:
     command, *options = words
-    cli(command, "shared_layer", *options, "--save", "kept.json", "-i", "x=8x32")
+    cli(command, "shared_layer", *options, "--save", "stored.json", "-i", "x=8x32")
     live = cli(command, "shared_layer", *options, "-i", "x=8x32")
-    saved = cli(command, "kept.json", *options)
+    saved = cli(command, "stored.json", *options)
     assert saved.out == live.out
 
 
 @pytest.mark.parametrize("sample", ["lenet", "resnet18"])
 def test_saved_trace_serves_every_command(cli: Cli, workshop: Path, sample: str) -> None:
-    cli("tree", sample, "--save", "kept.json")
+    cli("tree", sample, "--save", "stored.json")
     for command in ("summary", "params", "trace", "tree", "source", "internals"):
-        assert cli(command, "kept.json").code == 0
+        assert cli(command, "stored.json").code == 0
 
 
 def test_save_with_unreadable_example_adds_note(cli: Cli, workshop: Path) -> None:
     Path("odd.py").write_text(f"{Path('net.py').read_text()}\nEXAMPLE_INPUTS = 5\n")
-    outcome = cli("tree", "odd.py", "--save", "kept.json", "-v")
+    outcome = cli("tree", "odd.py", "--save", "stored.json", "-v")
     assert outcome.code == 0
     assert "note: saved without a forward" in outcome.err
-    assert cli("summary", "kept.json").code == 0
+    assert cli("summary", "stored.json").code == 0
 
 
 @pytest.mark.parametrize("option", ["--save", "-o"])

@@ -1,4 +1,4 @@
-"""What a project sets, and what beats it: a flag, then the environment, then the project."""
+"""Tests of project settings and their precedence: option, environment variable, settings file."""
 
 from __future__ import annotations
 
@@ -137,10 +137,10 @@ def test_quiet_and_verbose(cli: Cli, workshop: Path) -> None:
     assert cli("tree", "lenet", "-o", "x.txt", "--save", "x.json").err == (
         "saved to x.json\nwritten to x.txt\n"
     )
-    told = cli("tree", "lenet", "-v").err
-    assert told.startswith("traced lenet in ")
-    assert "torch" in told
-    assert "seed 0" in told
+    printed = cli("tree", "lenet", "-v").err
+    assert printed.startswith("traced lenet in ")
+    assert "torch" in printed
+    assert "seed 0" in printed
     assert cli("summary", "lente", "-q").err.startswith("error[load]")
 
 
@@ -155,9 +155,9 @@ def test_symbolic_setting_and_option_precedence(
     assert '"(3, 6, 24, 24)"' in cli("summary", "lenet", "-f", "csv", "--batch", "3").out
     assert "*N" in cli("memory", "lenet", "-f", "plain").out
     assert "*N" not in cli("memory", "lenet", "-f", "plain", "--batch", "3").out
-    # A trace that is kept in a file cannot be run at other sizes, nor can weights.
-    assert cli("summary", "lenet", "--save", "look.json", "--batch", "3").code == 0
-    outcome = cli("summary", "look.json", "-f", "csv")
+    # Neither a saved trace nor a checkpoint can be run at other sizes.
+    assert cli("summary", "lenet", "--save", "saved.json", "--batch", "3").code == 0
+    outcome = cli("summary", "saved.json", "-f", "csv")
     assert outcome.code == 0, outcome.err
     assert "(3, 6, 24, 24)" in outcome.out
     save_file({"weight": torch.zeros(2, 3)}, str(workshop / "weights.safetensors"))

@@ -1,4 +1,4 @@
-"""The process as the shell sees it: pipes, closed streams, full disks, Ctrl-C, a real terminal."""
+"""Tests of real processes: pipes, closed streams, full disks, Ctrl-C, a terminal."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def test_model_output_goes_to_stderr(workshop: Path) -> None:
     outcome = shell("NETINSPECT summary talks.py --format json")
     assert outcome.code == 0
     assert json.loads(outcome.out)["header"]["class_name"] == "Talks"
-    for told in ("the import", "forward", "a child"):
-        assert f"hello from {told}" in outcome.err
+    for origin in ("the import", "forward", "a child"):
+        assert f"hello from {origin}" in outcome.err
 
 
 def test_model_output_with_closed_stderr(workshop: Path) -> None:
@@ -139,7 +139,7 @@ def test_ctrl_c_stops_without_output(tmp_path: Path) -> None:
 
 
 def on_a_terminal(words: str, columns: int, **environment: str) -> str:
-    """Return what a terminal of that width is sent."""
+    """Return the output to a terminal of that width."""
     calm = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
     child = pexpect.spawn(
         sys.executable,
@@ -195,7 +195,7 @@ def test_output_folder_not_writable(
 
 
 def test_user_exit_handlers_run(tmp_path: Path) -> None:
-    """The end of the process is shortened; a buffer that waits for it, and what is registered for it."""
+    """Buffers are flushed and exit handlers run, although the end of the process is shortened."""
     (tmp_path / "logging_net.py").write_text(
         "import atexit, tempfile\n"
         "from pathlib import Path\n"

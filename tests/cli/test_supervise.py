@@ -44,7 +44,7 @@ def dispatch(words):
         process.before_user_code("net.py")
         try:
             exec(body, {"__name__": "user"})
-        except SystemExit as error:  # as around every look
+        except SystemExit as error:  # as around every trace
             raise supervise.ForwardError(f"it ended the program: {error}")
     write_out("result\\n")
     return run.ExitCode.OK
@@ -106,10 +106,10 @@ def test_process_ended_by_model_without_supervisor() -> None:
     child = "import os\npid = os.fork()\nif not pid: os._exit(7)\nprint(os.waitpid(pid, 0)[1] >> 8)"
     outcome = ran(child, "no fork")
     assert (outcome.code, outcome.out, outcome.err) == (0, "result\n", "7\n")
-    body, said = LEFT["thread"]
+    body, message = LEFT["thread"]
     outcome = ran(body, "no fork", "impatient")
     assert (outcome.code, outcome.out) == (0, "result\n")
-    assert said in outcome.err
+    assert message in outcome.err
 
 
 def test_process_ended_by_model_as_json_error() -> None:
@@ -129,7 +129,7 @@ WAITS = "import os, pathlib, time; pathlib.Path(r'{}').write_text(str(os.getpid(
 
 
 def started(tmp_path: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """A run that waits in code of the user's, and the number of the process that does."""
+    """A run that waits in user code, and the ID of its process."""
     begun = tmp_path / "begun"
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, WAITS.format(begun)],
@@ -151,7 +151,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def state_of(process: int) -> str:
-    """One letter as Linux reports it; empty where there is no such process."""
+    """State of a process as Linux reports it; empty if there is no such process."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -168,7 +168,7 @@ SENT = {
 }
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is not told")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.parametrize(("number", "code"), SENT.items())
 def test_signal_ends_child_processes(tmp_path: Path, number: signal.Signals, code: int) -> None:
     process, worker = started(tmp_path)
@@ -180,7 +180,7 @@ def test_signal_ends_child_processes(tmp_path: Path, number: signal.Signals, cod
     wait_until(lambda: state_of(worker) in ("", "Z"))
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is not told")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_stop_and_continue(tmp_path: Path) -> None:
     process, worker = started(tmp_path)
     for number, states in ((signal.SIGTSTP, "T"), (signal.SIGCONT, "RS")):
@@ -194,7 +194,7 @@ def test_stop_and_continue(tmp_path: Path) -> None:
 
 
 def test_model_reads_terminal() -> None:
-    """What is typed goes to it, and Ctrl-C ends it once."""
+    """The model receives typed text, and Ctrl-C ends it once."""
     child = pexpect.spawn(sys.executable, ["-c", RUN, "print(input('name? ') * 2)"], timeout=300)
     child.expect("name")
     child.sendline("bob")
@@ -235,12 +235,12 @@ LEFT = {
 }
 
 
-@pytest.mark.parametrize(("body", "said"), LEFT.values(), ids=LEFT)
-def test_leftover_threads_do_not_delay_exit(body: str, said: str) -> None:
+@pytest.mark.parametrize(("body", "message"), LEFT.values(), ids=LEFT)
+def test_leftover_threads_do_not_delay_exit(body: str, message: str) -> None:
     outcome = ran(body, "impatient")
     assert (outcome.code, outcome.out) == (0, "result\n")
     assert "did not end within 1 s after the result; ended anyway" in outcome.err
-    assert said in outcome.err
+    assert message in outcome.err
     if "started.pid" in body:
         left = int(outcome.err.split()[0])
         wait_until(lambda: state_of(left) in ("", "Z"))

@@ -1,4 +1,4 @@
-"""Whatever the model's code raises is its failure, with its line: not ours, and no bare traceback."""
+"""Tests of exceptions in user code: reported with their line, never as internal errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import asyncio, sys
 from torch import nn
 class Mine(BaseException): pass
 class BadText(Exception):
-    def __str__(self): raise Mine("while it is spelled")
+    def __str__(self): raise Mine("in __str__")
 class NoText(Exception):
     def __str__(self): return 5
 """
@@ -54,7 +54,7 @@ def written(folder: Path, body: str) -> str:
 
 
 def place_of(file: str, line: str) -> str:
-    """The number of a line of a file; that of another one where it names none of its own."""
+    """Line of a file that an error names."""
     lines = Path(file).read_text(encoding="utf-8").splitlines()
     return str(next(number for number, each in enumerate(lines, 1) if each.strip() == line))
 
@@ -152,7 +152,7 @@ def test_internal_error_is_not_blamed_on_model(
 
     file = written(tmp_path, "class Net(nn.Linear):\n    def __init__(self): super().__init__(2, 2)\n")
     monkeypatch.setattr(trace_target, "capture", fail)
-    # The frame that raised is this test's, which is no one's own code; as ours, it would be 70.
+    # The frame that raised belongs to this test, not to netinspect; otherwise the code would be 70.
     monkeypatch.setattr("netinspect.tracing.source_lines.owner", lambda _: "ours")
     assert cli("params", file).code == 70
 

@@ -1,4 +1,4 @@
-"""What a newcomer types wrong: each mistake is named, with what to do about it, and nothing else."""
+"""Tests of usage errors: each has one message with cause and remedy."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Wrong(NamedTuple):
     code: int
     kind: str
     culprit: str
-    """What the error must name, in its first line."""
+    """Text that the first line of the error must contain."""
 
     hint: str | None
     """A part of the hint; None if there is nothing to advise."""
 
     also: tuple[str, ...] = ()
-    """What else must be reported."""
+    """Further texts that must be reported."""
 
     partial: bool = False
     """Whether a partial report is on stdout."""

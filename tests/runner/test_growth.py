@@ -1,4 +1,4 @@
-"""Work grows with the number of steps and modules, and not faster: counted in calls, not in time."""
+"""Tests that work grows linearly with modules and steps, counted in calls and not in time."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def tied(layers: int) -> nn.Module:
     return model
 
 
-def look(model: nn.Module) -> None:
-    """All that `summary` does, in each format; and the steps."""
+def trace_model(model: nn.Module) -> None:
+    """Trace a model, and render its summary in each format and its steps."""
     trace = netinspect.capture(model, torch.ones(1, 2))
     for view in (
         netinspect.summary(trace),
@@ -75,6 +75,6 @@ def look(model: nn.Module) -> None:
 @pytest.mark.parametrize("make", [flat, tree, tied, Reused, Writes])
 def test_trace_work_grows_linearly(make: Callable[[int], nn.Module]) -> None:
     small, large = make(125), make(625)
-    look(small)  # what is imported and remembered is not counted
-    few, many = calls_of(partial(look, small)), calls_of(partial(look, large))
+    trace_model(small)  # what is imported and remembered is not counted
+    few, many = calls_of(partial(trace_model, small)), calls_of(partial(trace_model, large))
     assert many < 5.3 * few

@@ -30,12 +30,12 @@ def test_trace_target_falls_back_to_values(name: str) -> None:
     assert weight.spec.shape == (valued.LARGE, valued.LARGE)
     assert weight.spec.bytes == 4 * valued.LARGE**2
     assert len({each.identity for each in trace.parameters}) == len(trace.parameters)
-    told = " ".join(trace.warnings)
-    assert ("large weights are zeros here" in told) == (
+    notes = " ".join(trace.warnings)
+    assert ("large weights are zeros here" in notes) == (
         trace.tensor_mode == "zeros" and name != "Writes"
     )
-    assert ("weight values in a way that fails on zeros" in told) == (name == "Inverts")
-    assert ("cannot be built on zero-filled tensors" in told) == (name == "Refuses")
+    assert ("weight values in a way that fails on zeros" in notes) == (name == "Inverts")
+    assert ("cannot be built on zero-filled tensors" in notes) == (name == "Refuses")
 
 
 @pytest.mark.parametrize("name", ["Item", "Branch", "Mask", "Numpy"])
@@ -117,8 +117,8 @@ def test_zero_weights_fills_large_tensors_only() -> None:
 def test_zero_weights_start_after_a_million_elements() -> None:
     with ZeroWeights() as zeros:
         layers = [nn.Linear(512, 512, bias=False) for _ in range(40)]
-    kept = [not zeros.holds(layer.weight) for layer in layers]
-    assert kept == [True] * 3 + [False] * 37
+    are_plain = [not zeros.holds(layer.weight) for layer in layers]
+    assert are_plain == [True] * 3 + [False] * 37
     with ZeroWeights() as zeros:
         _ = [nn.Linear(512, 512) for _ in range(3)]
     assert not zeros.made

@@ -1,4 +1,4 @@
-"""A command line in a process of its own, with or without torch at hand; and a project to ask about."""
+"""Helpers: commands in processes of their own, with or without torch, and a project to trace."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Asker:
         flags: Sequence[str] = (),
         env: dict[str, str] | None = None,
     ) -> subprocess.Popen[str]:
-        """Start a command, and do not wait for it."""
+        """Start a command without waiting for it."""
         environment = {
             **{key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"},
             "XDG_CACHE_HOME": str(self.home),
@@ -192,7 +192,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 
 def make_project(folder: Path) -> Asker:
-    """Write the project; its packages come from a folder of installed ones."""
+    """Write the project, and a folder with its installed packages."""
     project = folder / "project"
     write(project, PROJECT)
     (project / "linked.txt").symlink_to("first.txt")

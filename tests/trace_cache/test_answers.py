@@ -1,4 +1,4 @@
-"""Answers from the cache equal fresh traces, and need no torch."""
+"""Tests that cached traces equal new ones, and are read without torch."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def test_second_command_is_answered(cli: Cli, tmp_path: Path, monkeypatch: pytes
     assert ask("summary", "tiny_gpt").code == 0
     for command, *options in COMMANDS:
         words = (command, "tiny_gpt", *options)
-        fresh, kept = cli(*words, "--no-cache"), ask(*words, blocked=True)
-        assert (kept.code, kept.out, kept.err) == (fresh.code, fresh.out, fresh.err), words
-    saved = (tmp_path / "fresh.json", tmp_path / "kept.json")
+        fresh, cached = cli(*words, "--no-cache"), ask(*words, blocked=True)
+        assert (cached.code, cached.out, cached.err) == (fresh.code, fresh.out, fresh.err), words
+    saved = (tmp_path / "fresh.json", tmp_path / "cached.json")
     assert cli("summary", "tiny_gpt", "--no-cache", "--save", str(saved[0])).code == 0
     assert ask("summary", "tiny_gpt", "--save", str(saved[1]), blocked=True).code == 0
     assert saved[0].read_bytes() == saved[1].read_bytes()
@@ -48,9 +48,9 @@ def test_cached_failure_is_reported(cli: Cli, tmp_path: Path, monkeypatch: pytes
     ask = Asker(tmp_path, tmp_path / "home")
     words = ("summary", "lenet", "-i", "10x1x32x32")
     assert ask(*words).code == 4
-    fresh, kept = cli(*words), ask(*words, blocked=True)
-    assert (kept.code, kept.out, kept.err) == (4, fresh.out, fresh.err)
-    # A look without a forward is another matter: it would not have failed.
+    fresh, cached = cli(*words), ask(*words, blocked=True)
+    assert (cached.code, cached.out, cached.err) == (4, fresh.out, fresh.err)
+    # A trace without a forward would not have failed.
     assert not ask.is_answered("tree", "lenet")
 
 
@@ -92,7 +92,7 @@ def test_cached_output_of_model_is_printed(tmp_path: Path) -> None:
         assert words in first.err
         assert words in second.err
     assert "\x1b" not in second.err  # what comes from a file is made safe
-    assert not ask.is_answered("tree", "talks.py")  # it would have said less
+    assert not ask.is_answered("tree", "talks.py")  # it would have printed less
 
 
 def test_no_cache_reads_and_writes_nothing(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ WARNED = ("Inverts", "Numpy", "Refuses")
 def test_trace_with_forward_answers_request_without(
     target: str, is_same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the cache takes the one for the other, they are the same; where not, it knows."""
+    """The cached trace without its forward equals a trace that was made without one."""
     write(tmp_path, SEVERAL)
     if ".py" in target:
         monkeypatch.chdir(tmp_path)
@@ -154,10 +154,10 @@ def test_trace_with_forward_answers_request_without(
 
 
 def test_process_with_torch_is_not_served(tmp_path: Path) -> None:
-    """This one has imported it, and could have done anything to it."""
+    """This process has imported torch, and may have changed it."""
     from netinspect.runner.cached_traces import TraceCache
 
-    looks = TraceCache()
-    netinspect.load("mlp", cache=looks)
-    assert "has already imported torch or user code" in looks.outcome
+    traces = TraceCache()
+    netinspect.load("mlp", cache=traces)
+    assert "has already imported torch or user code" in traces.outcome
     assert netinspect.cache().record.entries == 0

@@ -1,4 +1,4 @@
-"""Cached memory tracks answer as long as nothing has changed."""
+"""Tests of cached memory tracks."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_cached_memory_does_not_import_torch(tmp_path: Path) -> None:
     again = ask(*words, "--verbose", blocked=True)
     assert (again.code, again.out) == (0, first.out)
     assert "answered from a cached run" in again.err
-    # Each of these has to look again, and cannot without torch.
+    # Each of these has to track again, and cannot without torch.
     assert ask(*words, "--no-cache", blocked=True).code != 0
     (tmp_path / "net.py").write_text(NET.replace("8, 3", "8, 4"), encoding="utf-8")
     assert ask(*words, blocked=True).code != 0
 
 
 class Tracks:
-    """Stands for the process that tracks, which reads a file; counts how often it is asked."""
+    """Stand-in for the tracking process: reads a file, and counts its calls."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "read.txt"
@@ -116,7 +116,7 @@ def test_changed_environment_skips_memory_cache(tracks: Tracks, monkeypatch: pyt
     monkeypatch.setenv("WIDTH", "3")
     assert (batch_of(tracks, cache=cache), batch_of(tracks, cache=cache)) == (1, 2)
     assert "uncertain" in cache.outcome
-    assert batch_of(tracks) == 3  # and nothing was kept of that
+    assert batch_of(tracks) == 3  # and that run was not cached
 
 
 def test_uncheckable_memory_track_is_not_cached(tracks: Tracks) -> None:

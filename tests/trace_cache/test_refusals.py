@@ -1,4 +1,4 @@
-"""Runs that are not cached because changes could go unnoticed, and similar ones that are."""
+"""Tests of runs that are not cached because a change could go unnoticed."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ REFUSED = {
     "from pathlib import Path\nPath('changing.txt').read_text()\n" + "x = 1": "has just been changed",
 }
 
-KEPT = {
+CACHED = {
     "WIDTH = 3": (),
     "print('hello')": (),
     "open('data.txt').read()": ("data.txt",),
@@ -132,39 +132,39 @@ def judge(folder: Path, text: str) -> object:
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_unobservable_code_is_not_cached(tmp_path: Path, text: str) -> None:
-    said = judge(tmp_path, text)
-    assert isinstance(said, str)
-    assert REFUSED[text] in said
+    reason = judge(tmp_path, text)
+    assert isinstance(reason, str)
+    assert REFUSED[text] in reason
 
 
-@pytest.mark.parametrize("text", KEPT)
+@pytest.mark.parametrize("text", CACHED)
 def test_observable_code_is_cached(tmp_path: Path, text: str) -> None:
     files = judge(tmp_path, text)
     assert isinstance(files, list), files
-    assert {str(tmp_path / name) for name in ("net.py", *KEPT[text])} <= set(files)
+    assert {str(tmp_path / name) for name in ("net.py", *CACHED[text])} <= set(files)
 
 
 def test_stale_bytecode_is_not_trusted(tmp_path: Path) -> None:
-    """Python runs it where the source has the same time and size: then nobody can tell what ran."""
-    beside = tmp_path / "beside.py"
-    beside.write_text("WIDTH = 3\n", encoding="utf-8")
+    """Python runs stale bytecode if the source has the same time and size, so what ran is unknown."""
+    helper = tmp_path / "helper.py"
+    helper.write_text("WIDTH = 3\n", encoding="utf-8")
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     command = [sys.executable, "-c", JUDGE, "net.py"]
-    (tmp_path / "net.py").write_text("import beside\n", encoding="utf-8")
+    (tmp_path / "net.py").write_text("import helper\n", encoding="utf-8")
 
-    def told() -> str:
+    def refusal() -> str:
         run = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
         )
         return run.stdout
 
-    subprocess.run([sys.executable, "-c", "import beside"], cwd=tmp_path, env=environment, check=True)
-    assert list(tmp_path.glob("__pycache__/beside.*.pyc"))
-    assert "beside.py" in told()
-    times = beside.stat()
-    beside.write_text("WIDTH = 4\n", encoding="utf-8")
-    os.utime(beside, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert "has changed since its bytecode was written" in told()
+    subprocess.run([sys.executable, "-c", "import helper"], cwd=tmp_path, env=environment, check=True)
+    assert list(tmp_path.glob("__pycache__/helper.*.pyc"))
+    assert "helper.py" in refusal()
+    times = helper.stat()
+    helper.write_text("WIDTH = 4\n", encoding="utf-8")
+    os.utime(helper, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert "has changed since its bytecode was written" in refusal()
 
 
 def test_refusal_reports_reason(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_refusal_reports_reason(tmp_path: Path) -> None:
 
 
 def test_symbolic_runs_out_of_time_are_not_cached(tmp_path: Path) -> None:
-    """A machine with less to do would tell expressions where these are numbers."""
+    """A less busy machine would give expressions instead of these numbers."""
     text = "import netinspect.inputs.budget\nfrom torch import nn\n\n"
     text += "netinspect.inputs.budget.SECONDS = -1.0\nnet = nn.Linear(2, 2)\n"
     write(tmp_path, {"net.py": text})

@@ -1,4 +1,4 @@
-"""Attempts to make the cache lie: after any change that could matter, it must not answer."""
+"""Tests that the cache does not answer after any change that may affect a trace."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make(**sizes):
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
     """A project with one cached trace."""
-    ask = make_project(tmp_path_factory.mktemp("lies"))
+    ask = make_project(tmp_path_factory.mktemp("stale"))
     outcome = ask(*WORDS, "-v")
     assert outcome.code == 0, outcome.err
     assert "the trace was cached\n" in outcome.err
@@ -38,7 +38,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
 
 @contextmanager
 def replaced(file: Path, text: str) -> Iterator[None]:
-    """Give a file other content of the same size, and the times that it had."""
+    """Replace the content of a file, with the same size and times."""
     before, times = file.read_text(encoding="utf-8"), file.stat()
     assert len(text) == len(before)
     assert text != before
@@ -118,16 +118,16 @@ def linked_elsewhere(folder: Path) -> Iterator[None]:
 @contextmanager
 def with_a_fifo(folder: Path) -> Iterator[None]:
     file = folder / "config.json"
-    file.rename(folder / "kept.json")
+    file.rename(folder / "moved.json")
     os.mkfifo(file)
     yield
     file.unlink()
-    (folder / "kept.json").rename(file)
+    (folder / "moved.json").rename(file)
 
 
 CHANGES = {
     "the model's file": edited("net.py", "classes: int = 3", "classes: int = 4"),
-    "a module beside it": edited("helper.py", "1", "9"),
+    "a module next to it": edited("helper.py", "1", "9"),
     "a module of a package": edited("pkg/sub.py", "2", "3"),
     "a configuration that it reads": edited("config.json", "10", "20"),
     "a configuration that is gone": moved("config.json", "gone.json"),
@@ -156,7 +156,9 @@ CHANGES = {
     "a path file": made("site-packages/new.pth"),
     "a file that an installed package reads": edited("site-packages/mylib/data.json", "0", "7"),
     "a file in a folder that an installed package lists": made("site-packages/mylib/plugins/two.txt"),
-    "a module that an installed package looked for": made("site-packages/mylib/fast.py", "EXTRA = 7\n"),
+    "a module that an installed package searched for": made(
+        "site-packages/mylib/fast.py", "EXTRA = 7\n"
+    ),
     "an archive of installed modules": grown("site-packages/packed.egg"),
 }
 
@@ -165,12 +167,12 @@ UNDONE_BY_CONTENT = {
     for name in CHANGES
     if "installed" not in name and "version" not in name and name != "a path file"
 }
-"""Where the content counts, and not the times; what is back is as before."""
+"""Changes that are undone: only the content matters, not the times."""
 
 
 @pytest.fixture
 def ask_again(ask: Asker) -> Asker:
-    """The same, after changes to what was installed."""
+    """The same project, after changes to installed packages."""
     if not ask.is_answered(*WORDS):
         assert "the trace was cached\n" in ask(*WORDS, "-v").err
     return ask
@@ -185,7 +187,7 @@ def test_change_invalidates_cached_trace(ask_again: Asker, name: str) -> None:
 
 
 def test_cache_key_covers_argument_order(tmp_path: Path) -> None:
-    """A function that takes any may build its layers in their order."""
+    """A function with `**kwargs` may build its layers in their order."""
     write(tmp_path, {"net.py": ORDERED})
     ask = Asker(tmp_path, tmp_path / "home")
     assert ask("params", "net.py:make", "--arg", "a=2", "--arg", "b=5").code == 0
@@ -276,7 +278,7 @@ def test_touched_file_keeps_cached_trace(ask_again: Asker) -> None:
         for file in files:
             os.utime(file, (seconds, seconds))
         assert ask_again.is_answered(*WORDS)
-    # Of a file whose time is in the future no look is kept: the next test may need one.
+    # With a file time in the future nothing is cached, and the next test may need an entry.
     for file, status in zip(files, before, strict=True):
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
@@ -288,7 +290,7 @@ def test_unrelated_file_keeps_cached_trace(ask_again: Asker) -> None:
 
 
 def test_changed_target_gives_new_trace(tmp_path: Path) -> None:
-    """The same size and time, in the model's file and in what it reads: bytecode is not trusted."""
+    """The change keeps size and time: bytecode is not trusted."""
     ask = make_project(tmp_path)
     show = ("params", "net.py:Net", "--format", "plain", "--columns", "name,shape")
     first = ask(*show)
@@ -303,7 +305,7 @@ def test_changed_target_gives_new_trace(tmp_path: Path) -> None:
 
 
 def test_input_files_are_dependencies(tmp_path: Path) -> None:
-    """Compiled code reads some of them, and Python is not told."""
+    """Compiled code reads some of them without audit events."""
     import torch
     from safetensors.torch import save_file
 
@@ -319,7 +321,7 @@ def test_input_files_are_dependencies(tmp_path: Path) -> None:
 
 
 def test_user_package_is_a_dependency(tmp_path: Path) -> None:
-    """It is found in the current folder, and what makes its inputs is its own affair too."""
+    """The package is found in the current folder, and makes its inputs too."""
     net = (
         "from torch import nn\n\nfrom own.widths import WIDTH\n\n\ndef make():\n"
         "    return nn.Linear(8, WIDTH)\n"
@@ -343,7 +345,7 @@ def test_user_package_is_a_dependency(tmp_path: Path) -> None:
 
 
 def test_own_code_is_a_dependency_in_a_checkout(tmp_path: Path) -> None:
-    """A checkout of netinspect is made of files like the user's own."""
+    """In a checkout, files of netinspect are checked like user files."""
     root = Path(__file__).parents[2]
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(root / "src", tmp_path / "src", ignore=ignore)
@@ -365,7 +367,7 @@ def test_own_code_is_a_dependency_in_a_checkout(tmp_path: Path) -> None:
 
 
 def test_cache_key_covers_python_executable(ask_again: Asker, tmp_path: Path) -> None:
-    """An executable of another name stands for another Python; its packages are the same here."""
+    """A link with another name acts as another Python with the same packages."""
     other = tmp_path / "python"
     other.symlink_to(sys.executable)
     import subprocess

@@ -1,4 +1,4 @@
-"""Cache folder: damaged and foreign entries, permissions, concurrent writers."""
+"""Tests of the cache folder: damaged and foreign entries, permissions, concurrent writers."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
 
 
 class Bomb:
-    """Makes a file when it is unpickled."""
+    """Object that creates a file when it is unpickled."""
 
     def __reduce__(self) -> tuple[object, tuple[str, ...]]:
         return os.system, ("touch exploded",)
 
 
 def sealed(file: Path, body: bytes) -> bytes:
-    """An entry with a digest that is right, as a forger would make it."""
+    """Return an entry with a correct digest, as a forger would make it."""
     digest = hashlib.sha256(file.stem.encode() + body).hexdigest().encode()
     return b"netinspect-cached-trace 1 " + digest + b"\n" + body
 
@@ -68,7 +68,7 @@ DAMAGED: dict[str, Callable[[Path], bytes]] = {
     "foreign": lambda file: b'{"schema": "something-else"}\n',
     "a pickle": lambda file: pickle.dumps(Bomb()),
     "a sealed pickle": lambda file: sealed(file, pickle.dumps(Bomb())),
-    "of another look": lambda file: sealed(Path("0" * 64), b"\n".join(lines_of(file)[1:])),
+    "of another trace": lambda file: sealed(Path("0" * 64), b"\n".join(lines_of(file)[1:])),
     "a pointer to itself": lambda file: sealed(file, file.stem.encode()),
     "a pointer elsewhere": lambda file: sealed(file, b"../../../etc/passwd"),
     "a pointer with a zero": lambda file: sealed(file, b"\0"),
@@ -97,25 +97,25 @@ def test_damaged_or_foreign_entry_is_ignored(ask: Asker, name: str) -> None:
     assert ask.is_answered(*WORDS)
 
 
-def replace_by_link(file: Path, kept: Path) -> None:
-    file.symlink_to(kept)
+def replace_by_link(file: Path, original: Path) -> None:
+    file.symlink_to(original)
 
 
-def replace_by_pipe(file: Path, kept: Path) -> None:
+def replace_by_pipe(file: Path, original: Path) -> None:
     os.mkfifo(file)
 
 
-def replace_by_folder(file: Path, kept: Path) -> None:
+def replace_by_folder(file: Path, original: Path) -> None:
     file.mkdir()
 
 
-def replace_by_huge_file(file: Path, kept: Path) -> None:
+def replace_by_huge_file(file: Path, original: Path) -> None:
     with file.open("wb") as opened:
         opened.truncate(2**40)
 
 
-def replace_by_shared_file(file: Path, kept: Path) -> None:
-    file.write_bytes(kept.read_bytes())
+def replace_by_shared_file(file: Path, original: Path) -> None:
+    file.write_bytes(original.read_bytes())
     file.chmod(0o666)
 
 
@@ -131,14 +131,14 @@ def replace_by_shared_file(file: Path, kept: Path) -> None:
 )
 def test_foreign_file_in_cache_is_ignored(ask: Asker, replace: Callable[[Path, Path], None]) -> None:
     (file,) = ask.entries
-    kept = ask.folder / "kept"
-    file.rename(kept)
+    original = ask.folder / "original"
+    file.rename(original)
     try:
-        replace(file, kept)
+        replace(file, original)
         assert not ask.is_answered(*WORDS)
     finally:
         file.rmdir() if file.is_dir() and not file.is_symlink() else file.unlink()
-        kept.rename(file)
+        original.rename(file)
     assert ask.is_answered(*WORDS)
 
 
@@ -176,7 +176,7 @@ def test_no_cache_without_home(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link that is another's")
 def test_symlink_by_another_user_is_not_followed(tmp_path: Path) -> None:
-    """Where anyone may write, it could lead into any folder of the user's."""
+    """In a folder where anyone may write, a link could lead to any folder of the user."""
     own = tmp_path / "own"
     own.mkdir(mode=0o700)
     link = tmp_path / "netinspect"
@@ -204,7 +204,7 @@ def test_find_store_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
 
 def test_empty_home_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The root of the file system would be taken for it."""
+    """An empty path would mean the root of the file system."""
     monkeypatch.setenv("HOME", "")
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     assert find_store() is None
@@ -215,13 +215,13 @@ def test_cache_info_and_clear(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_pat
     store = Store(tmp_path / "netinspect")
     assert store.write("a" * 64, ["one"])
     assert store.write("b" * 64, ["two", "lines"])
-    stranger = store.folder / "notes.txt"
-    stranger.write_text("mine", encoding="utf-8")
-    told = json.loads(cli("cache", "info", "--format", "json").out)
+    foreign = store.folder / "notes.txt"
+    foreign.write_text("mine", encoding="utf-8")
+    shown = json.loads(cli("cache", "info", "--format", "json").out)
     size = sum(file.stat().st_size for file in store.folder.glob("*.trace"))
-    assert told["schema"] == "netinspect-cache"
-    assert (told["entries"], told["bytes"], told["removed"]) == (2, size, None)
-    assert told["folder"] == str(store.folder)
+    assert shown["schema"] == "netinspect-cache"
+    assert (shown["entries"], shown["bytes"], shown["removed"]) == (2, size, None)
+    assert shown["folder"] == str(store.folder)
     assert json.loads(cli("cache", "clear", "--format", "json").out)["removed"] == 2
     assert json.loads(cli("cache", "--format", "json").out)["entries"] == 0
     assert [path.name for path in store.folder.iterdir()] == ["notes.txt"]
@@ -281,12 +281,12 @@ def test_concurrent_writes(tmp_path: Path) -> None:
 def test_concurrent_reads(tmp_path: Path) -> None:
     ask = Asker(tmp_path, tmp_path / "home")
     started = [ask.start("summary", name) for name in ("mlp", "mlp", "lenet")]
-    told = [process.communicate(timeout=PATIENCE) for process in started]
+    shown = [process.communicate(timeout=PATIENCE) for process in started]
     assert [process.returncode for process in started] == [0, 0, 0]
-    assert told[0] == told[1]
-    for name, (out, err) in zip(("mlp", "lenet"), told[1:], strict=True):
-        kept = ask("summary", name, blocked=True)
-        assert (kept.out, kept.err) == (out, err)
+    assert shown[0] == shown[1]
+    for name, (out, err) in zip(("mlp", "lenet"), shown[1:], strict=True):
+        original = ask("summary", name, blocked=True)
+        assert (original.out, original.err) == (out, err)
 
 
 def test_partial_files_of_dead_processes_are_removed(

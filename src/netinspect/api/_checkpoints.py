@@ -22,12 +22,12 @@ def summarize_values(
     """Read values of a checkpoint's tensors, each memory once and in bounded memory.
 
     Args:
-        checkpoint: The checkpoint; its files must be as they were when it was read.
+        checkpoint: The checkpoint; its files must not have changed since it was read.
         numbers: The tensors, by their places in it.
         progress: Called with bytes done and total bytes.
 
     Returns:
-        What was found in each of them, and what stands out among them.
+        The statistics of each tensor, and the anomalies among them.
 
     Raises:
         CheckpointError: A file ends too early.

@@ -63,7 +63,7 @@ def memory(
         train: Track two iterations of training: forward, backward, the optimizer's step.
         optimizer: `sgd`, `sgd-momentum`, `adam`, `adamw`, `adafactor` or `none`.
         dtype: `fp32`, `bf16` or `fp16`, for parameters, buffers and floating inputs; None to leave
-            them as they are.
+            them unchanged.
         checkpoint_activations: Recompute the activations of repeated blocks in backward.
         device_memory: Memory to find the largest batch for, such as `24GiB`, or in bytes.
         allocator: Allocator to model: `cuda` or `cpu`.

@@ -1,6 +1,6 @@
 """Public functions, one per command.
 
-The command line calls these and nothing else. Torch is imported only where a live model is at hand.
+The command line calls the same functions. Torch is imported only if a live model is given.
 """
 
 from __future__ import annotations

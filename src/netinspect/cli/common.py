@@ -339,7 +339,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
     from netinspect.reports.render import render
 
     style = style_for(output, columns)
-    # On the screen the error below explains a failure; a file stands alone.
+    # On the screen the error below explains a failure; a file has to do so itself.
     text = render(view.record, replace(style, failure=output.output is not None))
     header = getattr(view.record, "header", None)
     if output.output is not None:

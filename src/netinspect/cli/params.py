@@ -44,10 +44,10 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """List every parameter, or every tensor of a checkpoint."""
-    subject = load_target(target, model, output, run=False, values=values, stats=stats)
+    loaded = load_target(target, model, output, run=False, values=values, stats=stats)
     with progress_of("values", output) as progress:
         view = api.params(
-            subject,
+            loaded,
             buffers=buffers,
             stats=stats,
             values=values,

@@ -72,7 +72,7 @@ _result: TextIO | None = None
 """Stdout from before user code could write to it."""
 
 _writer: WholeWriter | None = None
-"""What writes to stdout; None if the streams of the process are not ours."""
+"""The stream that writes to stdout; None if the streams of the process are not ours."""
 
 
 def own_streams() -> None:
@@ -177,10 +177,10 @@ def _let_go(writer: WholeWriter) -> None:
 def _descriptor_at(number: int, other: int) -> Iterator[None]:
     """Redirect one file descriptor to another within the context."""
     sys.stdout.flush()
-    kept = os.dup(number)
+    copy = os.dup(number)
     os.dup2(other, number)
     try:
         yield
     finally:
-        os.dup2(kept, number)
-        os.close(kept)
+        os.dup2(copy, number)
+        os.close(copy)

@@ -49,9 +49,9 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """Show layers, shapes and totals, or what a checkpoint holds."""
-    subject = load_target(target, model, output, symbolic=symbolic)
+    loaded = load_target(target, model, output, symbolic=symbolic)
     view = api.summary(
-        subject,
+        loaded,
         depth=depth_or_all(depth),
         functions=functions,
         include=include or (),

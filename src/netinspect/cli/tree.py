@@ -36,5 +36,5 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """Show the module tree; forward is not run."""
-    subject = load_target(target, model, output, run=False)
-    show(api.tree(subject, module or "", depth=depth_or_all(depth), fold=not no_fold), output, columns)
+    loaded = load_target(target, model, output, run=False)
+    show(api.tree(loaded, module or "", depth=depth_or_all(depth), fold=not no_fold), output, columns)

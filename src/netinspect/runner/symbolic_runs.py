@@ -168,7 +168,7 @@ class _Runner:
 
     def _passes(self, found: _Found, *, is_usual: bool) -> bool:
         dimension = _LAYERS_AS.get(found.symbol.name)
-        # The nearest size first: the reason of its failure is the most relevant one.
+        # Sizes close to the original first: the reason of their failure is the most relevant one.
         sizes = (*found.symbol.fitted, found.symbol.confirmed)
         for size in sorted(sizes, key=lambda size: abs(size - found.symbol.size)):
             run = self._run([found], {found.symbol.symbol: size})

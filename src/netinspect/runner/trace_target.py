@@ -57,17 +57,17 @@ def trace_module(model: object, options: RunOptions, *, target: str | None = Non
     return _trace(model, tensor_mode, options, target=target, is_instance=True)
 
 
-def _checked_module(subject: object) -> nn.Module:
-    if not is_a(subject, nn.Module):
+def _checked_module(model: object) -> nn.Module:
+    if not is_a(model, nn.Module):
         hint = None
-        if is_a(subject, type) and issubclass(subject, nn.Module):
-            hint = f"build it first: {plain_name(subject)}()"
+        if is_a(model, type) and issubclass(model, nn.Module):
+            hint = f"build it first: {plain_name(model)}()"
         raise LoadError(
-            f"cannot inspect {plain_name(type(subject))}: "
+            f"cannot inspect {plain_name(type(model))}: "
             "expected an nn.Module, a Trace or a target string",
             hint=hint,
         )
-    return subject
+    return model
 
 
 def trace_target(factory: ModelFactory, options: RunOptions) -> Trace:

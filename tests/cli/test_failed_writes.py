@@ -1,4 +1,4 @@
-"""What reaches stdout is whole, or the exit code states so: for every way in which a write can fail."""
+"""Tests of failed writes: output is complete, or the exit code reports an error."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_output_dev_stdout(workshop: Path) -> None:
 
 
 def as_another_user(*words: str) -> Outcome:
-    """Run the command as a user without rights."""
+    """Run the command as a user without privileges."""
     done = subprocess.run(
         [*_AS_NOBODY, sys.executable, "-m", "netinspect", *words],
         cwd="/",

@@ -1,4 +1,4 @@
-"""Nothing that was read in a run is replaced by its outputs, whoever read it and by whatever name."""
+"""Tests that an output never replaces a file that was read in the same run."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def kernel_reports(file: Path) -> bool:
-    """Return whether the kernel reports who opens a file; a container may forbid to ask for it."""
+    """Return whether the kernel reports opened files; a container may forbid it."""
     code = "import sys; from netinspect._utils import opened_files as opened; opened.watch(sys.argv[1])"
     code += "; open(sys.argv[1]).close(); sys.exit(opened.opener(sys.argv[1]) is None)"
     return subprocess.run([sys.executable, "-c", code, str(file)], check=False).returncode == 0
@@ -83,7 +83,7 @@ def kernel_reports(file: Path) -> bool:
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_output_refuses_to_replace_read_file(project: Path) -> None:
-    """Modules, a lazy one too, what a thread opens or compiled code reads, inputs, settings."""
+    """Covers modules, lazy imports, files opened by threads or compiled code, inputs and settings."""
     torch.jit.script(nn.Linear(2, 2)).save(str(project / "script.pt"))
     np.save(project / "x.npy", np.zeros((2, 8), "float32"))
     (project / "netinspect.toml").write_text("width = 80\n")
@@ -91,7 +91,7 @@ def test_output_refuses_to_replace_read_file(project: Path) -> None:
     (project / "hard.txt").hardlink_to(project / "data.txt")
     installed = nn.__file__
     before, package = contents(project), Path(installed).read_bytes()
-    looks: list[list[str]] = [
+    variants: list[list[str]] = [
         ["-o", "reading.py"],
         ["-o", "late.py"],
         ["--save", "hard.txt"],
@@ -104,7 +104,7 @@ def test_output_refuses_to_replace_read_file(project: Path) -> None:
         ["--save", "script.pt"],
     ]
     (project / "sub").mkdir()
-    commands = [["summary", "reading.py", "--no-cache", "-f", "plain", *each] for each in looks]
+    commands = [["summary", "reading.py", "--no-cache", "-f", "plain", *each] for each in variants]
     done = subprocess.run(
         [sys.executable, "-c", RUN, json.dumps(commands)],
         cwd=project,
@@ -113,9 +113,9 @@ def test_output_refuses_to_replace_read_file(project: Path) -> None:
         timeout=300,
         check=True,
     )
-    told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("[[")]
+    entries = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("[[")]
     kernel_tells = kernel_reports(project / "data.txt")
-    codes = [code for _, code in told]
+    codes = [code for _, code in entries]
     assert codes == [2] * 9 + [2 if kernel_tells else 0]
     assert done.stderr.count("hint: name another file") == 8 + kernel_tells
     assert "are one file, for two outputs" in done.stderr
@@ -136,10 +136,10 @@ def test_output_refuses_to_replace_dependency_of_cached_trace(
     assert first.code == 0
     before = contents(project)
     for name in ("helper.py", "data.txt", "late.py", nn.__file__):
-        kept = ask("summary", "reading.py", "-f", "plain", "-o", name, "-v")
-        assert "answered from a cached trace" in kept.err
-        assert kept.code == 2
-        assert "it was read in this run" in kept.err
+        cached = ask("summary", "reading.py", "-f", "plain", "-o", name, "-v")
+        assert "answered from a cached trace" in cached.err
+        assert cached.code == 2
+        assert "it was read in this run" in cached.err
     assert contents(project) == before
     # A file that was there before and was not read is written, time and again.
     for _ in range(2):
