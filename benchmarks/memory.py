@@ -62,11 +62,11 @@ def run(target: str, specs: list[str], training: bool, device: str) -> None:
     from netinspect.inputs.request import InputRequest
     from netinspect.inputs.spec import parse_spec
     from netinspect.memory_tracker.workload import NullObserver, infer, train
-    from netinspect.targets.model_factory import build_module
+    from netinspect.targets.model_factory import find_factory
     from netinspect.targets.target import parse_target
     from netinspect.tracing.arguments import split
 
-    model = build_module(parse_target(target), {}, seed=0).to(device).train(training)
+    model = find_factory(parse_target(target), {}).build()[0].to(device).train(training)
     arguments = make_arguments(model, [(parse_spec(spec), "") for spec in specs], InputRequest())
     args, kwargs = split(arguments)
     arguments.clear()

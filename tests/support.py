@@ -5,9 +5,15 @@ from __future__ import annotations
 import cProfile
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netinspect.records.request import Target
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -22,6 +28,13 @@ class Outcome:
     code: int
     out: str
     err: str
+
+
+def build_module(target: Target, arguments: Mapping[str, Any], *, seed: int) -> nn.Module:
+    """Import a target and construct the model with real weights."""
+    from netinspect.targets.model_factory import find_factory
+
+    return find_factory(target, arguments, seed=seed).build()[0]
 
 
 def peak_memory() -> int:

@@ -11,9 +11,9 @@ import netinspect
 from netinspect.inputs.spec import parse_spec
 from netinspect.reports.params.record import Parameters
 from netinspect.reports.summary.record import Summary
-from netinspect.targets.model_factory import build_module
 from netinspect.targets.samples import describe_sample, sample_names, samples_folder
 from netinspect.targets.target import parse_target
+from tests.support import build_module
 
 PUBLISHED = {"lenet": 44_426, "alexnet": 61_100_840, "resnet18": 11_689_512}
 

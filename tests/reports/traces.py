@@ -25,8 +25,8 @@ def trace_of(name: str) -> Trace:
 def unique_parameters(name: str) -> tuple[int, int]:
     """Return elements and bytes of a model's parameters, by torch's own list of unique ones."""
     if name in SAMPLES:
-        from netinspect.targets.model_factory import build_module
         from netinspect.targets.target import parse_target
+        from tests.support import build_module
 
         model = build_module(parse_target(name), {}, seed=0)
     else:

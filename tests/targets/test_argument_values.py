@@ -13,9 +13,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from netinspect.errors import LoadError
-from netinspect.targets.model_factory import build_module
 from netinspect.targets.target import parse_target
-from tests.support import Outcome
+from tests.support import Outcome, build_module
 
 HEAD = """\
 import enum

@@ -11,9 +11,8 @@ import pytest
 import torch
 
 from netinspect.errors import LoadError
-from netinspect.targets.model_factory import build_module
 from netinspect.targets.target import parse_target
-from tests.support import Outcome
+from tests.support import Outcome, build_module
 
 LAYERS = """\
 from torch import nn

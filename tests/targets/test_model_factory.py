@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from netinspect.errors import LoadError
-from netinspect.targets.model_factory import build_module
 from netinspect.targets.target import parse_target
+from tests.support import build_module
 
 NET = """\
 from dataclasses import dataclass

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from netinspect.errors import LoadError
-from netinspect.targets.model_factory import build_module
 from netinspect.targets.target import parse_target
+from tests.support import build_module
 
 BLOCK = """\
 from torch import nn

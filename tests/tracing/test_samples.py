@@ -10,11 +10,11 @@ from netinspect.inputs.request import InputRequest
 from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
-from netinspect.targets.model_factory import build_module
 from netinspect.targets.samples import sample_names
 from netinspect.targets.target import parse_target
 from netinspect.tracing.arguments import split
 from netinspect.tracing.tensors.describe import describe
+from tests.support import build_module
 from tests.tracing.invariants import check_steps, own_record, recorded_calls
 
 

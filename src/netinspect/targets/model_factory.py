@@ -188,17 +188,6 @@ def call_function(target: Target, *, seed: int = 0, run_file: bool = False) -> A
         return factory.found()
 
 
-def build_module(
-    target: Target, arguments: Mapping[str, Any], *, seed: int, online: bool = False
-) -> nn.Module:
-    """Import a target and construct the model with real weights.
-
-    Raises:
-        LoadError: The import fails, the name does not exist, or the construction fails.
-    """
-    return find_factory(target, arguments, seed=seed, online=online).build()[0]
-
-
 def _network(target: Target, online: bool) -> AbstractContextManager[None]:
     """Return a context that keeps a library offline; user code is not restricted."""
     return network(allowed=online or target.kind != "library")

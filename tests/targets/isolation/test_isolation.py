@@ -15,8 +15,8 @@ import pytest
 import torch
 
 import netinspect
-from netinspect.targets.model_factory import build_module
 from netinspect.targets.target import parse_target
+from tests.support import build_module
 
 NET = """\
 from torch import nn
