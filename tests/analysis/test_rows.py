@@ -42,18 +42,18 @@ def test_columns_accept_heading() -> None:
         lambda trace: netinspect.trace(trace, depth=-3),
     ],
 )
-def test_negative_limits_are_refused(ask: Callable[..., Any]) -> None:
+def test_refuse_negative_limits_of_every_view(ask: Callable[..., Any]) -> None:
     with pytest.raises(UsageError, match=r"is -\d"):
         ask(trace_of("lenet"))
 
 
-def test_a_format_that_there_is_not_is_refused() -> None:
+def test_view_text_rejects_an_unknown_format() -> None:
     with pytest.raises(UsageError, match="there is no format 'markdwon'") as caught:
         netinspect.summary(trace_of("lenet")).text("markdwon")
     assert caught.value.hint == "did you mean 'markdown'?"
 
 
-def test_a_single_pattern_is_one_pattern() -> None:
+def test_selection_accepts_a_string_as_one_pattern() -> None:
     trace = trace_of("lenet")
     paths = [row.path for row in netinspect.summary(trace, include="conv*").record.rows]
     assert paths == ["conv1", "conv2"]
@@ -61,7 +61,7 @@ def test_a_single_pattern_is_one_pattern() -> None:
     assert names == ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"]
 
 
-def test_a_single_input_is_one_input() -> None:
+def test_load_accepts_a_string_as_one_input() -> None:
     inputs = netinspect.load("lenet", inputs="x=3x1x28x28").inputs
     assert [each.spec for each in inputs] == ["x=3x1x28x28"]
 

@@ -115,7 +115,7 @@ def test_names_can_be_told_apart_beside_statistics(cli: Callable[..., Outcome], 
     lines = cli("params", "file.pt", "--stats", "--width", "40").out.splitlines()[2:11]
     assert len({line.partition(" ")[0] for line in lines}) == 9
     # NaN is the last of the counts to be dropped.
-    assert "nan" in cli("params", "file.pt", "--stats", "--width", "65").out.splitlines()[1]
+    assert "nan" in cli("params", "file.pt", "--stats", "--width", "70").out.splitlines()[1]
 
 
 def test_where_no_row_matches_it_is_said_how_to_go_deeper(

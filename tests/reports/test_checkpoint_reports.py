@@ -69,7 +69,7 @@ def test_checkpoint_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Chec
     assert top.tensors == len(found.tensors)
     assert sum(group.tensors * group.repeats for group in below) == top.tensors - len(direct)
     if below:
-        beside = (top.beside_tensors, top.beside_bytes)
+        beside = (top.direct_tensors, top.direct_bytes)
         assert beside == (len(direct), top.bytes - sum(each.bytes * each.repeats for each in below))
     tree = build_tree(found)
     assert tree.root.parameters == totals.elements

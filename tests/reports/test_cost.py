@@ -114,7 +114,7 @@ def test_count_cost_backward_total_of_lenet() -> None:
     conv1 = report.rows[1].cost.macs
     assert report.backward.macs == 2 * report.total.macs - conv1
     assert count_cost(trace).backward is None
-    with pytest.raises(SavedTraceError, match="holds no backward"):
+    with pytest.raises(SavedTraceError, match="contains no backward"):
         count_cost(netinspect.load("lenet"), backward=True)
 
 

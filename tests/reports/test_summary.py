@@ -16,7 +16,9 @@ from tests.reports.traces import ODD, SAMPLES, trace_of, unique_parameters
 @pytest.mark.parametrize("operations", [False, True], ids=["defined", "executed"])
 @pytest.mark.parametrize("depth", [None, 1, 2, 3])
 @pytest.mark.parametrize("name", [*SAMPLES, *ODD])
-def test_rows_add_up(name: str, depth: int | None, operations: bool) -> None:
+def test_build_summary_rows_add_up_to_the_totals_of_torch(
+    name: str, depth: int | None, operations: bool
+) -> None:
     report = build_summary(trace_of(name), depth=depth, functions=operations)
     elements, size = unique_parameters(name)
     assert report.totals.parameters == elements
@@ -28,7 +30,7 @@ def test_rows_add_up(name: str, depth: int | None, operations: bool) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_every_module_is_a_row_or_folded_into_one(name: str) -> None:
+def test_build_summary_lists_or_folds_every_module(name: str) -> None:
     trace = trace_of(name)
     for depth in (None, 1, 2):
         report = build_summary(trace, depth=depth)
@@ -37,7 +39,7 @@ def test_every_module_is_a_row_or_folded_into_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("sort", [None, *ROW_KEYS.names])
-def test_what_is_hidden_is_told(sort: str | None) -> None:
+def test_build_summary_counts_hidden_rows_and_parameters(sort: str | None) -> None:
     trace = trace_of("resnet18")
     total = build_summary(trace).totals.parameters
     for selection in (
@@ -51,7 +53,7 @@ def test_what_is_hidden_is_told(sort: str | None) -> None:
         assert len(report.rows) + report.hidden == len(trace.modules)
 
 
-def test_sorting_is_from_the_largest_and_stable() -> None:
+def test_build_summary_sorts_from_the_largest_and_stably() -> None:
     report = build_summary(trace_of("resnet18"), Selection(sort="params", top=4))
     sizes = [row.parameters for row in report.rows]
     assert sizes == sorted(sizes, reverse=True)
@@ -74,20 +76,20 @@ def test_summary_total_params_include_submodules() -> None:
     assert (head.total_parameters, head.parameters, head.tied) == (16_384, 0, 16_384)
 
 
-def test_ties_are_named_and_counted_once() -> None:
+def test_build_summary_lists_ties() -> None:
     (tie,) = build_summary(trace_of("tiny_gpt")).ties
     assert tie.names == ("token_embedding.weight", "head.weight")
     assert (tie.elements, tie.bytes) == (16_384, 65_536)
 
 
-def test_a_module_that_is_never_called_is_told_but_one_whose_weight_is_used_is_not() -> None:
+def test_never_called_excludes_a_module_whose_weight_is_used() -> None:
     # MultiheadAttention hands the weight of out_proj to a function, and never calls it.
     assert build_summary(trace_of("encoder")).never_called == ()
     calls = {row.path: row.calls for row in build_summary(trace_of("encoder")).rows}
     assert calls["encoder.layers.0.self_attn.out_proj"] == 0
 
 
-def test_of_many_modules_that_are_never_called_some_are_named() -> None:
+def test_never_called_note_names_the_first_modules() -> None:
     model = nn.Sequential(nn.Linear(2, 2))
     for number in range(6):
         model[0].add_module(f"idle{number}", nn.Linear(2, 2))
@@ -97,7 +99,7 @@ def test_of_many_modules_that_are_never_called_some_are_named() -> None:
     assert "0.idle5" in view.text("json")
 
 
-def test_repeated_calls_count_and_rows_are_in_order_of_execution() -> None:
+def test_build_summary_functions_are_in_order_of_execution() -> None:
     report = build_summary(trace_of("shared_layer"), functions=True)
     assert [row.name for row in report.rows][:8] == [
         "", "sub", "mul", "unbind", "mixing", "tanh", "mul", "add",
@@ -107,7 +109,7 @@ def test_repeated_calls_count_and_rows_are_in_order_of_execution() -> None:
     assert [row.parameters for row in mixing] == [1_056, 0, 0, 0]
 
 
-def test_lenet_is_as_the_tutorial_has_it() -> None:
+def test_build_summary_of_lenet_matches_the_tutorial() -> None:
     report = build_summary(trace_of("lenet"))
     assert [(row.name, row.parameters) for row in report.rows] == [
         ("", 0),

@@ -13,7 +13,7 @@ from netinspect.records.values import Layout
 
 @record
 class TensorStorage:
-    """Where a checkpoint stores a tensor."""
+    """The place of a tensor in the files of a checkpoint."""
 
     index: int
     """Index of the tensor in `Checkpoint.tensors`."""

@@ -75,13 +75,13 @@ def count_cost(
     refuse_without_forward(trace)
     if trace.counted == "no" and trace.failure is None:
         raise SavedTraceError(
-            f"the trace of {trace.target} does not tell what its steps cost",
+            f"the trace of {trace.target} contains no costs",
             hint="save it again with this version, and with an input",
         )
     if backward and trace.backward is None and trace.failure is None:
         raise SavedTraceError(
-            f"the trace of {trace.target} holds no backward",
-            hint="one is kept by: netinspect cost TARGET --backward --save FILE",
+            f"the trace of {trace.target} contains no backward",
+            hint="save it again with: netinspect cost TARGET --backward --save FILE",
         )
     structure = Structure(trace)
     total = cost_of_steps(trace.steps)
@@ -106,7 +106,7 @@ def count_cost(
 
 @dataclass(slots=True)
 class _Group:
-    """What one row is made of."""
+    """Work and facts of one row."""
 
     key: str
     class_name: str = ""
@@ -156,7 +156,7 @@ def _key(step: Step, work: Work, by: Grouping) -> str:
     if by == "kind":
         return work.kind
     if by == "function":
-        # What a module does past all functions, as one of TorchScript does, is its own.
+        # The work of a module outside any function, as in TorchScript, counts under its own name.
         return step.name
     return f"{step.source.file}:{step.source.line}" if step.source is not None else "(no line)"
 
@@ -181,7 +181,7 @@ def _by_module(structure: Structure, depth: int | None) -> list[_Group]:
 
 
 def _first_path(structure: Structure, path: str, groups: dict[str, _Group]) -> str:
-    """The path under which a module is told; a step may be called under another name of it."""
+    """Return the path of the row of a module, which a step may have called by another path."""
     while path not in groups:
         module = structure.modules.get(path)
         alias = module.alias_of if module is not None else None

@@ -1,4 +1,4 @@
-"""Cost report."""
+"""Record of the `cost` report."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ Grouping = OneOf["module", "class", "function", "operator", "kind", "line"]
 
 @record
 class CostRow:
-    """One group of what ran. The costs of all rows add up to the total."""
+    """The work of one group. The costs of all rows add up to the total."""
 
     key: str
-    """What the group has in common: a module's path, an operator's name, `file:line`."""
+    """Key of the group: the path of a module, the name of an operator, `file:line`."""
 
     class_name: str
     """Class of the module, or kind of the operator; empty for the other groupings."""
 
     calls: int
-    """Of the module, function or operator."""
+    """Number of calls of the module, function or operator."""
 
     cost: Cost
     share: float
-    """Of all MACs, 0 to 1."""
+    """Share of all MACs, 0 to 1."""
 
     parameters: int | None
-    """Elements of the group's parameters, each tied tensor counted once; None where steps are grouped
-    by something that holds none."""
+    """Elements of the group's parameters, each tied tensor counted once; None if groups are not of
+    modules."""
 
     place: SourceLine | None = None
 
@@ -44,14 +44,14 @@ class Uncounted:
     operator: str
     calls: int
     macs: bool
-    """Whether its MACs are missing; else it has none, and other arithmetic is."""
+    """Whether its MACs are missing; if not, it has no MACs and its other FLOPs are missing."""
 
     phase: OneOf["forward", "backward"]
 
 
 @record
 class CostReport:
-    """What forward costs, grouped by one thing or another."""
+    """Costs of forward in groups."""
 
     name: ClassVar[str] = "cost"
 
@@ -59,18 +59,18 @@ class CostReport:
     by: Grouping
     rows: tuple[CostRow, ...]
     hidden: int
-    """Rows taken out by a filter or a limit."""
+    """Number of rows that a filter or limit left out."""
 
     rest: Cost
-    """What those rows cost; with the rows' own it makes the total."""
+    """Cost of the hidden rows; with the costs of the rows it adds up to the total."""
 
     total: Cost
     parameters: int
     """Elements of all parameters."""
 
     backward: Cost | None
-    """Of the whole model; None without a backward."""
+    """Cost of backward of the whole model; None without a backward."""
 
     uncounted: tuple[Uncounted, ...]
     partly: bool
-    """Whether some of the model ran where its operators could not be seen."""
+    """Whether some operators were not visible, so that the total is a lower bound."""

@@ -1,4 +1,4 @@
-"""What the views of checkpoints share: their title, totals and remarks."""
+"""Title, totals and warnings of the reports on checkpoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _DTYPES = 4
 
 
 def title(header: CheckpointHeader, *, path: str = "") -> Line:
-    """The first line of a view: what file it is, and which part of it; its format and size."""
+    """Return the first line of a report: file, part of it, format and size."""
     size = units.size(sum(file.bytes for file in header.files))
     files = f", {units.plural(len(header.files), 'file')}" if len(header.files) > 1 else ""
     part = f"  {path}" if path else ""
@@ -18,11 +18,11 @@ def title(header: CheckpointHeader, *, path: str = "") -> Line:
 
 
 def total_notes(totals: StoredTotals, *, of: str = "") -> list[Line]:
-    """The totals in words.
+    """Return the totals in words.
 
     Args:
-        totals: Those of the whole checkpoint.
-        of: The whole checkpoint, where only a part of it is shown.
+        totals: Totals of the whole checkpoint.
+        of: Name of the whole checkpoint, if only a part of it is shown.
     """
     parts = [
         f"{each.dtype} {units.percent(each.bytes / totals.bytes if totals.bytes else 0)}"
@@ -36,8 +36,8 @@ def total_notes(totals: StoredTotals, *, of: str = "") -> list[Line]:
         text += f", {units.size(totals.bytes)} ({dtypes})"
     notes = [line((f"all of {of}: {text}" if of else text, "bold"))]
     if totals.tied:
-        names = "1 name stands" if totals.tied == 1 else f"{units.count(totals.tied)} names stand"
-        notes.append(line(f"tied: {names} for a tensor that has an earlier name, and counts once"))
+        names = units.plural(totals.tied, "name")
+        notes.append(line(f"tied: {names} of tensors with an earlier name; each tensor counts once"))
     if totals.storage_bytes > totals.bytes:
         notes.append(
             line(
@@ -49,17 +49,17 @@ def total_notes(totals: StoredTotals, *, of: str = "") -> list[Line]:
 
 
 def run_name(name: str, last_name: str, repeats: int) -> str:
-    """Format the name of one branch, or of several identical neighbours: `0..11  x12`."""
+    """Format the name of a branch, or of a run of identical siblings: `0..11  x12`."""
     return name if repeats == 1 else f"{name}..{last_name}  x{repeats}"
 
 
 def times(repeats: int, text: str) -> str:
-    """Format what each of several identical branches has: `12 x 7,087,872`."""
+    """Format an amount of each of several identical branches: `12 x 7,087,872`."""
     return text if repeats == 1 else f"{repeats} x {text}"
 
 
 def remarks(header: CheckpointHeader) -> list[Line]:
-    """Return what went otherwise than hoped."""
+    """Return the problems and warnings of a checkpoint."""
     return [
         *(line((f"PROBLEM: {text}", "bold red")) for text in header.problems),
         *(line((f"note: {text}", "yellow")) for text in header.warnings),

@@ -60,8 +60,8 @@ def build_checkpoint_summary(
             bytes=run[0].bytes,
             share=times * run[0].bytes / totals.bytes if totals.bytes else 0.0,
             dtypes=tuple(run[0].dtypes),
-            beside_tensors=len(run[0].tensors) if parts else 0,
-            beside_bytes=run[0].bytes - sum(each.bytes for each in parts) if parts else 0,
+            direct_tensors=len(run[0].tensors) if parts else 0,
+            direct_bytes=run[0].bytes - sum(each.bytes for each in parts) if parts else 0,
         )
         for run, last, times, parts in _walk(find_repeats(root), (root,), (), depth, folded)
     ]
@@ -86,7 +86,7 @@ class _Shown(NamedTuple):
 
     run: tuple[Branch, ...]
     last: tuple[bool, ...]
-    """Whether each level above ends there."""
+    """For each level above, whether its branch ends there."""
 
     times: int
     """Number of such branches in the whole checkpoint, with those in the runs above."""

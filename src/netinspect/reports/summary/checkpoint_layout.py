@@ -237,12 +237,12 @@ def _name(group: Group, report: CheckpointSummary) -> str:
 
 def _direct_tensors(report: CheckpointSummary) -> str:
     """Name the groups with tensors that are in no row below them, the largest first."""
-    found = [] if report.flat else [each for each in report.groups if each.beside_tensors]
-    found.sort(key=lambda each: -each.beside_bytes * each.repeats)
+    found = [] if report.flat else [each for each in report.groups if each.direct_tensors]
+    found.sort(key=lambda each: -each.direct_bytes * each.repeats)
     texts = [
         checkpoint_header.run_name(each.path or report.header.target, each.last_name, each.repeats) + " "
-        f"{times(each.repeats, units.plural(each.beside_tensors, 'tensor'))}, "
-        f"{times(each.repeats, units.size(each.beside_bytes))}"
+        f"{times(each.repeats, units.plural(each.direct_tensors, 'tensor'))}, "
+        f"{times(each.repeats, units.size(each.direct_bytes))}"
         for each in found[:_NAMED]
     ]
     if len(found) > _NAMED:

@@ -11,72 +11,72 @@ from netinspect.records.checkpoint_header import CheckpointHeader, Fact, PackedW
 
 @record
 class Group:
-    """All tensors below one prefix, or below each of several identical neighbours."""
+    """All tensors below one prefix, or below each prefix of a run of identical siblings."""
 
     path: str
     name: str
     last_name: str
-    """Name of the last of the neighbours."""
+    """Name of the last of these siblings."""
 
     repeats: int
-    """How many of them; the numbers are of one."""
+    """Number of siblings; the other numbers are of one of them."""
 
     last: tuple[bool, ...]
-    """Whether each level above ends here, for the branches of the tree."""
+    """For each level above, whether its branch ends here; draws the tree."""
 
     class_name: str
-    """Where the file reports it."""
+    """Class of the module; empty if the file does not state it."""
 
     tensors: int
     elements: int
-    """What is under several names counts under the first."""
+    """Elements, without tensors that were counted under an earlier name."""
 
     bytes: int
     share: float
-    """Of all bytes, for all neighbours together, and in each of those that it is in."""
+    """Share of all bytes, 0 to 1, of all siblings together, in each of the folded parents."""
 
     dtypes: tuple[str, ...]
-    beside_tensors: int = 0
-    """Tensors that it holds itself, next to the rows below it; 0 where there are none below."""
+    direct_tensors: int = 0
+    """Number of tensors directly in the group, if it has rows below it; else 0."""
 
-    beside_bytes: int = 0
-    """Of these."""
+    direct_bytes: int = 0
+    """Bytes of these tensors."""
 
 
 @record
 class FileShare:
-    """What one of several files holds."""
+    """Tensors in one of several files."""
 
     file: str
     tensors: int
     elements: int
     bytes: int
-    """Of the tensors."""
+    """Bytes of the tensors."""
 
     file_bytes: int
 
 
 @record
 class CheckpointSummary:
-    """What a checkpoint is, and how its tensors are spread."""
+    """Kind and facts of a checkpoint, and its tensors in groups."""
 
     name: ClassVar[str] = "contents"
 
     header: CheckpointHeader
     what: str
-    """What kind of checkpoint it is."""
+    """Kind of the checkpoint, such as `state dict`."""
 
     facts: tuple[Fact, ...]
     groups: tuple[Group, ...]
     hidden: int
-    """Groups that were left out."""
+    """Number of groups that a filter or limit left out."""
 
     flat: bool
-    """Whether they are in another order than that of the tree."""
+    """Whether groups are sorted or filtered, so that they do not draw a tree."""
 
     files: tuple[FileShare, ...]
     metadata: tuple[Entry, ...]
     graph: Graph | None
     totals: StoredTotals
     packed: tuple[PackedWeights, ...] = ()
-    """Weights of which several are in one element, by the names of their tensors."""
+    """Packed weights, inferred from the names of their tensors."""

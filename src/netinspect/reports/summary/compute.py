@@ -97,7 +97,7 @@ class _RowBuilder:
         self._begin: Step | None = None
 
     def defined(self, path: str, depth: int) -> _Node:
-        """The tree as the constructors built it."""
+        """Return the tree of modules as the constructors built it."""
         module = self._structure.modules[path]
         folds = depth == self._depth and module.alias_of is None
         calls = self._structure.calls.get(path, [])
@@ -107,13 +107,13 @@ class _RowBuilder:
         return _Node(self._module_row(module, depth, calls, folds=folds), children)
 
     def executed(self) -> _Node:
-        """The tree as forward ran through it; what it never reached comes last."""
+        """Return the tree of calls in forward, followed by the modules that it did not call."""
         structure = self._structure
         seen: set[str] = set()
-        # A hook for every module of the process may have run functions before it.
+        # A global hook may have run functions before it.
         self._begin = next(step for step in structure.calls[""] if step.parent is None)
         root = self._executed(self._begin, "", 0, seen)
-        # What was never reached gets a row too where it is a layer or holds parameters.
+        # A module that was not called has a row if it is a layer or has parameters.
         for module in structure.trace.modules:
             if module.path in seen or module.alias_of is not None:
                 continue
@@ -131,7 +131,7 @@ class _RowBuilder:
         seen |= unseen
         work = self._unlisted(step, whole=folds)
         row = self._module_row(module, depth, [step], folds=folds, only=unseen, work=work)
-        # A list of layers is not called itself: its members appear below the one who calls them.
+        # A list of layers is not called; its members are rows below the module that calls them.
         row = replace(row, name=module.path.removeprefix(f"{parent}." if parent else ""))
         if step.call > 1:
             row = replace(row, calls=step.call)
@@ -144,7 +144,7 @@ class _RowBuilder:
         return _Node(row, children)
 
     def _unlisted(self, step: Step, *, whole: bool) -> list[Step]:
-        """The steps that a call's row accounts for: those within it that get no row of their own."""
+        """Return the steps counted in the row of a call: itself and those inside without rows."""
         structure = self._structure
         inside = structure.children.get(step.index, ())
         if whole:
@@ -152,13 +152,13 @@ class _RowBuilder:
         else:
             found = [step, *(child for child in inside if structure.is_inner(child))]
         if step is self._begin:
-            # Hooks of the whole process may have run functions before the model, or after it.
+            # Global hooks may have run functions before or after the model.
             others = [other for other in structure.children.get(None, ()) if other is not step]
             found += self._with_inside(others)
         return found
 
     def _with_inside(self, steps: Sequence[Step]) -> list[Step]:
-        """Some steps, each followed by all that happened in it."""
+        """Return steps, each followed by all steps inside it."""
         found: list[Step] = []
         waiting = [*reversed(steps)]
         while waiting:
@@ -246,7 +246,7 @@ class _RowBuilder:
 
 
 def _tensor_inputs(step: Step) -> tuple[Value, ...]:
-    """The arguments of a call that are or hold tensors."""
+    """Return the arguments of a call that contain tensors."""
     return tuple(
         item.value for item in step.inputs.items if next(tensors_in(item.value), None) is not None
     )

@@ -14,11 +14,11 @@ from netinspect.records.work import Cost
 
 @record
 class SummaryRow:
-    """One line of the summary. The `parameters` of all rows add up to the total."""
+    """One row of the summary. The `parameters` of all rows add up to the total."""
 
     kind: OneOf["module", "function"]
     path: str
-    """Of the module; for a function, of the module it ran in."""
+    """Path of the module; for a function, of the module that called it."""
 
     name: str
     class_name: str
@@ -27,7 +27,7 @@ class SummaryRow:
     extra: str
     depth: int
     last: tuple[bool, ...]
-    """For each level from the first to this row's: whether the branch ends there; draws the tree."""
+    """For each level above, whether its branch ends here; draws the tree."""
 
     inputs: tuple[Value, ...]
     output: Value | None
@@ -38,7 +38,7 @@ class SummaryRow:
     """0 for a module that was never called."""
 
     parameters: int
-    """Elements that this row accounts for: its own, and those of rows folded into it."""
+    """Elements of the module itself and of modules folded into its row."""
 
     total_parameters: int
     """Elements of all parameters of the module and its submodules, each tied tensor counted once."""
@@ -46,10 +46,10 @@ class SummaryRow:
     trainable: OneOf["yes", "no", "partial", "none"]
     bytes: int
     share: float
-    """Of all parameters, 0 to 1."""
+    """Share of all parameters, 0 to 1."""
 
     tied: int
-    """Elements that it holds but another row accounts for."""
+    """Elements of its parameters that are counted in another row."""
 
     alias_of: str | None
     folded: int
@@ -58,7 +58,7 @@ class SummaryRow:
     failed: bool
     place: SourceLine | None
     cost: Cost
-    """What this row accounts for: its own work, and that of rows folded into it."""
+    """Cost of the module itself and of modules folded into its row."""
 
 
 @record
@@ -70,22 +70,22 @@ class Summary:
     header: ReportHeader
     rows: tuple[SummaryRow, ...]
     hidden: int
-    """Rows taken out by a filter or a limit."""
+    """Number of rows that a filter or limit left out."""
 
     flat: bool
-    """Whether rows are sorted or filtered, so that they no longer draw a tree."""
+    """Whether rows are sorted or filtered, so that they do not draw a tree."""
 
     hidden_parameters: int
-    """Parameters of those rows; with the rows' own they make the total."""
+    """Parameters of the hidden rows; with those of the rows they add up to the total."""
 
     totals: Totals
     ties: tuple[Tie, ...]
     never_called: tuple[str, ...]
     functions: bool
-    """Whether the functions between the layers have rows."""
+    """Whether functions between the layers have rows."""
 
     cost: Cost
-    """The work of all rows, hidden ones included."""
+    """Cost of all rows, including hidden ones."""
 
     counted: OneOf["no", "partly", "yes"]
-    """Whether the work was counted at all, and whether some of it could not be seen."""
+    """Whether the cost was counted, or only in part: some of the work was not visible."""
