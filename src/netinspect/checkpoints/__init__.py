@@ -1,1 +1,1 @@
-"""Files and folders to `Checkpoint` records, without torch and without running anything in them."""
+"""Readers of checkpoints, which use no torch and execute nothing in a file."""

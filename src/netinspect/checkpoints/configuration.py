@@ -1,4 +1,4 @@
-"""The configuration next to a model's weights, unchanged; nothing is concluded from it."""
+"""Configuration files next to a model's weights, added to the metadata unchanged."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _FILES = {
     "quant_config.json": "quant_config",
     "params.json": "params",
 }
-"""What is read, and what precedes its keys: of models, adapters, quantizers, and of Llama."""
+"""Prefix of the metadata keys by file: of models, adapters, quantizers and Llama."""
 
 
 def with_configuration(found: Checkpoint, file_set: FileSet, present: frozenset[str]) -> Checkpoint:
-    """Add the top level of each configuration to the metadata of a model."""
+    """Add the top-level keys of each configuration file to the metadata of a checkpoint."""
     for name, prefix in _FILES.items():
         if name in present:
             found = _with(found, file_set, name, prefix)

@@ -1,4 +1,4 @@
-"""Where the files of a model are together: a folder on the disk, or (see `hub`) a repository."""
+"""Sets of files of one model: a local folder, or a folder of a repository (see `hub`)."""
 
 from __future__ import annotations
 
@@ -14,77 +14,77 @@ from netinspect.errors import CheckpointError, LoadError
 
 
 class FileSet(Protocol):
-    """Files with plain names, next to each other."""
+    """Files in one folder."""
 
     @property
     def name(self) -> str:
-        """What to call it in an error."""
+        """Name for messages."""
 
     @property
     def remote(self) -> bool:
-        """Whether opening a file takes a journey, so that several should be under way at once."""
+        """True if opening a file is a network request, so that several should be opened concurrently."""
 
     def names(self) -> list[str]:
-        """Return the names of what is in it, sorted.
+        """Return the sorted names of the entries.
 
         Raises:
-            LoadError: It cannot be read.
+            LoadError: The folder cannot be read.
         """
 
     def walk(self) -> Iterator[tuple[str, str | None]]:
-        """Iterate over all that is in it and in the folders in it, in the order of their names.
+        """Iterate over the files of the folder and all subfolders, sorted by name.
 
         Yields:
-            A path with slashes, for `open`; and why it is not to be opened, None for a regular file.
+            The path with slashes, for `open`, and the reason not to open it, None for a regular file.
 
         Raises:
-            LoadError: It cannot be read.
+            LoadError: The folder cannot be read.
         """
 
     def folders(self) -> dict[str, list[str]]:
-        """Return the names of what is in each folder in it, as far as that can be read."""
+        """Return the names of the entries of each subfolder that can be read."""
 
     def open(self, name: str) -> AbstractContextManager[ByteSource]:
-        """Open one file; on leaving it is made sure that it did not change meanwhile.
+        """Open one file; on exit, check that it did not change meanwhile.
 
         Raises:
-            LoadError: It is not there, or cannot be read.
+            LoadError: The file does not exist, cannot be read, or has changed.
         """
 
     def contains(self, name: str) -> bool:
-        """Return whether a file that is there really is there, and is not a link to one elsewhere."""
+        """Return True unless an existing file is a link to a file outside the folder."""
 
     def subfolder(self, name: str) -> FileSet:
-        """Return one of the folders in it.
+        """Return a subfolder.
 
         Raises:
-            CheckpointError: It is a link to a folder elsewhere.
+            CheckpointError: It is a link to a folder outside this one.
         """
 
 
 @contextmanager
 def open_file(path: str, name: str) -> Iterator[ByteSource]:
-    """Open a file of the disk; on leaving it is made sure that it did not change meanwhile.
+    """Open a local file; on exit, check that it did not change meanwhile.
 
     Args:
-        path: Where it is.
-        name: What to call it.
+        path: Path of the file.
+        name: Name for messages.
 
     Raises:
-        LoadError: It cannot be read, or changed.
+        LoadError: The file cannot be read, or has changed.
     """
     with LocalSource(path, name) as source:
         try:
             yield source
         except CheckpointError:
-            # One that is still being written looks damaged, and is not.
+            # A file that is still being written may appear damaged.
             source.check_unchanged()
             raise
         source.check_unchanged()
 
 
 class Folder:
-    """A folder on the disk."""
+    """A local folder."""
 
     remote = False
 
@@ -93,19 +93,19 @@ class Folder:
         self.name = name
 
     def names(self) -> list[str]:
-        """Return the names of what is in it; see `FileSet`."""
+        """Return the sorted names of the entries; see `FileSet`."""
         try:
             return sorted(os.listdir(self.path))
         except OSError as error:
             raise LoadError(f"cannot read the folder {self.name}", cause=error.strerror) from error
 
     def walk(self) -> Iterator[tuple[str, str | None]]:
-        """Iterate over all that is in it; see `FileSet`."""
-        self.names()  # with which the folder itself can be read
+        """Iterate over the files of the folder and all subfolders; see `FileSet`."""
+        self.names()  # raises if the folder itself cannot be read
         yield from walk_folder(self.path)
 
     def folders(self) -> dict[str, list[str]]:
-        """Return the names of what is in each folder in it; see `FileSet`."""
+        """Return the names of the entries of each subfolder; see `FileSet`."""
         found: dict[str, list[str]] = {}
         for name in self.names():
             with suppress(OSError):
@@ -117,11 +117,11 @@ class Folder:
         return open_file(os.path.join(self.path, name), name)
 
     def contains(self, name: str) -> bool:
-        """Follow links; those of the hub's own cache lead to its blobs."""
+        """Check a file and follow links; those of the hub's own cache lead to its blobs."""
         return resolve_sibling(self.path, name) is not None
 
     def subfolder(self, name: str) -> Folder:
-        """Return one of the folders in it; see `FileSet`."""
+        """Return a subfolder; see `FileSet`."""
         if not self.contains(name):
-            raise CheckpointError(f"{self.name}/{name} is a link to a folder elsewhere")
+            raise CheckpointError(f"{self.name}/{name} is a link to a folder outside {self.name}")
         return Folder(os.path.join(self.path, name), f"{self.name.rstrip('/')}/{name}")

@@ -1,6 +1,6 @@
-"""A folder with a model's files, as the hub has them: the weights, whole or in shards, and a config.
+"""Folders with the files of a model: weights, whole or in shards, and a configuration.
 
-The same rules hold for a folder on the disk and for a repository on the hub; see `file_sets`.
+The same rules apply to a local folder and to a repository on the hub; see `file_sets`.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _SUFFIXES = ", ".join(f".{suffix}" for suffix in WEIGHT_SUFFIXES)
 def read_file_set(file_set: FileSet) -> Checkpoint:
     """Read the weights of a folder and its configuration.
 
-    Of several sets of weights the first whole one is read that a library would look for, and a warning
-    names the others; see `sets`.
+    Of several sets of weights, the first complete one in the libraries' order is read, and a warning
+    names the others; see `weight_sets`.
 
     Raises:
-        CheckpointError: There are no weights in it, or they are damaged.
-        LoadError: It cannot be read.
+        CheckpointError: The folder contains no weights, or they are damaged.
+        LoadError: The folder cannot be read.
     """
     inside = file_set.names()
     present = frozenset(inside)
@@ -70,12 +70,12 @@ def read_file_set(file_set: FileSet) -> Checkpoint:
 def read_index(file_set: FileSet, index: str) -> Checkpoint:
     """Read all shards that an index names, and the configuration next to it.
 
-    A shard that is missing or damaged is a problem of the whole, and the others are read. Where the
-    index names another split than the whole one that is there, that is read, and a warning states so.
+    A missing or damaged shard is reported as a problem, and the others are read. If the files of the
+    index are missing but a complete set of the same model exists, that set is read, with a warning.
 
     Raises:
         CheckpointError: The index is damaged, names files elsewhere, or no shard can be read.
-        LoadError: It cannot be read.
+        LoadError: The folder cannot be read.
     """
     inside = file_set.names()
     present = frozenset(inside)
@@ -107,21 +107,21 @@ def _warned(found: Checkpoint, warnings: Iterable[str]) -> Checkpoint:
 
 
 def read_set(file_set: FileSet, name: str) -> Checkpoint:
-    """Read a file that is one of several, and the others that its name implies.
+    """Read a shard and the other shards that its name implies.
 
     Raises:
-        CheckpointError: None can be read.
-        LoadError: It cannot be read.
+        CheckpointError: No shard can be read.
+        LoadError: The folder cannot be read.
     """
     return _read_shards(file_set, dict.fromkeys(all_files([name])), frozenset(file_set.names()))
 
 
 def read_file(file_set: FileSet, name: str) -> Checkpoint:
-    """Read one file of a file set; one that states itself that it is one of several, with the others.
+    """Read one file of a file set; a file of a split GGUF model is read with the others.
 
     Raises:
-        CheckpointError: It is damaged, or no checkpoint.
-        LoadError: It cannot be read.
+        CheckpointError: The file is damaged, or not a checkpoint.
+        LoadError: The file cannot be read.
     """
     if name.endswith(DISTRIBUTED):
         has_metadata = DISTRIBUTED_METADATA in file_set.names()
@@ -133,7 +133,7 @@ def read_file(file_set: FileSet, name: str) -> Checkpoint:
 
 
 def describe_part(found: Checkpoint, name: str) -> Checkpoint:
-    """Warn where what was read of a file is, by the file's name, one of several shards."""
+    """Add a warning if a file is, by its name, one of several shards."""
     match = SHARD.fullmatch(name)
     if match is None or int(match["count"]) < 2:
         return found
@@ -143,7 +143,7 @@ def describe_part(found: Checkpoint, name: str) -> Checkpoint:
 
 
 def _without_weights(file_set: FileSet, present: frozenset[str]) -> CheckpointError:
-    """Make the error of a folder without weights that are read."""
+    """Return the error for a folder without weights in a supported format."""
     others = foreign_weights(present)
     if others:
         return CheckpointError(
@@ -159,14 +159,14 @@ def _without_weights(file_set: FileSet, present: frozenset[str]) -> CheckpointEr
 
 
 def _deeper(file_set: FileSet) -> str:
-    """Describe which folders in one have weights, such as the parts of a model of diffusers."""
+    """Return a hint that names subfolders with weights, such as the parts of a diffusers model."""
     inside = file_set.folders()
     deeper = [
         f"{file_set.name.rstrip('/')}/{folder}"
         for folder, names in inside.items()
         if any(is_weights(name) or name.endswith(DISTRIBUTED) for name in names)
     ]
-    # The hub's own cache has a folder for each revision.
+    # The hub's cache has a subfolder for each revision.
     deeper += [f"{file_set.name.rstrip('/')}/snapshots/{name}" for name in inside.get("snapshots", ())]
     if deeper:
         return f"there are some in {some(deeper, _LISTED)}"
@@ -185,10 +185,10 @@ def _read_shards(
     """Read the files of one model, in their order.
 
     Args:
-        file_set: Where they are.
-        expected: By file, the names of the tensors that it should hold.
-        present: What is there.
-        parts: Whether each has a part of every tensor, so that all have the same names.
+        file_set: Set of the files.
+        expected: Names of the tensors that each file should contain.
+        present: Names of the existing files.
+        parts: Each file has a part of every tensor, so that all have the same names.
     """
     if len(expected) == 1 and None in expected.values():
         (only,) = expected
@@ -233,13 +233,13 @@ def _read_shards(
 def _differences(
     shard: str, part: Checkpoint, names: set[str] | None, homes: dict[str, str]
 ) -> Iterator[str]:
-    """Describe where a shard and the index disagree, or two shards hold one name."""
+    """Describe differences between a shard and the index, and names that two shards share."""
     held = {tensor.name for tensor in part.tensors}
     if names is not None:
         if missing := names - held:
-            yield f"shard {shard} lacks {some(sorted(missing))}, which the index says it holds"
+            yield f"shard {shard} lacks {some(sorted(missing))}, which the index assigns to it"
         if extra := held - names:
-            yield f"shard {shard} holds {some(sorted(extra))}, which the index does not give it"
+            yield f"shard {shard} holds {some(sorted(extra))}, which the index does not assign to it"
     if twice := sorted(held & homes.keys()):
         yield f"shard {shard} holds {some(twice)}, which {homes[twice[0]]} holds too"
     homes.update(dict.fromkeys(held, shard))
@@ -248,7 +248,7 @@ def _differences(
 def _read_files(
     file_set: FileSet, names: Iterable[str], present: frozenset[str]
 ) -> Iterator[Checkpoint | LoadError]:
-    """Read each file, in their order; from afar several at once."""
+    """Read each file, in order; remote files are read concurrently."""
 
     def read(name: str) -> Checkpoint | LoadError:
         if name not in present:
@@ -258,7 +258,7 @@ def _read_files(
         except CheckpointError as error:
             return error
         except LoadError as error:
-            if file_set.remote:  # What one file meets on the way, such as a limit, all others meet too.
+            if file_set.remote:  # A network error or a limit applies to all other files too.
                 raise
             return error
 
@@ -278,7 +278,7 @@ def _read_part(file_set: FileSet, name: str) -> Checkpoint:
 
 
 def refuse_piece(name: str, folder: str, *, has_metadata: bool) -> CheckpointError:
-    """Make the error of one file of such a folder, which states little by itself."""
+    """Return the error for a single file of torch.distributed.checkpoint, which has no names."""
     return CheckpointError(
         f"{name} is one file of a checkpoint of torch.distributed.checkpoint",
         cause="it holds pieces of tensors, and .metadata in the same folder lists the tensors"

@@ -1,4 +1,4 @@
-"""Weights of other libraries in a folder, by the names that those give them; none of them is read."""
+"""Weights of other libraries, recognized by file name; they are not read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def foreign_weights(names: Iterable[str]) -> list[tuple[str, str]]:
     """Find weights of other libraries among the files of a folder.
 
     Returns:
-        For each its name, and a clause that states of what library it is and what reads it.
+        The name of each file, and a clause with its library and a program that reads it.
     """
     return [
         (name, f"{name} is of {what}: {reader}")

@@ -1,4 +1,4 @@
-"""All pickles of a file or folder, of any kind, and what they would import and call."""
+"""Pickles of a file or folder of any kind, and what they would import and call."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _MOST_FILES = 10_000
 
 
 def scan_pickles(path: str, name: str | None = None) -> PickleScan:
-    """Read the pickles of a file, or of all files of a folder, and note what was not examined.
+    """Read the pickles of a file, or of all files of a folder, and list what was not examined.
 
-    A pickle that cannot be read to its end is a problem, and what it names before is listed.
+    A pickle that cannot be read to its end is a problem; the names before the error are listed.
 
     Args:
-        path: Where it is.
-        name: What to call it; None for the path.
+        path: Path of the file or folder.
+        name: Name for messages; None for the path.
 
     Raises:
-        CheckpointError: It is damaged, and no pickle was found in it.
-        LoadError: It cannot be read.
+        CheckpointError: The file is damaged, and no pickle was found in it.
+        LoadError: The file or folder cannot be read.
     """
     name = path if name is None else name
     with without_collector():
@@ -49,7 +49,7 @@ def scan_file(file_set: FileSet, name: str) -> PickleScan:
 
 
 def scan_file_set(file_set: FileSet) -> PickleScan:
-    """Read the pickles of all files of a folder and of the folders in it, by their content.
+    """Read the pickles of all files of a folder and its subfolders, recognized by content.
 
     Raises:
         LoadError: The folder cannot be read, or the network fails.
@@ -79,7 +79,7 @@ def scan_file_set(file_set: FileSet) -> PickleScan:
             continue
         except LoadError as error:
             if file_set.remote and not isinstance(error, SkippedError):
-                raise  # What one file meets on the way, all others meet too.
+                raise  # a network error applies to all other files too
             reason = error.cause or error.message
             unexamined.append(UnexaminedPart(file=each, member="", reason=reason))
             continue
@@ -105,7 +105,7 @@ def scan_file_set(file_set: FileSet) -> PickleScan:
 
 
 def _scan_target(source: ByteSource) -> PickleScan:
-    """Read the pickles of a file that was named by itself; refuse what is there by mistake."""
+    """Read the pickles of one target file; refuse a file that was downloaded by mistake."""
     scan = _scan(source)
     mistaken = None if scan.pickles else find_mistaken(source)
     if mistaken is not None:
@@ -121,8 +121,8 @@ def _scan(source: ByteSource) -> PickleScan:
     """Read the pickles of one file.
 
     Raises:
-        CheckpointError: It is damaged, and no pickle was found in it.
-        LoadError: It cannot be read.
+        CheckpointError: The file is damaged, and no pickle was found in it.
+        LoadError: The file cannot be read.
     """
     ledger = Ledger(source.name)
     examine(source, "", ledger, MOST_LAYERS, name=source.name)
@@ -142,13 +142,13 @@ def _scan(source: ByteSource) -> PickleScan:
 
 
 def _format(source: ByteSource, ledger: Ledger) -> str:
-    """Return what to call a file as a whole."""
+    """Return the name of a file's format."""
     kind = recognize(source)
     if kind == "zip":
         try:
             return kind_of(Archive(source, encrypted=True)) or "zip archive"
         except CheckpointError:
-            return "zip archives behind each other"  # of one that is damaged the error was raised
+            return "concatenated zip archives"  # a damaged archive has raised its error before
     members = {each.member for each in ledger.examined}
     if kind == "tar":
         return "torch tar" if members.issuperset(MEMBERS) else "tar archive"

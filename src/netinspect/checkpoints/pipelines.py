@@ -1,4 +1,4 @@
-"""Pipelines of diffusers: a folder for each part of the model, and a file that states so."""
+"""Pipelines of diffusers: an index file and a subfolder for each part of the model."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 
 INDEX = "model_index.json"
-"""The file by which a folder is known as a pipeline."""
+"""File that marks a folder as a pipeline."""
 
 _MOST_PARTS = 64
 
 
 def read_pipeline(file_set: FileSet, read: Callable[[FileSet], Checkpoint]) -> Checkpoint | None:
-    """Read the weights of all parts; the names of each begin with that of its folder.
+    """Read the weights of all parts; the names of tensors start with that of the part's folder.
 
     Args:
-        file_set: The folder of the pipeline.
-        read: Reads one part.
+        file_set: Folder of the pipeline.
+        read: Function that reads one part.
 
     Returns:
-        All of them as one; None if no folder in it has weights.
+        One checkpoint with all parts; None if no subfolder has weights.
 
     Raises:
-        CheckpointError: None of them can be read.
-        LoadError: It cannot be read.
+        CheckpointError: No part can be read.
+        LoadError: The folder cannot be read.
     """
     folders = [name for name, inside in file_set.folders().items() if find_sets(inside)]
     parts: list[Checkpoint] = []

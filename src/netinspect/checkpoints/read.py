@@ -1,4 +1,4 @@
-"""A path to its `Checkpoint`, be it a file, an index of shards or a folder."""
+"""Checkpoint from a local path: a file, an index of shards or a folder."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ from netinspect.records.checkpoint import Checkpoint
 
 
 def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
-    """Read what a file, or a folder with a model's files, holds; no value, and nothing is run.
+    """Read the tensors of a file or of a folder with a model's files, without their values.
+
+    Nothing in the files is executed.
 
     Args:
-        path: Where it is.
-        name: What to call it; None for the path.
+        path: Path of the file or folder.
+        name: Name for messages; None for the path.
 
     Raises:
-        CheckpointError: It is damaged, or no checkpoint.
-        LoadError: It cannot be read.
+        CheckpointError: The file or folder is damaged, or not a checkpoint.
+        LoadError: The file or folder cannot be read.
     """
     name = path if name is None else name
     folder, base = os.path.split(path)
@@ -53,11 +55,11 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
 
 
 def _refuse_unread(path: str, name: str) -> None:
-    """Refuse a folder that is a model as a whole, in a format that is not read.
+    """Refuse a folder that is a model in a format that is not read.
 
     Raises:
-        CheckpointError: It is.
-        LoadError: It cannot be read.
+        CheckpointError: The folder is such a model.
+        LoadError: The folder cannot be read.
     """
     if not os.path.isdir(path):
         return

@@ -43,5 +43,5 @@ def _read_compressed(source: ByteSource) -> Checkpoint:
         found = read_source(unpacked)
     warnings = [f"compressed by {method}: bytes are counted in what it decompresses to"]
     if unpacked.left:
-        warnings.append(f"behind the compressed part: {unpacked.left:,} bytes that are not read")
+        warnings.append(f"after the compressed data: {unpacked.left:,} bytes that are not read")
     return replace(found, warnings=(*found.warnings, *warnings))

@@ -1,4 +1,4 @@
-"""The index of a sharded model: which file holds which tensors, and no file elsewhere."""
+"""Index of a sharded model: the tensors of each file, which must be next to the index."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ _MOST_SHARDS = 10_000
 _LONGEST_NAME = 255
 
 Expected = dict[str, set[str] | None]
-"""By file the names of the tensors that it should hold; None if nothing states that."""
+"""Names of the tensors that each file should contain; None if they are not known."""
 
 
 class ElsewhereError(CheckpointError):
-    """The index names a file that is not next to it."""
+    """An index names a file in another folder."""
 
 
 def read_weight_map(file_set: FileSet, index: str, present: frozenset[str]) -> Expected:
-    """Read which tensors the files of an index hold.
+    """Read the tensor names of each file in an index.
 
     Raises:
-        ElsewhereError: It names a file elsewhere.
-        CheckpointError: It is damaged.
-        LoadError: It cannot be read.
+        ElsewhereError: The index names a file in another folder.
+        CheckpointError: The index is damaged.
+        LoadError: The index cannot be read.
     """
     with file_set.open(index) as source:
         shard_of = read_object(source).get("weight_map")
     damaged = f"{file_set.name} has a damaged {index}"
     if not isinstance(shard_of, dict) or not all(isinstance(each, str) for each in shard_of.values()):
-        raise CheckpointError(damaged, cause="its weight_map is no map of names to files")
+        raise CheckpointError(damaged, cause="its weight_map is not a map of names to files")
     names: dict[str, set[str]] = {shard: set() for shard in sorted(set(shard_of.values()))}
     if not names:
         raise CheckpointError(damaged, cause="its weight_map is empty")
@@ -44,7 +44,7 @@ def read_weight_map(file_set: FileSet, index: str, present: frozenset[str]) -> E
 
 
 def _refuse_elsewhere(file_set: FileSet, shard: str, present: frozenset[str]) -> None:
-    """An index may name files next to it and nothing else."""
+    """Refuse a file that is not in the folder of the index."""
     plain = (
         shard not in ("", ".", "..")
         and not any(each in shard for each in ("/", "\\", "\0"))

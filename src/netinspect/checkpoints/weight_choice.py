@@ -1,4 +1,4 @@
-"""Which of the sets of weights in a folder is read, and what to state of the others."""
+"""Choice of one set of weights in a folder, and warnings about the others."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class Choice(NamedTuple):
     set: WeightSet
     expected: Expected
     stale: tuple[str, Expected] | None = None
-    """An index of the same model that names other files, and what it states of them."""
+    """An index of the same model that names other files, and their expected tensors."""
 
     damaged: tuple[CheckpointError, ...] = ()
-    """Of each index that cannot be read."""
+    """Errors of the indexes that cannot be read."""
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, whatever its files hold."""
+        """Problems that do not depend on the content of the files."""
         return [f"{each.message}: {each.cause}" for each in self.damaged]
 
     def warnings(self, sets: Sequence[WeightSet], present: frozenset[str]) -> Iterator[str]:
-        """Describe which set was read and what of the folder was not, where that is not plain."""
+        """Describe the choice, and the weights of the folder that were not read."""
         name, variant = self.set.name, self.set.variant
         if self.stale is not None:
             index, expected = self.stale
@@ -47,7 +47,7 @@ class Choice(NamedTuple):
         yield from name_left_out(self.set, {*self.expected, *mentioned}, sets, present)
 
     def compare(self, held: Iterable[str]) -> Iterator[str]:
-        """Compare the tensors that were read with those of an index that names other files."""
+        """Compare the tensors that were read with those of the stale index."""
         if self.stale is None:
             return
         index, expected = self.stale
@@ -59,12 +59,12 @@ class Choice(NamedTuple):
 
 
 def choose(file_set: FileSet, sets: Sequence[WeightSet], present: frozenset[str]) -> Choice:
-    """Choose the first set of which all files are there; where none is whole, the fullest one.
+    """Choose the first complete set; without one, the set with the most existing files.
 
     Args:
-        file_set: Where they are.
-        sets: At least one, in the order in which they are wanted.
-        present: The names of what is there.
+        file_set: Folder of the sets.
+        sets: At least one set, in order of preference.
+        present: Names of the existing files.
 
     Raises:
         CheckpointError: No set has a file, and an index is damaged or names a file elsewhere.
@@ -97,10 +97,10 @@ def choose(file_set: FileSet, sets: Sequence[WeightSet], present: frozenset[str]
 
 
 def candidates(file_set: FileSet, sets: Sequence[WeightSet]) -> list[WeightSet]:
-    """Return the sets of which one may be chosen, by the names that libraries look for.
+    """Return the sets to choose from: those with names that libraries use, or the only one.
 
     Raises:
-        CheckpointError: There are several, and no library looks for any of them.
+        CheckpointError: There are several sets, and no library uses their names.
     """
     families = {each.family for each in sets if each.indexed}
     wanted = [each for each in sets if each.known or each.family in families]
@@ -120,10 +120,10 @@ def name_left_out(
     """Name the weights of a folder that were not read.
 
     Args:
-        taken: What was read.
-        mentioned: Its files, and those that another note names.
+        taken: The set that was read.
+        mentioned: Its files, and those that another warning names.
         sets: All sets of the folder.
-        present: The names of what is there.
+        present: Names of the existing files.
     """
     name = taken if isinstance(taken, str) else taken.name
     files = {file for each in sets for file in each.files if file in present}

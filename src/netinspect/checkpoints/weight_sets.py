@@ -1,8 +1,8 @@
-"""Which files of a folder hold one model's weights, by their names.
+"""Sets of weight files in a folder, recognized by file name.
 
 A folder may have the same model several times: as safetensors and as pickles, in another number of
-shards, in another precision. Each is a `WeightSet`, in the order in which the libraries that write such
-folders (transformers, diffusers, peft, and those of Llama and Mistral) look for them.
+shards, in another precision. Each is a `WeightSet`. Their order is that in which the libraries that
+write such folders (transformers, diffusers, peft, and those of Llama and Mistral) search for them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _KNOWN = re.compile(
     rf"(?P<stem>{'|'.join(_STEMS)})(?:\.(?P<variant>\w+))?(?:-(?P<number>\d{{5,6}})-of-(?P<count>\d{{5,6}}))?"
     r"(?:\.(?P<late>\w+))?\.(?P<suffix>safetensors|bin)"
 )
-"""`model.fp16-00001-of-00002.safetensors`: the variant precedes the number, or after it."""
+"""`model.fp16-00001-of-00002.safetensors`: the variant is before the number, or after it."""
 
 _INDEX = re.compile(
     r"(?P<stem>.+)\.(?P<suffix>safetensors|bin)\.index(?:\.(?P<variant>\w+))?\.json", re.DOTALL
@@ -29,63 +29,62 @@ _PART = re.compile(r"consolidated\.(?P<number>\d\d)\.pth")
 _SPREAD = re.compile(r"shard-(?P<number>\d{5})-model-\d{5}-of-\d{5}\.safetensors")
 _WEIGHTS = re.compile(rf".+\.({'|'.join(WEIGHT_SUFFIXES)})", re.DOTALL)
 _TRAINING_STATE = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pt|pth)")
-"""What a training leaves next to the weights."""
+"""Files that a training run writes next to the weights."""
 
 SHARD = re.compile(
     r"(?P<stem>.+)-(?P<number>\d{5,6})-of-(?P<count>\d{5,6})(?P<suffix>(\.\w+)?\.\w+)", re.DOTALL
 )
-"""Writers count from 1 or from 0; some give the count, or both numbers, a sixth digit."""
+"""Writers count from 1 or from 0; some use six digits for the count or for both numbers."""
 
 _MOST_SHARDS = 10_000
 
 DISTRIBUTED, DISTRIBUTED_METADATA = ".distcp", ".metadata"
-"""How the files of torch.distributed.checkpoint end, and the one that states what they hold."""
+"""Suffix of the files of torch.distributed.checkpoint, and the file that describes them."""
 
 _SINGLE, _INDEXED, _SHARDS, _PARTS, _SPREADS = range(5)
 _Rank = tuple[int, int, str, int, str]
 
 
 class WeightSet(NamedTuple):
-    """Files that hold one model together."""
+    """Files that together contain one model."""
 
     name: str
-    """The file, the index, or the pattern of its files."""
+    """Name of the file or index, or the pattern of the files."""
 
     files: tuple[str, ...]
-    """All that belong to it, there or not; none of an index, which lists them itself."""
+    """All files of the set, existing or not; empty for an index, which lists its files itself."""
 
     family: str
-    """What sets of one model have in common that differ in how many files they have."""
+    """Key that sets of one model share if they differ only in the number of files."""
 
     known: bool = True
-    """Whether a library looks for it by this name."""
+    """True if a library uses this name."""
 
     variant: str = ""
     indexed: bool = False
-    """Whether it is an index, which lists its files itself."""
+    """True for an index, which lists its files itself."""
 
     parts: bool = False
-    """Whether each file has a part of every tensor, as those of Llama."""
+    """True if each file has a part of every tensor, as in Llama's own checkpoints."""
 
     spread: bool = False
-    """Whether each file has pieces of tensors, as torch.distributed.checkpoint writes safetensors."""
+    """True if each file has pieces of tensors, as in safetensors of torch.distributed.checkpoint."""
 
 
 def is_index(name: str) -> bool:
-    """Return whether a file is, by its name, an index of shards."""
+    """Return whether a name is that of an index of shards."""
     return _INDEX.fullmatch(name) is not None
 
 
 def is_weights(name: str) -> bool:
-    """Return whether a file holds, by its name, weights in a format that is read."""
+    """Return whether a name is that of weights in a supported format."""
     return _WEIGHTS.fullmatch(name) is not None and _TRAINING_STATE.fullmatch(name) is None
 
 
 def find_sets(names: Iterable[str]) -> list[WeightSet]:
-    """Find the sets of weights among the files of a folder, those first that a library would load.
+    """Find the sets of weights among the files of a folder, in the order in which libraries load them.
 
-    Of one family the whole file takes precedence over the index, and that before shards of which none
-    reports.
+    Within a family, a single file takes precedence over an index, and an index over shards without one.
     """
     groups: dict[tuple[_Rank, str], list[str]] = {}
     for name in names:
@@ -123,7 +122,7 @@ def _make_set(rank: _Rank, members: list[str]) -> WeightSet:
 
 
 def _rank(name: str) -> _Rank:
-    """Return what sorts the sets of a folder, and is the same for the files of one set."""
+    """Return the sort key of the set of a file; the files of one set have the same key."""
     match = _KNOWN.fullmatch(name)
     if match is not None:
         form = _SINGLE if match["number"] is None else _SHARDS
@@ -141,7 +140,7 @@ def _rank(name: str) -> _Rank:
 
 
 def pattern_of(name: str) -> str:
-    """Return what all files of a set are called; of a whole file its name."""
+    """Return the pattern of the files of a set; for a single file, its name."""
     shard = SHARD.fullmatch(name)
     if _SPREAD.fullmatch(name):
         return "shard-*-model-*.safetensors"
@@ -153,12 +152,12 @@ def pattern_of(name: str) -> str:
 
 
 def all_files(there: Iterable[str]) -> tuple[str, ...]:
-    """Name all files of a set, by the names of some of them."""
+    """Return the names of all files of a set, given some of them."""
     names = set(there)
     shard, part = SHARD.fullmatch(min(names)), _PART.fullmatch(max(names))
     spread = _SPREAD.fullmatch(min(names))
     if spread is not None:
-        return tuple(sorted(names))  # how many processes there were is not reported
+        return tuple(sorted(names))  # the number of processes is not known
     if shard is not None:
         stem, count, suffix = shard["stem"], shard["count"], shard["suffix"]
         first, digits = int(int(shard["number"]) > 0), len(shard["number"])
@@ -170,7 +169,7 @@ def all_files(there: Iterable[str]) -> tuple[str, ...]:
 
 
 def describe_files(names: Iterable[str]) -> list[str]:
-    """Name files, those of one set together: `m-*-of-00004.bin (3 files)`."""
+    """Format names of files, grouped by set: `m-*-of-00004.bin (3 files)`."""
     counts: dict[str, list[str]] = {}
     for name in sorted(names):
         counts.setdefault(pattern_of(name), []).append(name)

@@ -76,7 +76,7 @@ def test_parts_that_follow_each_other_are_one_file(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(data[:50]) + gzip.compress(data[50:]) + b"tail")
     found = read_checkpoint(str(path))
     assert [each.name for each in found.tensors] == ["w"]
-    assert "behind the compressed part: 4 bytes that are not read" in found.warnings
+    assert "after the compressed data: 4 bytes that are not read" in found.warnings
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -87,7 +87,10 @@ def test_cut_compressed_file_is_an_error(tmp_path: Path, method: str) -> None:
     path.write_bytes(whole[: len(whole) * 3 // 4])
     with pytest.raises(CheckpointError, match="is damaged") as caught:
         read_checkpoint(str(path))
-    assert caught.value.cause == f"it is compressed by {method}, and does not decompress to its end"
+    assert (
+        caught.value.cause
+        == f"it is compressed by {method}, and the compressed data is damaged or incomplete"
+    )
 
 
 def test_compressed_file_in_another_is_unpacked_from_outside(tmp_path: Path) -> None:
@@ -107,7 +110,7 @@ def test_file_that_comes_to_too_much_is_an_error(
     monkeypatch.setattr(decompressed, "LARGEST", 100_000)
     with pytest.raises(CheckpointError, match="too large to be read compressed") as caught:
         read_checkpoint(str(path))
-    assert caught.value.hint == "unpack it first, and name the file that this makes"
+    assert caught.value.hint == "decompress it first, and name the resulting file"
 
 
 def test_other_content_is_not_decompressed_whole(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from netinspect.checkpoints.io.short_text import told
+from netinspect.checkpoints.io.short_text import decode_start
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.records.checkpoint import Entry, StoredTensor
 
@@ -36,7 +36,7 @@ def describe_packed(source: ByteSource, tensors: Sequence[StoredTensor]) -> tupl
             continue
         if tensor.dtype == "uint8" and _TEXT.fullmatch(tensor.name):
             raw = source.read(tensor.position, tensor.bytes)
-            found.append(Entry(name=tensor.name, type="json", text=told(raw, len(raw))))
+            found.append(Entry(name=tensor.name, type="json", text=decode_start(raw, len(raw))))
             continue
         match = _NUMBERS.fullmatch(tensor.name)
         if match is None or tensor.dtype not in _BYTES or tensor.elements > 8:

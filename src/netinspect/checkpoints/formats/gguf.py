@@ -12,7 +12,7 @@ from typing import Any
 
 from netinspect.checkpoints.formats.gguf_tensors import Description, broken, place
 from netinspect.checkpoints.io.buffered_source import BufferedSource
-from netinspect.checkpoints.io.short_text import LONGEST_TEXT, told
+from netinspect.checkpoints.io.short_text import LONGEST_TEXT, decode_start
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry
@@ -197,7 +197,7 @@ class _Reader:
         at = self._load(taken)
         raw = self._ahead.buffer[at : at + taken]
         self._skip(length)
-        return told(raw, length)
+        return decode_start(raw, length)
 
     def _skip(self, length: int) -> None:
         left = self._source.size - self.position

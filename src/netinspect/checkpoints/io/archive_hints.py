@@ -1,4 +1,4 @@
-"""What to state of an archive that is not a checkpoint itself, and holds some."""
+"""Hints for archives that are not checkpoints but contain some."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _NAMED = 3
 
 
 def hint_to_unpack(names: Iterable[str], command: str) -> str | None:
-    """Describe how to look into what an archive holds; None if nothing in it is named like weights.
+    """Return a hint to unpack an archive; None if no member has a name like weights.
 
     Args:
-        names: Of its members.
-        command: What unpacks it.
+        names: Names of the members.
+        command: Command that unpacks the archive.
     """
     found = [name for name in names if _WEIGHTS.fullmatch(name)]
     return f"unpack it ({command}), and name {some(found, _NAMED)}" if found else None

@@ -1,4 +1,4 @@
-"""JSON of strangers: as much of it as an honest file has, and no more."""
+"""JSON from untrusted files, with bounds on its size and number of values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 
 LARGEST = 24 << 20
-"""Bytes; the index of a model with 100,000 tensors has some ten million."""
+"""Bytes; the index of a model with 100,000 tensors has about ten million."""
 
 _MOST_VALUES = 300_000
 
@@ -18,18 +18,18 @@ def read_object(source: ByteSource, *, largest: int = LARGEST) -> dict[str, Any]
     """Read a file that is one JSON object.
 
     Raises:
-        CheckpointError: It is larger, holds more values than any honest one, or is not a JSON object.
-        LoadError: It cannot be read.
+        CheckpointError: The file is too large, has too many values, or is not a JSON object.
+        LoadError: The file cannot be read.
     """
     raw = source.read(0, source.size) if source.size <= largest else b""
     if not raw.isascii():
-        largest //= 4  # A single character can make Python take four bytes for each of the others.
+        largest //= 4  # One character can make Python use four bytes for each of the others.
     if source.size > largest:
         raise CheckpointError(
             f"{source.name} is damaged", cause=f"it has {source.size:,} bytes; {largest:,} is the most"
         )
-    # Python takes 100 bytes and more for each value, however short it is in the text. Marks in strings
-    # are counted along: what matters is that there are never too few.
+    # Python uses 100 bytes or more for each value, however short its text. Marks within strings are
+    # counted too: the count is an upper bound.
     if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
         raise CheckpointError(
             f"{source.name} is damaged", cause=f"it holds more than {_MOST_VALUES:,} values"
@@ -43,5 +43,5 @@ def read_object(source: ByteSource, *, largest: int = LARGEST) -> dict[str, Any]
     else:
         if isinstance(data, dict):
             return data
-        cause = "it is no JSON object"
+        cause = "it is not a JSON object"
     raise CheckpointError(f"{source.name} is damaged", cause=cause)

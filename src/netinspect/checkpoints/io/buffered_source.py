@@ -1,4 +1,4 @@
-"""A piece of a source, read ahead, for readers that go through many small fields."""
+"""Read-ahead buffer over a byte source, for readers of many small fields."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from netinspect.checkpoints.io.source import ByteSource
 
 _LOCAL = (16 << 10, 256 << 10)
 _REMOTE = (64 << 10, 16 << 20)
-"""Bytes of the first piece and of the largest."""
+"""Bytes of the first and of the largest read."""
 
 _NEAR = 4096
+"""Bytes that a sequential reader may skip."""
 
 
 class BufferedSource:
-    """The bytes of a source from `base` on, as far as they were read.
+    """Bytes of a source from offset `base` on.
 
-    Readers look into `buffer` themselves, since a call for each field would take longer than the field.
+    Readers access `buffer` directly, because a call for each field would take longer than the field.
     """
 
     def __init__(self, source: ByteSource) -> None:
@@ -25,18 +26,18 @@ class BufferedSource:
         self._step = self._first
 
     def load(self, position: int, least: int) -> int:
-        """Have at least so many bytes from a position on; return where that is in `buffer`.
+        """Load at least `least` bytes from a position on; return the index of the position in `buffer`.
 
         Raises:
-            CheckpointError: The source ends before.
-            LoadError: It cannot be read.
+            CheckpointError: The source ends earlier.
+            LoadError: The source cannot be read.
         """
         offset = position - self.base
         if offset >= 0 and offset + least <= len(self.buffer):
             return offset
-        # Who reads on needs much, and who leapt over something may leap again.
-        reads_on = 0 <= offset <= len(self.buffer) + _NEAR
-        self._step = min(4 * self._step, self._most) if reads_on else self._first
+        # A sequential reader gets larger reads; one that skipped ahead may skip again.
+        is_sequential = 0 <= offset <= len(self.buffer) + _NEAR
+        self._step = min(4 * self._step, self._most) if is_sequential else self._first
         ahead = max(0, min(self._step, self.source.size - position))
         self.buffer = self.source.read(position, max(least, ahead))
         self.base = position

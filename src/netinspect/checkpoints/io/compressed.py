@@ -1,4 +1,4 @@
-"""Compressed files, decompressed into memory as far as there is room for them."""
+"""Decompression of gzip, bzip2, xz, lzma and zlib files, up to a given size."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from netinspect.checkpoints.io.source import ByteSource, SkippedError
 _CHUNK = 1 << 20
 _PIECE = 1 << 20
 _LZMA_MEMORY = 128 << 20
-"""Bytes of the dictionary that a file may ask for."""
+"""Largest LZMA dictionary, in bytes."""
 _ZFILE = b"ZF0x"
 _ZFILE_HEAD = (22, 23)
-"""Bytes before the data in files of joblib before 0.10, which are zlib's with a length in front."""
+"""Possible lengths of the header of joblib files before 0.10, which is followed by zlib data."""
 
 METHODS = {
     b"\x1f\x8b\x08": "gzip",
@@ -26,23 +26,23 @@ METHODS = {
     b"x\xda": "zlib",
     _ZFILE: "zlib of joblib",
 }
-"""How each starts; all of them have a decompressor in the standard library."""
+"""First bytes of each method; the standard library can decompress all of them."""
 
 
 class DamagedError(Exception):
-    """It does not decompress to its end."""
+    """The data does not decompress to its end."""
 
 
 class CutError(DamagedError):
-    """It ends early."""
+    """The data ends early."""
 
 
 class TooMuch(Exception):
-    """It comes to more bytes than there is room for."""
+    """The decompressed data is larger than allowed."""
 
 
 def method_of(head: bytes) -> str | None:
-    """Return how a file is compressed, by its first bytes; None if it is not, or otherwise."""
+    """Return the compression method by the first bytes of a file; None if no known one matches."""
     for start, method in METHODS.items():
         if head.startswith(start):
             if method == "zlib" and int.from_bytes(head[:2], "big") % 31:
@@ -52,15 +52,15 @@ def method_of(head: bytes) -> str | None:
 
 
 def peek(source: ByteSource, method: str, most: int = 64 << 10) -> bytes:
-    """Return the first bytes of what a file decompresses to; empty where these are damaged.
+    """Return the first decompressed bytes of a file; empty if they are damaged.
 
     Args:
         source: The file.
-        method: One of those that `method_of` returns.
-        most: Bytes of it.
+        method: A method that `method_of` returns.
+        most: Largest number of bytes to return.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The file cannot be read.
     """
     parts: list[bytes] = []
     try:
@@ -73,20 +73,20 @@ def peek(source: ByteSource, method: str, most: int = 64 << 10) -> bytes:
 
 
 def decompress(source: ByteSource, method: str, most: int) -> tuple[bytes, int] | None:
-    """Decompress a file into memory, with all parts of it that follow each other.
+    """Decompress a file into memory, including all concatenated parts.
 
     Args:
         source: The file.
-        method: One of those that `method_of` returns.
-        most: Bytes that it may come to.
+        method: A method that `method_of` returns.
+        most: Largest decompressed size in bytes.
 
     Returns:
-        Its bytes, and the byte of the source after the last part; None if it is damaged.
+        The bytes, and the offset in the source after the last part; None if the file is damaged.
 
     Raises:
-        TooMuch: It comes to more.
-        SkippedError: This Python was built without that method.
-        LoadError: It cannot be read.
+        TooMuch: The decompressed data is larger than `most`.
+        SkippedError: This Python was built without the method.
+        LoadError: The file cannot be read.
     """
     parts: list[bytes] = []
     try:
@@ -97,19 +97,19 @@ def decompress(source: ByteSource, method: str, most: int) -> tuple[bytes, int] 
 
 
 def decompress_into(source: ByteSource, method: str, most: int, write: Callable[[bytes], object]) -> int:
-    """Decompress a file in pieces; return the byte of the source after the last part.
+    """Decompress a file in pieces; return the offset in the source after the last part.
 
     Args:
         source: The file.
-        method: One of those that `method_of` returns.
-        most: Bytes that it may come to.
-        write: What takes each piece.
+        method: A method that `method_of` returns.
+        most: Largest decompressed size in bytes.
+        write: Called with each piece.
 
     Raises:
-        DamagedError: It is damaged, or ends early.
-        TooMuch: It comes to more.
-        SkippedError: This Python was built without that method.
-        LoadError: It cannot be read.
+        DamagedError: The file is damaged, or ends early.
+        TooMuch: The decompressed data is larger than `most`.
+        SkippedError: This Python was built without the method.
+        LoadError: The file cannot be read.
     """
     begin = _start(source, method)
     if begin is None:
@@ -142,7 +142,7 @@ def decompress_into(source: ByteSource, method: str, most: int, write: Callable[
 
 
 def _start(source: ByteSource, method: str) -> int | None:
-    """Return the byte at which the compressed data begin; None if they do not."""
+    """Return the offset of the compressed data, or None."""
     if method != "zlib of joblib":
         return 0
     head = source.read(0, min(_ZFILE_HEAD[-1] + 1, source.size))
@@ -150,7 +150,7 @@ def _start(source: ByteSource, method: str) -> int | None:
 
 
 def _maker(method: str) -> tuple[Callable[[], Any], type[Exception]]:
-    """Return what makes a decompressor, and what that raises for damaged bytes."""
+    """Return a factory of decompressors, and the exception that they raise for damaged bytes."""
     try:
         if method == "bzip2":
             import bz2

@@ -1,4 +1,4 @@
-"""Compressed files, decompressed into a temporary file without a name, and read as any other file."""
+"""Byte sources of compressed files, decompressed into an unnamed temporary file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import StoredFile
 
 LARGEST = 1 << 30
-"""Bytes that a file may come to; a larger one is to be unpacked first."""
+"""Largest decompressed size in bytes; a larger file has to be decompressed by the user."""
 
 
 class UnpackedSource(LocalSource):
-    """What a compressed file decompresses to; positions count in that.
+    """Decompressed content of a compressed file; offsets count in the decompressed bytes.
 
-    The temporary file has no name, so that nothing is left of it however the process ends.
+    The temporary file has no name, so that it disappears however the process ends.
     """
 
     def __init__(self, source: ByteSource, method: str) -> None:
@@ -27,11 +27,11 @@ class UnpackedSource(LocalSource):
 
         Args:
             source: The file.
-            method: How it is compressed; see `method_of`.
+            method: Compression method; see `method_of`.
 
         Raises:
-            CheckpointError: It is damaged, or comes to more than is unpacked.
-            LoadError: It cannot be read, or there is no room for it.
+            CheckpointError: The file is damaged, or larger than `LARGEST` when decompressed.
+            LoadError: The file cannot be read, or there is no space for a temporary file.
         """
         self._stored = replace(source.stored_file(), compressed=method)
         self.name = source.name
@@ -44,25 +44,25 @@ class UnpackedSource(LocalSource):
         except DamagedError:
             raise CheckpointError(
                 f"{source.name} is damaged",
-                cause=f"it is compressed by {method}, and does not decompress to its end",
+                cause=f"it is compressed by {method}, and the compressed data is damaged or incomplete",
                 hint="it was cut short, or is still being written: fetch it again",
             ) from None
         except TooMuch:
             raise CheckpointError(
-                f"{source.name} is too large to be read compressed",
-                cause=f"it is compressed by {method}, and comes to more than {LARGEST:,} bytes",
-                hint="unpack it first, and name the file that this makes",
+                f"{source.name} is too large to be decompressed",
+                cause=f"it is compressed by {method}, and decompresses to more than {LARGEST:,} bytes",
+                hint="decompress it first, and name the resulting file",
             ) from None
         except OSError as error:
             raise LoadError(
                 f"cannot decompress {source.name}",
                 cause=error.strerror,
-                hint="it needs room for a temporary file; TMPDIR names the folder",
+                hint="it needs space for a temporary file; TMPDIR sets the folder",
             ) from error
         self._status = os.fstat(self._descriptor)
         self.size = self._status.st_size
         self.left = source.size - end
-        """Bytes of the compressed file after its end."""
+        """Bytes after the compressed data."""
 
     def stored_file(self) -> StoredFile:
         """Return the record of the compressed file."""
@@ -70,10 +70,10 @@ class UnpackedSource(LocalSource):
 
 
 def peek_inside(source: ByteSource, method: str) -> ByteSource | None:
-    """Return the first bytes of what a compressed file holds, as a source; None if it is damaged.
+    """Return the first decompressed bytes of a file as a source; None if the file is damaged.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The file cannot be read.
     """
     head = peek(source, method)
     return MemorySource(source, head) if head else None

@@ -1,4 +1,4 @@
-"""A folder on the disk with all folders in it, of which only regular files are to be opened."""
+"""Recursive listing of a local folder; entries that are not regular files are not opened."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _KINDS = {
 
 
 def walk_folder(path: str) -> Iterator[tuple[str, str | None]]:
-    """Iterate over the files of a folder, sorted by name, folders in their place among them.
+    """Iterate over the files of a folder and its subfolders, sorted by name.
 
-    Links are followed to files in the folder, and to where the hub's own cache keeps its files.
+    Links are followed to files within the folder and to the blobs of the hub's own cache.
 
     Yields:
-        Its path from the folder, with slashes; and why it is not to be opened, None for a regular file.
+        The path relative to the folder, with slashes; and the reason not to open it, None for a file.
     """
     left = _MOST_ENTRIES
     waiting = [""]
@@ -48,40 +48,40 @@ def walk_folder(path: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _inside(path: str, folder: str) -> list[str] | str:
-    """Return the entries of a folder, with a slash after each folder; or why it is not entered."""
+    """Return the entries of a folder, with a slash after each folder; or the reason not to enter it."""
     if folder.count("/") > _DEEPEST:
-        return f"folders nest deeper than {_DEEPEST} here"
-    place = os.path.join(path, folder)
+        return f"folders are nested deeper than {_DEEPEST}"
+    directory = os.path.join(path, folder)
     base = folder.rstrip("/").rpartition("/")[2]
     if base in _NOT_ENTERED:
         count = 0
-        for _, _, names in os.walk(place):
+        for _, _, names in os.walk(directory):
             count += len(names)
             if count > _COUNTED:
                 return f"it holds more than {_COUNTED:,} files"
         return f"it holds {units.plural(count, 'file')}"
     try:
-        with os.scandir(place) as entries:
+        with os.scandir(directory) as entries:
             return [folder + each.name + "/" * each.is_dir(follow_symlinks=False) for each in entries]
     except OSError as error:
         return error.strerror or "it cannot be read"
 
 
 def _leads_inside(path: str, name: str) -> bool:
-    """Return whether an entry is a link to a folder that is entered where it really is."""
-    place, home = os.path.realpath(os.path.join(path, name)), os.path.realpath(path)
-    if not os.path.islink(os.path.join(path, name)) or not os.path.isdir(place):
+    """Return whether an entry is a link to a folder that is listed under its own path."""
+    target, home = os.path.realpath(os.path.join(path, name)), os.path.realpath(path)
+    if not os.path.islink(os.path.join(path, name)) or not os.path.isdir(target):
         return False
-    inside = place.startswith(os.path.join(home, ""))
-    return inside and not set(_NOT_ENTERED) & set(os.path.relpath(place, home).split(os.sep))
+    inside = target.startswith(os.path.join(home, ""))
+    return inside and not set(_NOT_ENTERED) & set(os.path.relpath(target, home).split(os.sep))
 
 
 def _reason(path: str, name: str) -> str | None:
-    """Return why an entry that is not a folder is not to be opened; None if it is to be."""
-    place = os.path.join(path, name)
+    """Return the reason not to open an entry that is not a folder; None for a regular file."""
+    entry = os.path.join(path, name)
     try:
-        if os.path.islink(place):
-            target = os.readlink(place)
+        if os.path.islink(entry):
+            target = os.readlink(entry)
             found = resolve_sibling(path, name)
             if found is None:
                 return f"a link to {target!r:.200}, outside the folder"
@@ -89,7 +89,7 @@ def _reason(path: str, name: str) -> str | None:
                 return f"a link to {target!r:.200}, which is not there"
             if os.path.isdir(found):
                 return f"a link to the folder {target!r:.200}"
-        status = os.stat(place)
+        status = os.stat(entry)
     except (OSError, ValueError) as error:
         return str(getattr(error, "strerror", None) or error)
     if stat.S_ISREG(status.st_mode):

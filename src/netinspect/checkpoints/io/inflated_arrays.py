@@ -1,4 +1,4 @@
-"""Arrays that stand compressed in an archive, read forward as they are inflated."""
+"""Compressed arrays of npz archives, decompressed while they are read in order."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from netinspect.checkpoints.io.zip_directory import damaged
 
 
 class InflatedArray:
-    """The bytes of one array of an npz archive.
+    """Bytes of one array of an npz archive.
 
-    They are cheap to read in their order; to go back means to begin again. It is for one thread.
+    Reading in order is cheap; going back decompresses from the start. Not thread-safe.
     """
 
     def __init__(self, archive: Archive, member: str) -> None:
-        """Find where the array begins in its member.
+        """Find the start of the array in its member.
 
         Raises:
-            CheckpointError: It is damaged.
-            LoadError: It cannot be read.
+            CheckpointError: The member is damaged.
+            LoadError: The file cannot be read.
         """
         self.member = member
         self._archive = archive
         head, _ = archive.start(member, 12)
-        # After six bytes of magic and two of the version is the length of the header.
+        # Six bytes of magic and two of the version precede the length of the header.
         wide = 2 if head[6:7] == b"\x01" else 4
         self._start = 8 + wide + int.from_bytes(head[8 : 8 + wide], "little")
         self._parts: Iterator[bytes] = iter(())
         self._part = memoryview(b"")
         self._position = 1 << 62
-        """Of the first byte of the part, from the start of the member."""
+        """Offset in the member of the first byte of the current part."""
 
         self._checksum = 0
-        """Of all parts so far."""
+        """CRC-32 of all parts so far."""
 
     def read_into(self, position: int, buffer: memoryview) -> None:
-        """Fill a buffer of bytes from a position of the array on.
+        """Fill a buffer with the bytes of the array from a position on.
 
         Raises:
-            CheckpointError: It is damaged, or ends before.
-            LoadError: It cannot be read.
+            CheckpointError: The array is damaged, or ends earlier.
+            LoadError: The file cannot be read.
         """
         at, filled = self._start + position, 0
         if at < self._position:
@@ -58,10 +58,10 @@ class InflatedArray:
                 size = self._position - self._start
                 raise out_of_bounds(self._archive.source.name, position, len(buffer), size, "the array")
         if at + filled == self._archive.members[self.member].size:
-            self._next()  # with which all of it is checked
+            self._next()  # checks the checksum
 
     def _next(self) -> bool:
-        """Go on to the next part; return whether there is one."""
+        """Advance to the next part; return False at the end."""
         part = next(self._parts, None)
         if part is None:
             member = self._archive.members[self.member]

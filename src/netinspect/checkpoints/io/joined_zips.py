@@ -1,4 +1,4 @@
-"""Zip archives after each other in one file, as torch.distributed.checkpoint writes them."""
+"""Concatenated zip archives in one file, as torch.distributed.checkpoint writes them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _MOST_MARKS = 1_000_000
 
 
 def find_joined(source: ByteSource) -> list[tuple[int, int]]:
-    """Find archives that follow each other from the first byte of a source to its last one.
+    """Find concatenated archives that fill a source from its first to its last byte.
 
     Returns:
-        The first byte and the end of each; empty where the source is anything else.
+        The start and end of each; empty if the source is anything else.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The source cannot be read.
     """
     found: list[tuple[int, int]] = []
     at = 0
@@ -38,7 +38,7 @@ def find_joined(source: ByteSource) -> list[tuple[int, int]]:
 
 
 def _marks(source: ByteSource) -> Iterator[int]:
-    """Iterate over the places of what may be the end record of an archive."""
+    """Iterate over the offsets of possible end records of archives."""
     count = 0
     for first in range(0, source.size, _PIECE):
         raw = source.read(first, min(_PIECE + len(_MARK) - 1, source.size - first))
@@ -52,7 +52,7 @@ def _marks(source: ByteSource) -> Iterator[int]:
 
 
 def _end_of(source: ByteSource, begin: int, mark: int) -> int | None:
-    """Return where an archive ends that begins at `begin`; None if no end record is at `mark`."""
+    """Return the end of the archive that starts at `begin`; None if its end record is not at `mark`."""
     if mark + END.size > source.size:
         return None
     *_, size, start, comment = END.unpack(source.read(mark, END.size))

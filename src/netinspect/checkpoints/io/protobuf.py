@@ -1,38 +1,38 @@
-"""The wire format of protobuf: fields with numbers, without a schema or copies of the data."""
+"""Protobuf wire format: numbered fields, read without a schema and without copies of the data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from netinspect.checkpoints.io.buffered_source import BufferedSource
-from netinspect.checkpoints.io.short_text import LONGEST_TEXT, told
+from netinspect.checkpoints.io.short_text import LONGEST_TEXT, decode_start
 from netinspect.checkpoints.io.source import ByteSource
 
 NUMBER, EIGHT_BYTES, BYTES, FOUR_BYTES = 0, 1, 2, 5
-"""Kinds of fields that are read; groups, which no one writes any more, are refused."""
+"""Kinds of fields that are read; the deprecated groups are refused."""
 
 Field = tuple[int, int, int, int]
-"""Number, kind, first byte in the source and end; for `NUMBER` the value in place of the first byte."""
+"""Number, kind, start and end in the source; for `NUMBER` the value in place of the start."""
 
 _LONGEST_HEAD = 20
-"""Bytes of a tag and of a length or number after it."""
+"""Bytes of a tag and the length or number after it."""
 
 _PIECE = 64 << 10
 _MORE_FOLLOWS = bytes(range(0x80, 0x100))
-"""Bytes of a number that are not its last."""
+"""Bytes of a varint that are not its last."""
 
 _MOST_WORK = 2_000_000
 _MESSAGE = 2
-"""What a message costs next to its fields."""
+"""Cost of a message, added to that of its fields."""
 
 
 class WireError(Exception):
-    """What should be a message is none.
+    """Bytes are not a valid message.
 
     Args:
-        message: What is wrong.
-        cut: Number of the field that goes on after the end of its message, as one does in a file that
-            is cut; None if that is not what is wrong.
+        message: Description of the error.
+        cut: Number of the field that extends beyond its message, as in a truncated file; None for other
+            errors.
     """
 
     def __init__(self, message: str, *, cut: int | None = None) -> None:
@@ -41,24 +41,24 @@ class WireError(Exception):
 
 
 class Wire:
-    """Messages of a source; a field of any length is passed over without being read."""
+    """Messages of a source; the content of fields is skipped without being read."""
 
     def __init__(self, source: ByteSource, most: int = _MOST_WORK) -> None:
-        """Look at a source.
+        """Create a reader of a source.
 
         Args:
-            source: Where the bytes are.
-            most: Fields that are gone through in all until it is given up, a message counting as three.
+            source: The source.
+            most: Largest total number of fields to read; a message counts as two more.
         """
         self._ahead = BufferedSource(source)
         self._left = most
 
     def fields(self, begin: int, end: int) -> Iterator[Field]:
-        """Go through the fields of the message that is there.
+        """Iterate over the fields of the message in a range.
 
         Raises:
-            WireError: It is not a message, or there are too many fields.
-            LoadError: It cannot be read.
+            WireError: The bytes are not a message, or there are too many fields.
+            LoadError: The source cannot be read.
         """
         ahead = self._ahead
         position = begin
@@ -73,7 +73,7 @@ class Wire:
             at = position - base
             self._left -= 1
             if self._left < 0:
-                raise WireError("it has more fields and messages than are gone through")
+                raise WireError("it has too many fields and messages")
             tag = buffer[at]
             at += 1
             try:
@@ -110,17 +110,17 @@ class Wire:
             yield tag >> 3, kind, first, position
 
     def read(self, begin: int, end: int, longest: int) -> bytes:
-        """Return the bytes that are there, or as many as asked for."""
+        """Return the bytes of a range, at most `longest`."""
         length = min(end - begin, longest)
         at = self._ahead.load(begin, length)
         return self._ahead.buffer[at : at + length]
 
     def text(self, begin: int, end: int, longest: int = LONGEST_TEXT) -> str:
-        """Return the text that is there, shortened where it is longer."""
-        return told(self.read(begin, end, longest), end - begin)
+        """Return the text of a range, shortened to `longest` bytes."""
+        return decode_start(self.read(begin, end, longest), end - begin)
 
     def count_numbers(self, begin: int, end: int) -> int:
-        """Count the numbers that are there without tags, however many they are."""
+        """Count the packed numbers in a range of any length."""
         count = 0
         for start in range(begin, end, _PIECE):
             raw = self.read(start, end, _PIECE)
@@ -128,10 +128,10 @@ class Wire:
         return count
 
     def packed_numbers(self, begin: int, end: int, most: int) -> list[int]:
-        """Return numbers that are there without tags.
+        """Return the packed numbers in a range.
 
         Raises:
-            WireError: There are more, or the last one is cut.
+            WireError: There are more than `most`, or the last one is truncated.
         """
         numbers: list[int] = []
         raw = self.read(begin, end, 10 * most + 1)
@@ -148,12 +148,12 @@ class Wire:
 
 
 def signed(number: int) -> int:
-    """Return a number as protobuf's `int64` means it."""
+    """Convert an unsigned number to protobuf's `int64`."""
     return number - 2**64 if number >= 2**63 else number
 
 
 def _varint(buffer: bytes, at: int) -> tuple[int, int]:
-    """Return a number of seven bits a byte, and where it ends."""
+    """Return a varint, and the index after it."""
     value = shift = 0
     while True:
         byte = buffer[at]

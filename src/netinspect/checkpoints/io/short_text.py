@@ -1,17 +1,17 @@
-"""Texts that a file states of itself, for records."""
+"""Shortened texts and names from files, for records and messages."""
 
 from __future__ import annotations
 
 LONGEST_TEXT = 2000
-"""Bytes of a value that are reported."""
+"""Largest reported length of a value in bytes."""
 
 
-def told(raw: bytes, length: int) -> str:
-    """Return a text in UTF-8, with `...` after it where it is only the start of a longer one.
+def decode_start(raw: bytes, length: int) -> str:
+    """Decode the start of a UTF-8 text, followed by `...` if the text is longer.
 
     Args:
-        raw: Its bytes, which may end within a character.
-        length: How many it has in all.
+        raw: First bytes of the text, which may end within a character.
+        length: Length of the whole text in bytes.
     """
     if len(raw) >= length:
         return raw.decode("utf-8", "backslashreplace")
@@ -30,11 +30,11 @@ _LONGEST_NAME = 200
 
 
 def short(name: str) -> str:
-    """Return a name as it is in a sentence: whole, unless it is of a length that none has."""
+    """Return a name for a message, shortened if it is unreasonably long."""
     return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "..."
 
 
 def some(names: list[str], named: int = _NAMED) -> str:
-    """Return the first names of a list, and how many more there are."""
+    """Format the first names of a list, and the number of the others."""
     more = len(names) - named
     return ", ".join(map(short, names[:named])) + (f" and {more:,} more" if more > 0 else "")

@@ -36,7 +36,7 @@ class ByteSource(ABC):
     """Length in bytes."""
 
     remote: bool = False
-    """Whether each read is a network request: few large reads are better than many small ones."""
+    """True if each read is a network request: few large reads are better than many small ones."""
 
     extent: ClassVar[str] = "the file"
     """Noun for the bytes in the message about a range that is out of bounds."""

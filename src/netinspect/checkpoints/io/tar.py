@@ -1,4 +1,4 @@
-"""Tar archives: old ones of Unix, ustar, those of GNU and pax, as Python's `tarfile` reads them."""
+"""Tar archives (V7, ustar, GNU and pax), read as Python's `tarfile` reads them."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ class TarEntry(NamedTuple):
     name: str
     kind: Kind
     start: int
-    """Byte at which its data begins."""
+    """Offset of its data."""
 
     size: int
     target: str
-    """Of a link."""
+    """Target of a link."""
 
 
 class TarArchive:
-    """The entries of a tar archive, up to where `tarfile` ends."""
+    """Entries of a tar archive, up to the one where `tarfile` stops."""
 
     def __init__(self, source: ByteSource) -> None:
         """Read all headers.
 
         Raises:
-            CheckpointError: It is damaged.
-            LoadError: It cannot be read.
+            CheckpointError: The archive is damaged.
+            LoadError: The source cannot be read.
         """
         self.source = source
         self.entries: list[TarEntry] = []
         self.end = 0
-        """The byte after the last entry; what follows is not of the archive."""
+        """Offset after the last entry; the bytes after it are not part of the archive."""
 
         self.extras: list[tuple[int, int]] = []
-        """First bytes and sizes of headers that describe the next entry."""
+        """Offsets and sizes of headers that describe the next entry."""
 
         self._long: dict[str, str] = {}
         self._common: dict[str, str] = {}
@@ -86,17 +86,17 @@ class TarArchive:
             self._describe(flag, start, size)
             return True
         kind = _KINDS.get(flag, "file")
-        if flag in (b"0", b"\0", b"") and name.endswith("/"):  # as old archives mark folders
+        if flag in (b"0", b"\0", b"") and name.endswith("/"):  # folders in V7 archives
             kind = "folder"
-        told = {**self._common, **self._long}
-        name = told.get("path", name)
-        target = told.get("linkpath", _text(head[157:257]))
-        if "size" in told:
-            if not told["size"].isdecimal() or len(told["size"]) > _MOST_DIGITS:
+        properties = {**self._common, **self._long}
+        name = properties.get("path", name)
+        target = properties.get("linkpath", _text(head[157:257]))
+        if "size" in properties:
+            if not properties["size"].isdecimal() or len(properties["size"]) > _MOST_DIGITS:
                 raise self._damaged(f"the size of {name!r:.100} is not a number of bytes")
-            size = int(told["size"])
-        if any(key.startswith("GNU.sparse") for key in told):
-            kind, name = "sparse", told.get("GNU.sparse.name", name)
+            size = int(properties["size"])
+        if any(key.startswith("GNU.sparse") for key in properties):
+            kind, name = "sparse", properties.get("GNU.sparse.name", name)
         if flag == b"S":
             continues = head[_SPARSE_CONTINUES]
             while continues:
@@ -116,7 +116,7 @@ class TarArchive:
         return True
 
     def _describe(self, flag: bytes, start: int, size: int) -> None:
-        """Read a header that holds a long name, or a list of properties, of the next entry."""
+        """Read a header with a long name or a list of properties of the next entry."""
         self._check("a header", start, size)
         self.extras.append((start, size))
         self.end = min(start + -(-size // BLOCK) * BLOCK, self.source.size)
@@ -157,9 +157,9 @@ def is_header(head: bytes) -> bool:
     field = head[_CHECKSUM].strip(b"\0 ")
     if not field or len(field) > 7 or field.strip(b"01234567"):
         return False
-    stated = int(field, 8)
+    expected = int(field, 8)
     blank = head[:148] + b" " * 8 + head[156:]
-    return stated in (sum(blank), sum(each - 256 * (each > 127) for each in blank))
+    return expected in (sum(blank), sum(each - 256 * (each > 127) for each in blank))
 
 
 def _text(raw: bytes) -> str:

@@ -1,8 +1,8 @@
-"""Zip archives, read so that no two readers can see two files in one.
+"""Zip archives, with checks that all readers see the same content.
 
-torch takes the first of two members of one name, Python's `zipfile` the last; one reads sizes in the
-directory, another in front of the member. Where they would not agree, it is an error here, or at least
-a warning. Nothing is ever extracted: names such as `../x` are only names.
+Of two members with one name torch takes the first and Python's `zipfile` the last; some readers take
+sizes from the directory, others from the header before the member. An archive on which they would
+disagree is an error, or at least a warning. Nothing is extracted: names such as `../x` are only names.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from netinspect.checkpoints.io.zip_directory import (
 from netinspect.errors import CheckpointError
 
 LARGEST_INFLATED = 64 << 20
-"""Bytes that a compressed member may come to."""
+"""Largest decompressed size of a member in bytes."""
 
 _MOST_INFLATED = 2 * LARGEST_INFLATED
-"""Bytes that all that are opened of one archive may come to."""
+"""Largest decompressed size of all opened members of an archive in bytes."""
 
 _SIZES_FOLLOW = 8
 _CHECKED = 16 << 20
@@ -45,11 +45,11 @@ _END64_AND_LOCATOR = 56 + 20
 
 
 class NotRead(CheckpointError):
-    """A member is encrypted, larger than what is read, or compressed by a method that is not known."""
+    """A member is encrypted, too large, or compressed by an unknown method."""
 
 
 class Archive:
-    """The members of a zip archive."""
+    """Members of a zip archive."""
 
     def __init__(self, source: ByteSource, *, encrypted: bool = False) -> None:
         """Read the directory.
@@ -59,8 +59,8 @@ class Archive:
             encrypted: Accept members that need a password; they cannot be opened.
 
         Raises:
-            CheckpointError: It is damaged, ambiguous or encrypted.
-            LoadError: It cannot be read.
+            CheckpointError: The archive is damaged, ambiguous or encrypted.
+            LoadError: The source cannot be read.
         """
         self.source = source
         self._folded: dict[str, list[str]] | None = None
@@ -71,7 +71,7 @@ class Archive:
         self._directory = start
         self._length = length
         self.members = read_directory(source, count, start, length)
-        """By their names, in the order of the directory."""
+        """Members by name, in the order of the directory."""
 
         locked = next((each.name for each in self.members.values() if each.encrypted), None)
         if locked is not None and not encrypted:
@@ -79,42 +79,40 @@ class Archive:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was found odd so far, in members that were located or read."""
+        """Warnings about the members that have been located or read so far."""
         found = []
         if self._misnamed:
             found.append(
-                f"{some(self._misnamed)}: the name in front of the bytes is another one than in the "
-                "archive's directory, which torch goes by"
+                f"{some(self._misnamed)}: the name before the bytes differs from that in the archive's "
+                "directory, which torch uses"
             )
         if self._miscounted:
-            found.append(
-                f"{some(self._miscounted)}: the checksum is wrong, and torch would load it nevertheless"
-            )
+            found.append(f"{some(self._miscounted)}: the checksum is wrong, but torch loads it")
         return tuple(found)
 
     def find(self, name: str) -> str | None:
-        """Return the member that torch would take for a name: it overlooks the case of letters.
+        """Return the member that torch would take for a name: it ignores case.
 
         Raises:
-            CheckpointError: There are several.
+            CheckpointError: Several members match.
         """
         if self._folded is None:
             self._folded = {}
             for each in self.members:
                 self._folded.setdefault(each.lower(), []).append(each)
-        alike = self._folded.get(name.lower(), [])
-        if len(alike) > 1:
+        matches = self._folded.get(name.lower(), [])
+        if len(matches) > 1:
             raise CheckpointError(
                 f"{self.source.name} is ambiguous",
-                cause=f"it has both {alike[0]!r:.100} and {alike[1]!r:.100}",
+                cause=f"it has both {matches[0]!r:.100} and {matches[1]!r:.100}",
             )
-        return alike[0] if alike else None
+        return matches[0] if matches else None
 
     def position(self, name: str) -> int | None:
-        """Return the byte of the source at which a member's bytes stand.
+        """Return the offset of a member's bytes in the source.
 
-        None if they are compressed; and where the source is remote, since each member's own header
-        would have to be fetched.
+        None if they are compressed or the source is remote, because the header of each member would have
+        to be fetched.
         """
         member = self.members[name]
         if member.compressed or self.source.remote:
@@ -124,31 +122,31 @@ class Archive:
     def open(
         self, name: str, limit: int = LARGEST_INFLATED, *, check: bool = True
     ) -> SubSource | MemorySource:
-        """Return a member as a source; a stored one is not copied.
+        """Return a member as a source; a member without compression is not copied.
 
         Args:
-            name: One of the members.
-            limit: Bytes that it may come to when it is compressed.
-            check: Whether to checks a small one against its checksum, which reads all of it.
+            name: Name of a member.
+            limit: Largest decompressed size in bytes.
+            check: Whether to read a small member without compression to verify its checksum.
         """
         member = self.members[name]
         if member.encrypted:
             raise self._encrypted(name)
         if member.method == STORED:
-            window = SubSource(self.source, self._locate(member), member.size)
-            # All of a large one is not read only to see what torch does not look at, nor fetched.
+            opened = SubSource(self.source, self._locate(member), member.size)
+            # torch ignores the checksum: a large or remote member is not read only to verify it.
             check = check and member.size <= _CHECKED and not self.source.remote
-            if check and _checksum(window) != member.checksum:
+            if check and _checksum(opened) != member.checksum:
                 self._note(self._miscounted, name)
-            return window
+            return opened
         return MemorySource(self.source, self._inflate(member, limit))
 
     def read(self, name: str, limit: int = LARGEST_INFLATED) -> bytes:
         """Return a member's bytes.
 
         Args:
-            name: One of the members.
-            limit: Bytes that it may have.
+            name: Name of a member.
+            limit: Largest size in bytes.
         """
         if self.members[name].size > limit:
             raise self._too_large(name, limit)
@@ -156,13 +154,13 @@ class Archive:
         return opened.read(0, opened.size)
 
     def start(self, name: str, length: int) -> tuple[bytes, int | None]:
-        """Return the first bytes of a member, however large it is; and where they stand, if stored.
+        """Return the first bytes of a member, and their offset in the source if it is not compressed.
 
-        The checksum of the whole is not traced.
+        The checksum is not verified.
 
         Args:
-            name: One of the members.
-            length: How many bytes, if it has so many.
+            name: Name of a member.
+            length: Number of bytes; fewer if the member is shorter.
         """
         member = self.members[name]
         if member.encrypted:
@@ -173,7 +171,7 @@ class Archive:
             return self.source.read(at, length), at
         if member.method != DEFLATED:
             raise self._unknown(member)
-        # What cannot be made smaller is stored in blocks with a few bytes more.
+        # Incompressible data takes a few bytes more than its own length.
         packed = self.source.read(at, min(member.stored, length + _START_MORE))
         try:
             raw = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, length)
@@ -184,10 +182,10 @@ class Archive:
         return raw, None
 
     def unused(self) -> Iterator[tuple[int, int]]:
-        """Iterate over first bytes and sizes of what belongs to neither a member nor the directory.
+        """Iterate over the offsets and sizes of ranges outside all members and the directory.
 
         Raises:
-            CheckpointError: A member's own header is damaged.
+            CheckpointError: The header of a member is damaged.
         """
         end = 0
         for member in sorted(self.members.values(), key=lambda each: each.header):
@@ -201,14 +199,14 @@ class Archive:
         yield min(end + _END_SIZE, self.source.size), max(0, self.source.size - end - _END_SIZE)
 
     def extra(self, name: str) -> bytes:
-        """Return what the extra fields of a member hold next to what is usual, in both its headers."""
+        """Return the unusual content of the extra fields in both headers of a member."""
         member = self.members[name]
         start = member.header + LOCAL.size + len(member.raw_name)
         length = max(0, self._locate(member) - start)
         return odd_extra(member.extra) + odd_extra(self.source.read(start, length))
 
     def _descriptor(self, member: Member, at: int) -> int:
-        """Return how many bytes repeat the sizes of a member after it."""
+        """Return the size of the data descriptor after a member, 0 without one."""
         raw = self.source.read(at, min(24, self._directory - at))
         marked = raw[:4] == b"PK\x07\x08"
         checksum = member.checksum.to_bytes(4, "little")
@@ -218,19 +216,17 @@ class Archive:
         return 4 * marked + (20 if wide else 12)
 
     def _locate(self, member: Member) -> int:
-        """Hold a member's own header against the directory; return where its bytes begin."""
+        """Check the header of a member against the directory; return the offset of its bytes."""
         start: int
         head = self.source.read(member.header, LOCAL.size + len(member.raw_name))
         signature, _, flags, method, _, _, _, stored, size, name_length, extra_length = (
             LOCAL.unpack_from(head)
         )
         if signature != b"PK\x03\x04":
-            raise self._damaged(
-                f"no member stands where {member.name!r:.100} should, at {member.header:,}"
-            )
+            raise self._damaged(f"expected the member {member.name!r:.100} at offset {member.header:,}")
         start = member.header + LOCAL.size + name_length + extra_length
         if start + member.stored > self._directory:
-            raise self._damaged(f"{member.name!r:.100} reaches into the directory behind the members")
+            raise self._damaged(f"{member.name!r:.100} extends into the directory after the members")
         if name_length != len(member.raw_name) or head[LOCAL.size :] != member.raw_name:
             self._note(self._misnamed, member.name)
         if ELSEWHERE in (stored, size):
@@ -243,17 +239,19 @@ class Archive:
                 f"{size:,} by its own header"
             )
         if method != member.method or (flags ^ member.flags) & ENCRYPTED:
-            raise self._damaged(f"{member.name!r:.100} is stored otherwise than the directory says")
+            raise self._damaged(
+                f"{member.name!r:.100} is stored differently from its entry in the directory"
+            )
         return start
 
     def inflated(self, name: str) -> Iterator[bytes]:
-        """Inflate a compressed member piece by piece, whatever it comes to.
+        """Decompress a member in pieces, without a limit.
 
-        Its checksum is not traced.
+        The checksum is not verified.
 
         Raises:
-            CheckpointError: It is damaged, or does not come to what the directory states.
-            LoadError: It cannot be read.
+            CheckpointError: The member is damaged, or its size differs from that in the directory.
+            LoadError: The source cannot be read.
         """
         member = self.members[name]
         start = self._locate(member)
@@ -277,18 +275,18 @@ class Archive:
             raise self._damaged(f"{member.name!r:.100} has {unused:,} bytes after its compressed ones")
         if not inflater.eof or total != member.size:
             raise self._damaged(
-                f"{member.name!r:.100} should come to {member.size:,} bytes, and comes to {total:,}"
+                f"{member.name!r:.100} should have {member.size:,} decompressed bytes, but has {total:,}"
             )
 
     def _inflate(self, member: Member, limit: int) -> bytes:
-        """Inflate a member whose stated size is not believed."""
+        """Decompress a member with limits that do not rely on the size in the directory."""
         parts: list[bytes] = []
         total = 0
         for part in chain((b"",), self.inflated(member.name)):
             if self._inflated > _MOST_INFLATED:
                 raise NotRead(
                     f"cannot read {self.source.name}",
-                    cause=f"its compressed members come to more than {_MOST_INFLATED:,} bytes",
+                    cause=f"its compressed members have more than {_MOST_INFLATED:,} bytes in all",
                 )
             parts.append(part)
             total += len(part)
@@ -310,7 +308,7 @@ class Archive:
     def _too_large(self, name: str, limit: int) -> CheckpointError:
         return NotRead(
             f"cannot read {self.source.name}",
-            cause=f"its member {name!r:.100} comes to more than {limit:,} bytes, the most that is read",
+            cause=f"its member {name!r:.100} has more than {limit:,} bytes, the limit",
         )
 
     def _unknown(self, member: Member) -> CheckpointError:
@@ -323,8 +321,8 @@ class Archive:
         return damaged(self.source, cause)
 
 
-def _checksum(window: SubSource) -> int:
+def _checksum(member: SubSource) -> int:
     total = 0
-    for at in range(0, window.size, _CHUNK):
-        total = zlib.crc32(window.read(at, min(_CHUNK, window.size - at)), total)
+    for at in range(0, member.size, _CHUNK):
+        total = zlib.crc32(member.read(at, min(_CHUNK, member.size - at)), total)
     return total

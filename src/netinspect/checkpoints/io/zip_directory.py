@@ -1,4 +1,4 @@
-"""The directory at the end of a zip archive, which its readers must not be able to read in two ways."""
+"""Central directory of a zip archive; an ambiguous one is an error."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ ENCRYPTED = 1
 STORED, DEFLATED = 0, 8
 _MOST_MEMBERS = 300_000
 _PLAIN_EXTRAS = (0x0001, 0x000A, 0x5455, 0x5855, 0x7855, 0x7875, 0xCAFE)
-"""Sizes of large files; times and owners of NTFS and Unix; the mark of Java."""
+"""Zip64 sizes; times and owners of NTFS and Unix; the mark of Java."""
 
 _LONGEST_PLAIN_EXTRA = 40
 
 
 class Member(NamedTuple):
-    """One member, as the directory at the end of the archive reports it."""
+    """One member, as described in the central directory."""
 
     name: str
     size: int
-    """Bytes that it comes to."""
+    """Decompressed size in bytes."""
 
     stored: int
-    """Bytes that it takes in the archive."""
+    """Size in the archive in bytes."""
 
     method: int
     checksum: int
     header: int
-    """Byte at which its local header stands."""
+    """Offset of its local header."""
 
     raw_name: bytes
     flags: int
@@ -46,22 +46,22 @@ class Member(NamedTuple):
 
     @property
     def encrypted(self) -> bool:
-        """Whether a password is needed to read it."""
+        """True if a password is needed to read it."""
         return bool(self.flags & ENCRYPTED)
 
     @property
     def compressed(self) -> bool:
-        """Whether its bytes stand otherwise than they are."""
+        """True if its bytes are compressed."""
         return self.method != STORED
 
 
 def damaged(source: ByteSource, cause: str) -> CheckpointError:
-    """Make the error of an archive that breaks a rule."""
+    """Return the error for a damaged archive."""
     return CheckpointError(f"{source.name} is a damaged archive", cause=cause)
 
 
 def find_directory(source: ByteSource) -> tuple[int, int, int]:
-    """Return how many members the directory has, where it starts, and how many bytes it has."""
+    """Return the number of members in the directory, its offset and its size."""
     length = min(_TAIL, source.size)
     first = source.size - length
     tail = source.read(first, length)
@@ -69,7 +69,7 @@ def find_directory(source: ByteSource) -> tuple[int, int, int]:
     if at < 0 or at + END.size > length:
         raise CheckpointError(
             f"{source.name} is not whole",
-            cause="it begins like a zip archive, and the directory at its end is not there",
+            cause="it begins like a zip archive, but the directory at its end is missing",
             hint="it was cut short, or is still being written: fetch it again",
         )
     _, disk, first_disk, here, count, size, start, _ = END.unpack_from(tail, at)
@@ -85,7 +85,7 @@ def find_directory(source: ByteSource) -> tuple[int, int, int]:
         disk, first_disk, here, count, size, start = record[4:]
     if disk or first_disk or here != count:
         raise damaged(source, "it is one part of several")
-    # Some readers take the stated start, others reckon back from the end.
+    # Some readers use the recorded start, others compute it from the end.
     if start + size != end:
         raise damaged(source, f"its directory should end at byte {start + size:,}, and ends at {end:,}")
     if count > _MOST_MEMBERS or size > _MOST_MEMBERS * 256:
@@ -101,12 +101,12 @@ def read_directory(source: ByteSource, count: int, start: int, length: int) -> d
 
     Args:
         source: The archive.
-        count: How many there should be.
-        start: The byte at which they begin.
-        length: How many bytes they have.
+        count: Expected number of entries.
+        start: Offset of the directory.
+        length: Size of the directory in bytes.
 
     Raises:
-        CheckpointError: It is damaged or ambiguous.
+        CheckpointError: The directory is damaged or ambiguous.
     """
     data = source.read(start, length)
     members: dict[str, Member] = {}
@@ -150,7 +150,7 @@ def read_directory(source: ByteSource, count: int, start: int, length: int) -> d
 
 
 def _refuse_overlaps(source: ByteSource, members: dict[str, Member]) -> None:
-    """No byte may belong to two members: a small archive would come to any size."""
+    """Refuse members that share bytes: a small archive could decompress to any size."""
     end, before = 0, ""
     for member in sorted(members.values(), key=lambda each: each.header):
         if member.header < end:
@@ -159,7 +159,7 @@ def _refuse_overlaps(source: ByteSource, members: dict[str, Member]) -> None:
 
 
 def wide_numbers(extra: bytes, size: int, stored: int, header: int) -> tuple[int, int, int]:
-    """Take from an extra field the numbers that had no room in their own places."""
+    """Return the sizes and offset, taken from the Zip64 extra field if they exceed 32 bits."""
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
@@ -177,7 +177,7 @@ def wide_numbers(extra: bytes, size: int, stored: int, header: int) -> tuple[int
 
 
 def odd_extra(extra: bytes) -> bytes:
-    """Return what extra fields hold next to sizes, times, owners and the padding that torch writes."""
+    """Return the content of extra fields other than sizes, times, owners and the padding of torch."""
     at, odd = 0, b""
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
@@ -196,7 +196,7 @@ def _decode(name: bytes) -> str:
 
 
 def find_appended(source: ByteSource) -> tuple[int, int] | None:
-    """Return where an archive begins and ends that is at the end of a file of another kind.
+    """Return the start and end of a zip archive at the end of a file of another format, or None.
 
     Python's `zipfile` and torch look for the directory at the end of a file, whatever it starts with.
     """
