@@ -52,12 +52,15 @@ def many(entry: bytes, count: int) -> bytes:
 
 
 HEADERS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "garbage": (lambda: filled(b"{", b"A"), "is no JSON object"),
-    "blanks": (lambda: filled(b"{}", b" ", b"x"), "goes on behind its end"),
+    "garbage": (lambda: filled(b"{", b"A"), "is not a JSON object"),
+    "blanks": (lambda: filled(b"{}", b" ", b"x"), "has text after its end"),
     "a name without an end": (lambda: filled(b'{"', b"a"), "more than 8 MiB"),
     "a name of escapes": (lambda: filled(b'{"', b"\\n"), "more than 8 MiB"),
     "objects in each other": (lambda: filled(b"", b'{"a":'), "more than 8 MiB"),
-    "lists in each other": (lambda: b'{"a":{"shape":' + b"[" * 200_000 + b"}}", "describe no tensor"),
+    "lists in each other": (
+        lambda: b'{"a":{"shape":' + b"[" * 200_000 + b"}}",
+        "too many to describe a tensor",
+    ),
     "a list without an end": (lambda: filled(b'{"a":{"shape":[1', b",1"), "more than 8 MiB"),
     "many lists": (lambda: filled(b'{"a":[', b"[],"), "more than 8 MiB"),
     "one long number": (

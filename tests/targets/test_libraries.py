@@ -118,8 +118,8 @@ def test_parse_target_library(text: str, library: str, name: str) -> None:
         ("timm:qqqqqqqqqqqqqqqqq", LoadError, "no model", "netinspect models timm:"),
         ("transformers:berd", LoadError, "no model", "'bert'"),
         ("transformers:BertForMaskLM", LoadError, "no model", "'BertForMaskedLM'"),
-        ("transformers:some/model", LoadError, "nothing is fetched unasked", "--online"),
-        ("timm:hf-hub:timm/resnet18", LoadError, "nothing is fetched unasked", "--online"),
+        ("transformers:some/model", LoadError, "network access is off", "--online"),
+        ("timm:hf-hub:timm/resnet18", LoadError, "network access is off", "--online"),
         ("transformers:./gone", LoadError, "no config.json", "a folder that has one"),
     ],
 )

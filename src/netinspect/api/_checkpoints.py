@@ -33,11 +33,11 @@ def summarize_values(
         CheckpointError: A file ends too early.
         LoadError: One cannot be read, or changed.
     """
-    from netinspect.checkpoints.distributed.pieces import place_pieces
+    from netinspect.checkpoints.distributed.pieces import locate_pieces
     from netinspect.checkpoints.values import anomalies, statistics
     from netinspect.checkpoints.values.data import CheckpointData
 
-    checkpoint = place_pieces(checkpoint, numbers)
+    checkpoint = locate_pieces(checkpoint, numbers)
     tensors = [checkpoint.tensors[number] for number in numbers]
     with CheckpointData(checkpoint) as data:
         summaries = statistics.summarize_values(data, tensors, progress)

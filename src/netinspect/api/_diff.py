@@ -75,13 +75,13 @@ def _compare(
         The pairing; the comparisons, by name in `b`; and pairs of names of changed tensors whose values
         moved from one to the other.
     """
-    from netinspect.checkpoints.distributed.pieces import place_pieces
+    from netinspect.checkpoints.distributed.pieces import locate_pieces
     from netinspect.checkpoints.values.compare import compare_pairs
     from netinspect.checkpoints.values.data import CheckpointData
     from netinspect.checkpoints.values.fingerprints import same_content
     from netinspect.reports.diff.pairing import pair_names
 
-    one, other = place_pieces(_checkpoint_of(a)), place_pieces(_checkpoint_of(b))
+    one, other = locate_pieces(_checkpoint_of(a)), locate_pieces(_checkpoint_of(b))
     with CheckpointData(one) as left, CheckpointData(other) as right:
 
         def find_equal_bytes(

@@ -169,7 +169,7 @@ class TestSharded:
         path = sharded / "__1_0.distcp"
         path.write_bytes(path.read_bytes()[:-1000])
         assert any(
-            "goes on behind the end of __1_0.distcp" in each
+            "extends beyond the end of __1_0.distcp" in each
             for each in read_checkpoint(str(sharded)).problems
         )
 
@@ -307,5 +307,5 @@ def test_offsets_that_make_no_sense(tmp_path: Path, told: dict[str, Any]) -> Non
 
     name = "shard-00001-model-00001-of-00001.safetensors"
     save_file({"w": torch.ones(2, 2)}, tmp_path / name, offsets_of(**told))
-    with pytest.raises(CheckpointError, match="does not say which piece of 'w'"):
+    with pytest.raises(CheckpointError, match="does not record which piece of 'w'"):
         read_checkpoint(str(tmp_path))

@@ -196,7 +196,7 @@ def test_a_type_that_is_not_known_is_listed(tmp_path: Path) -> None:
         ("float32", 32),
     ]
     assert checkpoint.warnings == (
-        "'new' (type 99) not known: the bytes told are those up to the next tensor",
+        "unknown types: 'new' (type 99); their sizes are the distances to the next tensor",
     )
 
 
@@ -206,7 +206,7 @@ def test_holes_and_another_order_are_told(tmp_path: Path, offsets: tuple[int, in
     path = tmp_path / "a.gguf"
     path.write_bytes(build.file((), tensors, 512))
     (warning,) = read_checkpoint(str(path)).warnings
-    assert warning == "the tensors are not packed in their order, which ggml's own reader wants"
+    assert warning == "the tensors are not packed in order, which ggml's own reader requires"
 
 
 # --- several files -------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ def test_files_that_do_not_belong_together_are_told(tmp_path: Path) -> None:
     problems = read_checkpoint(str(paths[0])).problems
     assert problems[0].endswith("holds t0, t1, which model-00001-of-00003.gguf holds too")
     assert problems[1] == (
-        "its files do not belong together by what they say: model-00001-of-00003.gguf as number 1 of 3, "
+        "its files do not belong together: model-00001-of-00003.gguf as number 1 of 3, "
         "model-00002-of-00003.gguf as number 1 of 3, model-00003-of-00003.gguf as number 3 of 3"
     )
 

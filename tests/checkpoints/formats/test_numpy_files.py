@@ -113,7 +113,7 @@ def test_what_follows_an_array_is_told(tmp_path: Path) -> None:
         np.save(file, np.zeros(3))
         np.save(file, np.ones(3))
     (warning,) = read_checkpoint(str(path)).warnings
-    assert warning == "behind the array: 152 bytes that are not looked at"
+    assert warning == "after the array: 152 bytes that are not read"
 
 
 def test_a_cut_array_is_an_error(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_members_that_lie_are_problems(tmp_path: Path) -> None:
         "short.npy: it has 8 bytes, and 7 are there",
         "text.npy: it does not start as an array does",
     )
-    assert checkpoint.warnings == ("1 members are no arrays, such as 'notes.txt'",)
+    assert checkpoint.warnings == ("1 members are not arrays, such as 'notes.txt'",)
 
 
 def test_a_zip_of_something_else_is_no_checkpoint(tmp_path: Path) -> None:

@@ -449,8 +449,8 @@ def test_what_is_wrong_with_one_tensor_is_a_problem(tmp_path: Path) -> None:
         "short should have 16 bytes and has 3",
         "empty should have 16 bytes and has 0",
         "typed should have 100 numbers, which do not fit 2 bytes",
-        "other has elements of the type ONNX type 99, which is not known, and no raw bytes",
-        "good stands in it twice",
+        "other has elements of the type ONNX type 99, which is unknown, and no raw bytes",
+        "good occurs twice",
     )
 
 
@@ -518,4 +518,4 @@ def test_external_data_elsewhere_is_not_touched(tmp_path: Path, location: str, w
 def test_external_data_that_is_too_short_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(bytes(20))
     checkpoint = read_checkpoint(str(external(tmp_path / "a.onnx", "weights.bin")))
-    assert checkpoint.problems == ("w goes on behind the end of 'weights.bin'",)
+    assert checkpoint.problems == ("w extends beyond the end of 'weights.bin'",)

@@ -168,7 +168,7 @@ def test_a_plain_pickle_without_tensors_is_refused(tmp_path: Path) -> None:
 def test_bytes_behind_a_plain_pickle_are_told(tmp_path: Path) -> None:
     file = tmp_path / "two.pkl"
     file.write_bytes(pickle.dumps({"a": np.ones(2)}) + pickle.dumps(3))
-    assert read_checkpoint(str(file)).warnings == ("behind the pickle: 5 bytes that are not read",)
+    assert read_checkpoint(str(file)).warnings == ("after the pickle: 5 bytes that are not read",)
 
 
 # --- torch's first format ------------------------------------------------------------------------

@@ -283,7 +283,7 @@ def test_bytes_behind_a_legacy_file_are_told(tmp_path: Path) -> None:
     save_legacy({"w": torch.ones(2)}, file)
     file.write_bytes(file.read_bytes() + b"more")
     found = read_checkpoint(str(file))
-    assert found.warnings == ("behind the last storage: 4 bytes that are not read",)
+    assert found.warnings == ("after the last storage: 4 bytes that are not read",)
 
 
 def test_a_file_of_a_machine_that_writes_numbers_the_other_way(tmp_path: Path) -> None:

@@ -357,14 +357,14 @@ def _unconfigure(members: dict[str, bytes], config: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (_drop, "should be in 'net/data/weights/weight_0', which there is not"),
+        (_drop, "should be in 'net/data/weights/weight_0', which is missing"),
         (_shorten, "its storage has 5"),
         (_enlarge, "its storage has"),
         (_negate, "a shape is (-1, 8)|a shape is \\[-1, 8\\]"),
-        (_retype, "its type or layout is not known"),
+        (_retype, "its type or layout is unknown"),
         (_open, "its sizes are not told as numbers"),
         (_untell, "has no tensor_meta"),
-        (_misplace, "which there is not"),
+        (_misplace, "which is missing"),
         (_kind, "archive_format is b'pt3'"),
         (_unconfigure, "it has neither"),
     ],

@@ -147,7 +147,7 @@ TENSORS: dict[str, Case] = {
     ),
     "storage that is missing": Case(
         lambda: torch_zip(state(entry(b"x", tensor(storage=STORAGE.replace(b"\x000q", b"\x007q"))))),
-        "speaks of 'a/data/7', and the archive has no such member",
+        "refers to 'a/data/7', but the archive has no such member",
         "torch",
     ),
     "storage elsewhere": Case(
@@ -156,7 +156,7 @@ TENSORS: dict[str, Case] = {
                 entry(b"x", tensor(storage=STORAGE.replace(b"X\x01\0\0\x000", b"X\x08\0\0\x00../../pw")))
             )
         ),
-        "speaks of 'a/data/../../pw', and the archive has no such member",
+        "refers to 'a/data/../../pw', but the archive has no such member",
         "torch",
     ),
     "storage that is short": Case(

@@ -74,8 +74,8 @@ DEEP = gguf.array(9, 1, gguf.array(9, 1, gguf.array(9, 1, gguf.array(9, 1, gguf.
 MANY_EMPTY = gguf.array(8, 6_000_000, bytes(48_000_000))
 
 GGUF = {
-    "only magic": (b"GGUF", "its header goes on behind its end"),
-    "cut in the head": (b"GGUF" + struct.pack("<IQ", 3, 0), "its header goes on behind its end"),
+    "only magic": (b"GGUF", "its header is truncated"),
+    "cut in the head": (b"GGUF" + struct.pack("<IQ", 3, 0), "its header is truncated"),
     "version 0": (gguf.file(version=0), "version 0"),
     "version 1": (gguf.file(version=1), "version 1, which is not read"),
     "version 4": (gguf.file(version=4), "version 4"),
@@ -88,9 +88,9 @@ GGUF = {
         "a key at byte 32 would have 4,611,686,018,427,387,904 bytes",
     ),
     "a key that is not text": (gguf.file((gguf.entry(b"\xff", 0, b"\0"),)), "is not UTF-8"),
-    "a key twice": (gguf.file((gguf.entry("k", 0, b"\0"),) * 2), "'k' stands in it twice"),
+    "a key twice": (gguf.file((gguf.entry("k", 0, b"\0"),) * 2), "'k' occurs twice"),
     "a long string": (
-        gguf.file((gguf.entry("k", 8, gguf.string("", HUGE)),)), "its header goes on behind its end"
+        gguf.file((gguf.entry("k", 8, gguf.string("", HUGE)),)), "its header is truncated"
     ),
     "a type that is none": (gguf.file((gguf.entry("k", 13, b"\0"),)), "a type of number 13"),
     "a truth that is none": (gguf.file((gguf.entry("k", 7, b"\2"),)), "neither true nor false"),
@@ -119,13 +119,13 @@ GGUF = {
         gguf.file((gguf.entry("general.alignment", 4, struct.pack("<I", 24)),)), "alignment is 24"
     ),
     "a huge alignment": (
-        gguf.file((gguf.entry("general.alignment", 4, struct.pack("<I", 1 << 31)),)), "no power of two"
+        gguf.file((gguf.entry("general.alignment", 4, struct.pack("<I", 1 << 31)),)), "not a power of two"
     ),
     "an alignment of text": (
-        gguf.file((gguf.entry("general.alignment", 8, gguf.string("32")),)), "no power of two"
+        gguf.file((gguf.entry("general.alignment", 8, gguf.string("32")),)), "not a power of two"
     ),
     "an alignment of an array": (
-        gguf.file((gguf.entry("general.alignment", 9, gguf.array(4, 0)),)), "no power of two"
+        gguf.file((gguf.entry("general.alignment", 9, gguf.array(4, 0)),)), "not a power of two"
     ),
     "dimensions beyond counting": (
         gguf.file((), (gguf.tensor("w", (), dimensions=2**32 - 1),)), "4,294,967,295 dimensions"
@@ -134,8 +134,8 @@ GGUF = {
     "a size that wraps": (gguf.file((), (gguf.tensor("w", (2**33, 2**33)),)), "would have the sizes"),
     "a negative size": (gguf.file((), (gguf.tensor("w", (2**64 - 1, 0)),)), "would have the sizes"),
     "part of a block": (gguf.file((), (gguf.tensor("w", (33,), 2),), 64), "rows of 33"),
-    "the name twice": (gguf.file((), (ONE, ONE), 256), "'w' stands in it twice"),
-    "an odd offset": (gguf.file((), (gguf.tensor("w", offset=4),), 256), "no multiple of 32"),
+    "the name twice": (gguf.file((), (ONE, ONE), 256), "'w' occurs twice"),
+    "an odd offset": (gguf.file((), (gguf.tensor("w", offset=4),), 256), "not a multiple of 32"),
     "shared bytes": (
         gguf.file((), (ONE, gguf.tensor("v", offset=32)), 512), "share 96 bytes"
     ),
@@ -188,7 +188,7 @@ ONNX = {
         )),
         "more than 10,000 other files",
     ),
-    "a sparse tensor of no shape": (onnx(field(15, field(3, 2**63))), "has no possible shape"),
+    "a sparse tensor of no shape": (onnx(field(15, field(3, 2**63))), "has an impossible shape"),
 }  # fmt: skip
 
 TWICE = npz(("a.npy", npy(b"")), ("b.npy", npy(b""))).replace(b"b.npy", b"a.npy")
@@ -199,11 +199,11 @@ NUMPY = {
     "a version that is none": (b"\x93NUMPY\x04\x00" + bytes(10), "its version is 4.0"),
     "a header beyond the end": (npy(b"{", length=60), "should have 60 bytes"),
     "a long header": (b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**31) + bytes(100), "is the most"),
-    "a header of nothing": (npy(b""), "is no literal"),
+    "a header of nothing": (npy(b""), "is not a literal"),
     "a header of brackets": (npy(b"[" * 9999), "nested deeper than 16"),
-    "a header of minuses": (npy(b"-" * 9999 + b"1"), "is no literal"),
-    "a header that calls": (npy(b"__import__('os').abort()"), "is no literal"),
-    "a header with a long number": (npy(array_header(f"({'9' * 9000},)")), "is no literal"),
+    "a header of minuses": (npy(b"-" * 9999 + b"1"), "is not a literal"),
+    "a header that calls": (npy(b"__import__('os').abort()"), "is not a literal"),
+    "a header with a long number": (npy(array_header(f"({'9' * 9000},)")), "is not a literal"),
     "a shape beyond counting": (npy(array_header(f"({HUGE}, {HUGE})")), "no array has the shape"),
     "a shape of many ones": (npy(array_header(f"({'1,' * 3000})")), "no array has the shape"),
     "more than is there": (npy(array_header("(1000000000000,)")), "is not whole"),

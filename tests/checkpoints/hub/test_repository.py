@@ -57,7 +57,7 @@ class TestReference:
 
 class TestNothingUnasked:
     def test_offline_is_the_default(self, hub: Hub) -> None:
-        with pytest.raises(LoadError, match="nothing is fetched unasked") as caught:
+        with pytest.raises(LoadError, match="network access is off") as caught:
             read_checkpoint("hf:org/name")
         assert "--online" in (caught.value.hint or "")
         assert hub.requests == []

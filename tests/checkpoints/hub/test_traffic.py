@@ -92,13 +92,13 @@ class TestGlobals:
         assert not found.complete
 
     def test_unasked_nothing_is_fetched(self, hub: Hub, state: dict[str, File]) -> None:
-        with pytest.raises(LoadError, match="nothing is fetched unasked"):
+        with pytest.raises(LoadError, match="network access is off"):
             netinspect.pickle_globals("hf:org/pickled")
         assert hub.requests == []
 
     def test_a_failure_on_the_way(self, hub: Hub, state: dict[str, File]) -> None:
         hub.faults["/-/pytorch_model-00001-of-00002.bin"] = "429"
-        with pytest.raises(LoadError, match="asked too often"):
+        with pytest.raises(LoadError, match="too many requests"):
             netinspect.pickle_globals("hf:org/pickled", online=True)
 
 
@@ -163,7 +163,7 @@ class TestToken:
 
 
 class TestRefusals:
-    """What the hub states no with, and what the user is reported."""
+    """Errors of the hub and the messages for the user."""
 
     @pytest.mark.parametrize(
         ("target", "refusal", "message", "hint"),
@@ -181,8 +181,8 @@ class TestRefusals:
             ("hf:org/name", (401, "RepoNotFound"), "or does not show it", "hf auth login"),
             ("hf:org/name", (404, "RepoNotFound"), "or does not show it", "hf auth login"),
             ("hf:org/name", (403, ""), "the hub does not give access to org/name", "hf auth login"),
-            ("hf:org/name", (429, ""), "the hub was asked too often", "hf auth login"),
-            ("hf:org/name", (500, ""), "the hub fails when asked for org/name", None),
+            ("hf:org/name", (429, ""), "too many requests to the hub", "hf auth login"),
+            ("hf:org/name", (500, ""), "the hub failed on a request for org/name", None),
             ("hf:org/name", (418, ""), "the hub refuses to give org/name", None),
         ],
     )
@@ -201,29 +201,29 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("fault", "message", "cause"),
         [
-            ("429", "the hub was asked too often", "it wants 77 s of rest"),
-            ("500", "fails when asked for", "500"),
+            ("429", "too many requests to the hub", "it asks to wait 77 s"),
+            ("500", "failed on a request for", "500"),
             ("403", "does not give access to", "the token does not allow it"),
-            ("404", "refuses to give", "it answers 404"),
+            ("404", "refuses to give", "it responds with status 404"),
             (
                 "ignores Range",
-                "only the whole of model.safetensors can be had from 127.0.0.1",
-                "answers 200",
+                "127.0.0.1 does not serve parts of model.safetensors",
+                "got 200",
             ),
-            ("another range", "another part of model.safetensors came", "'bytes 1-"),
-            ("another size", "another part of model.safetensors came", "'bytes 0-"),
-            ("no Content-Range", "another part of model.safetensors came", "''"),
-            ("lies about its size", "the hub states", None),
-            ("cut", "model.safetensors did not come whole", ""),
-            ("short", "model.safetensors did not come whole", ""),
-            ("more", "more came of model.safetensors than was asked for", None),
-            ("compressed", "model.safetensors comes compressed", None),
+            ("another range", "the response has another part of model.safetensors", "'bytes 1-"),
+            ("another size", "the response has another part of model.safetensors", "'bytes 0-"),
+            ("no Content-Range", "the response has another part of model.safetensors", "''"),
+            ("lies about its size", "the hub reports", None),
+            ("cut", "model.safetensors was not received completely", ""),
+            ("short", "model.safetensors was not received completely", ""),
+            ("more", "the response for model.safetensors is longer than requested", None),
+            ("compressed", "model.safetensors was sent compressed", None),
             (
                 "hang",
-                "the hub does not answer when asked for model.safetensors",
-                "nothing came for 0.4 s",
+                "the hub does not respond to a request for model.safetensors",
+                "no response for 0.4 s",
             ),
-            ("drips", "model.safetensors comes too slowly", "bytes in 0.6 s"),
+            ("drips", "model.safetensors is received too slowly", "bytes in 0.6 s"),
         ],
     )
     def test_of_a_file(
@@ -255,8 +255,8 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("fault", "message"),
         [
-            ("hang", "the hub does not answer when asked for org/name"),
-            ("nonsense", "the hub's answer about org/name is not understood"),
+            ("hang", "the hub does not respond to a request for org/name"),
+            ("nonsense", "the hub's response about org/name cannot be parsed"),
         ],
     )
     def test_of_the_list_of_files(
@@ -281,7 +281,7 @@ class TestRefusals:
         hub.faults["/-/model.safetensors"] = "429"
         with pytest.raises(LoadError) as caught:
             read("hf:org/name")
-        assert caught.value.cause == "it wants 77 s of rest"
+        assert caught.value.cause == "it asks to wait 77 s"
         assert len(hub.of("cdn")) == 1
 
     def test_a_failure_on_the_way_is_no_mere_problem_of_one_shard(self, hub: Hub) -> None:
@@ -289,7 +289,7 @@ class TestRefusals:
         files = {INDEX: small(index), "m1.safetensors": weights("a"), "m2.safetensors": weights("c")}
         hub.repositories["org/shards"] = Repository(files)
         hub.faults["/-/m2.safetensors"] = "429"
-        with pytest.raises(LoadError, match="asked too often"):
+        with pytest.raises(LoadError, match="too many requests"):
             read("hf:org/shards")
 
     def test_nobody_is_there(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

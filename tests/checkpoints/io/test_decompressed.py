@@ -108,7 +108,7 @@ def test_file_that_comes_to_too_much_is_an_error(
     path = tmp_path / "model.gz"
     path.write_bytes(gzip.compress(safetensors.numpy.save({"w": np.zeros(50_000)})))
     monkeypatch.setattr(decompressed, "LARGEST", 100_000)
-    with pytest.raises(CheckpointError, match="too large to be read compressed") as caught:
+    with pytest.raises(CheckpointError, match="too large to be decompressed") as caught:
         read_checkpoint(str(path))
     assert caught.value.hint == "decompress it first, and name the resulting file"
 

@@ -1,4 +1,4 @@
-"""A folder of torch.distributed.checkpoint, listed from its metadata without reading its pieces."""
+"""Checkpoint folders of torch.distributed.checkpoint, listed from their metadata."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _MOST_OBJECTS = 200
 _LARGEST_OBJECT = 64 << 10
 _MOST_PROBLEMS = 50
 _PLAIN = "pathlib.PosixPath"
-"""The path that the folder was saved under."""
+"""Class of the path under which the folder was saved."""
 
 
 def read_distributed(file_set: FileSet) -> Checkpoint:
-    """List the tensors of a folder, which file holds each piece, and the values of small objects.
+    """List the tensors of a folder with the files of their pieces, and the values of small objects.
 
     Raises:
-        CheckpointError: Its metadata is missing or damaged, or names files elsewhere.
-        LoadError: It cannot be read.
+        CheckpointError: The metadata is missing or damaged, or names files elsewhere.
+        LoadError: The folder cannot be read.
     """
     present = frozenset(file_set.names())
     if DISTRIBUTED_METADATA not in present:
         raise CheckpointError(
             f"{file_set.name} holds pieces of a checkpoint of torch.distributed.checkpoint",
-            cause="the .metadata that says which tensors they belong to is not there",
+            cause="the .metadata that assigns them to tensors is missing",
             hint="fetch the whole folder; it is written last, when all processes have saved",
         )
     with file_set.open(DISTRIBUTED_METADATA) as source:
@@ -45,7 +45,7 @@ def read_distributed(file_set: FileSet) -> Checkpoint:
 
 
 class _Folder:
-    """One folder whose metadata was read."""
+    """Folder with its metadata."""
 
     def __init__(
         self, file_set: FileSet, present: frozenset[str], facts: Facts, own: StoredFile
@@ -60,7 +60,7 @@ class _Folder:
         self._open(present)
 
     def checkpoint(self) -> Checkpoint:
-        """Make the record of it all."""
+        """Return the checkpoint of the folder."""
         for shared in self._facts.tensors:
             pieces = tuple(self._piece(shared.name, box, at) for box, at in shared.chunks)
             held = sum(math.prod(each.sizes) for each in pieces)
@@ -106,7 +106,7 @@ class _Folder:
         )
 
     def _open(self, present: frozenset[str]) -> None:
-        """Note the size of each file that holds something; nothing of it is read."""
+        """Record the size of each file with pieces or objects; the files are not read."""
         named = dict.fromkeys(
             at.file for each in self._facts.tensors for _, at in each.chunks if at is not None
         )
@@ -119,7 +119,7 @@ class _Folder:
             self._numbers[name] = None
             if not _is_plain(name) or (name in present and not self._file_set.contains(name)):
                 raise CheckpointError(
-                    f"{self._file_set.name} has a .metadata that names a file elsewhere",
+                    f"the .metadata of {self._file_set.name} names a file in another folder",
                     cause=f"{short(name)!r} is not the name of a file in the same folder",
                     hint="nothing was read from there",
                 )
@@ -138,13 +138,13 @@ class _Folder:
     def _piece(self, name: str, box: metadata.Box, at: metadata.FileRange | None) -> StoredPiece:
         offsets, sizes = box
         if at is None:
-            self._problem(f"{name:.200}: .metadata does not say where a piece of it is")
+            self._problem(f"{name:.200}: .metadata does not locate a piece of it")
             return StoredPiece(offsets=offsets, sizes=sizes, file=None)
         file = self._numbers[at.file]
         if file is None:
             self._lost[at.file][1].append(name[:200])
         elif at.begin + at.bytes > self._files[file].bytes:
-            self._problem(f"{name:.200} goes on behind the end of {at.file}")
+            self._problem(f"{name:.200} extends beyond the end of {at.file}")
             file = None
         size = 0 if at.transformed else at.bytes
         return StoredPiece(offsets=offsets, sizes=sizes, file=file, begin=at.begin, bytes=size)
@@ -153,7 +153,7 @@ class _Folder:
         self._problems.append(text)
 
     def _objects(self) -> list[Entry]:
-        """Read what is not a tensor, where it is small; nothing of it is run."""
+        """Read small objects that are not tensors; nothing is executed."""
         entries = []
         for count, (name, at) in enumerate(self._facts.objects):
             if at is None or self._numbers[at.file] is None:
@@ -170,7 +170,7 @@ class _Folder:
         return entries
 
     def _object(self, name: str, at: metadata.FileRange) -> list[Entry] | str:
-        """Return what one object comes to; or why it is not known."""
+        """Return the values of one object, or the reason that they are not known."""
         try:
             with self._file_set.open(at.file) as source:
                 part = _read_zip(source, at.begin, at.bytes)
@@ -195,7 +195,7 @@ class _Folder:
 
 
 def _read_zip(source: ByteSource, begin: int, size: int) -> Checkpoint:
-    """Read a file of `torch.save` within another one."""
+    """Read a file of `torch.save` within another file."""
     source.check_range(begin, size)
     return read_torch_zip(Archive(SubSource(source, begin, size)))
 

@@ -1,4 +1,4 @@
-"""`.metadata`, the pickle that states what a folder of torch.distributed.checkpoint holds."""
+"""Reader of `.metadata`, the pickle that describes a folder of torch.distributed.checkpoint."""
 
 from __future__ import annotations
 
@@ -31,47 +31,47 @@ Box = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class FileRange(NamedTuple):
-    """A stretch of a file."""
+    """Range of a file."""
 
     file: str
     begin: int
     bytes: int
     transformed: bool
-    """Whether it was compressed or otherwise changed on the way to the file."""
+    """True if the bytes were compressed or otherwise transformed."""
 
 
 class Shared(NamedTuple):
-    """One tensor, as all processes together have it."""
+    """One tensor, distributed over all processes."""
 
     name: str
     section: str
     dtype: str
     shape: tuple[int, ...]
     chunks: tuple[tuple[Box, FileRange | None], ...]
-    """Each box of it that is stored, and where; None if that is not reported."""
+    """Stored boxes with their ranges; None for an unknown range."""
 
     @property
     def bytes(self) -> int:
-        """Of all its elements."""
+        """Bytes of all elements."""
         return (math.prod(self.shape) * BITS[self.dtype] + 7) // 8
 
 
 @dataclass
 class Facts:
-    """What the metadata states."""
+    """Content of the metadata."""
 
     content: Content
     tensors: list[Shared] = field(default_factory=list)
     objects: list[tuple[str, FileRange | None]] = field(default_factory=list)
-    """What is not a tensor: each is pickled by itself."""
+    """Objects that are not tensors, each with the range of its pickle."""
 
 
 def read_metadata(source: ByteSource) -> Facts:
     """Read the metadata of a folder.
 
     Raises:
-        CheckpointError: It is damaged, or something else.
-        LoadError: It cannot be read.
+        CheckpointError: The file is damaged, or not such metadata.
+        LoadError: The file cannot be read.
     """
     content, names = Content(source), Names()
     with readable(source):
@@ -144,7 +144,7 @@ def _tensor(name: str, section: str, state: dict[Any, Any], ranges: dict[object,
 
 
 def _section(name: str, path: Any) -> str:
-    """Return the keys above the last one, where the planner states how a name was put together."""
+    """Return all keys of a name but the last, if the planner recorded the keys."""
     if type(path) is not tuple or not 1 < len(path) <= MOST_DIMENSIONS:
         return ""
     section = ".".join(format_key(each) for each in path[:-1])
@@ -152,7 +152,7 @@ def _section(name: str, path: Any) -> str:
 
 
 def _file_ranges(stored: Any) -> Iterator[tuple[object, FileRange]]:
-    """Iterate over what is stored where, by name and offsets; None in their place for an object."""
+    """Iterate over the ranges of pieces, by name and offsets, and of objects, by name and None."""
     if type(stored) is not dict:
         return
     for key, value in stored.items():
@@ -176,7 +176,7 @@ def _file_ranges(stored: Any) -> Iterator[tuple[object, FileRange]]:
 
 
 def _state(value: Any, name: str) -> dict[Any, Any] | None:
-    """Return the attributes of an object whose class has a name; None for any other object."""
+    """Return the attributes of an instance of a class; None for any other object."""
     named = class_of(value) if type(value) is Called else None
     if named is None or named.name != name or not named.module.startswith("torch.distributed."):
         return None

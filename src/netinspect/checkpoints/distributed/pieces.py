@@ -1,4 +1,4 @@
-"""Where the elements of each piece of a tensor are, which the header of the piece states."""
+"""Positions of the elements of tensors stored in pieces, from the headers of the pieces."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, StoredPiece, StoredTensor
 
 
-def place_pieces(checkpoint: Checkpoint, numbers: Sequence[int] | None = None) -> Checkpoint:
-    """Find the elements of tensors that are stored in pieces; others are returned as they are.
+def locate_pieces(checkpoint: Checkpoint, numbers: Sequence[int] | None = None) -> Checkpoint:
+    """Find the elements of tensors that are stored in pieces; other tensors are returned unchanged.
 
-    A tensor in one piece becomes one that is stored as a whole. What cannot be found stays as it is.
+    A tensor in one piece becomes a tensor without pieces. Pieces that cannot be found stay unchanged.
 
     Args:
         checkpoint: The checkpoint.
-        numbers: The tensors that matter, by their places in it; None for all.
+        numbers: Indices of the tensors to locate; None for all.
 
     Raises:
         LoadError: A file cannot be read.
@@ -36,23 +36,23 @@ def place_pieces(checkpoint: Checkpoint, numbers: Sequence[int] | None = None) -
                 files.setdefault(piece.file, []).append((number, index))
     found: dict[tuple[int, int], StoredTensor] = {}
     with without_collector():
-        for file, places in files.items():
+        for file, pieces in files.items():
             stored = checkpoint.files[file]
             if stored.modified is None and not os.path.exists(stored.path):
-                continue  # it is not on this disk
+                continue  # not a local file
             with LocalSource(stored.path, stored.name) as source:
-                for number, index in places:
+                for number, index in pieces:
                     tensor = tensors[number]
                     held = _read(source, tensor.pieces[index])
                     if held is not None and held.dtype == tensor.dtype:
                         found[number, index] = held
     for number in waiting:
-        tensors[number] = _placed(tensors[number], number, found)
+        tensors[number] = _with_positions(tensors[number], number, found)
     return replace(checkpoint, tensors=tuple(tensors))
 
 
 def _read(source: LocalSource, piece: StoredPiece) -> StoredTensor | None:
-    """Return the one tensor of a piece; None if it is not a file of `torch.save` with that tensor."""
+    """Return the tensor of a piece; None if the piece is not a file of `torch.save` with one tensor."""
     from netinspect.checkpoints.formats.torch_zip import read_torch_zip
     from netinspect.checkpoints.io.sub_source import SubSource
     from netinspect.checkpoints.io.zip_archive import Archive
@@ -66,7 +66,7 @@ def _read(source: LocalSource, piece: StoredPiece) -> StoredTensor | None:
     return held if held is not None and held.shape == piece.sizes else None
 
 
-def _placed(
+def _with_positions(
     tensor: StoredTensor, number: int, found: dict[tuple[int, int], StoredTensor]
 ) -> StoredTensor:
     whole = found.get((number, 0))

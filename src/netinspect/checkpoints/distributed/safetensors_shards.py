@@ -1,4 +1,4 @@
-"""safetensors with pieces of tensors, as torch.distributed.checkpoint writes one for each process."""
+"""safetensors with pieces of tensors, one file per process of torch.distributed.checkpoint."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _LARGEST = 1 << 62
 
 
 def read_spread(file_set: FileSet, names: Sequence[str]) -> Checkpoint:
-    """Read the files of all processes, and put the pieces of each tensor together.
+    """Read the files of all processes, and combine the pieces of each tensor.
 
     Raises:
-        CheckpointError: One is damaged, or does not state where in its tensors its pieces belong.
-        LoadError: It cannot be read.
+        CheckpointError: A file is damaged, or has no offsets for its pieces.
+        LoadError: A file cannot be read.
     """
     files: list[StoredFile] = []
     held: dict[str, list[tuple[StoredTensor, StoredPiece]]] = {}
@@ -69,15 +69,15 @@ def read_spread(file_set: FileSet, names: Sequence[str]) -> Checkpoint:
     )
 
 
-def _offsets(file: str, tensor: StoredTensor, told: Any) -> tuple[int, ...]:
-    offsets = told.get("saved_offsets") if isinstance(told, dict) else None
+def _offsets(file: str, tensor: StoredTensor, sharding: Any) -> tuple[int, ...]:
+    offsets = sharding.get("saved_offsets") if isinstance(sharding, dict) else None
     if (
         not isinstance(offsets, list)
         or len(offsets) != len(tensor.shape)
         or any(type(each) is not int or not 0 <= each < _LARGEST for each in offsets)
     ):
         raise CheckpointError(
-            f"{file} does not say which piece of {short(tensor.name)!r} it holds",
+            f"{file} does not record which piece of {short(tensor.name)!r} it has",
             cause=f"its {_OFFSETS} has no offsets for it",
         )
     return tuple(offsets)
@@ -86,7 +86,7 @@ def _offsets(file: str, tensor: StoredTensor, told: Any) -> tuple[int, ...]:
 def _whole(
     held: list[tuple[StoredTensor, StoredPiece]], number: int, problems: list[str]
 ) -> StoredTensor:
-    """Make one tensor of its pieces, as large as they reach."""
+    """Combine the pieces of a tensor; its shape is the extent of the pieces."""
     first = held[0][0]
     same = [piece for tensor, piece in held if tensor.dtype == first.dtype]
     same = [piece for piece in same if len(piece.sizes) == len(first.shape)]

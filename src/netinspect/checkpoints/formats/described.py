@@ -1,4 +1,4 @@
-"""Small tensors that describe packed weights next to them: their values are read with the header."""
+"""Values of small tensors that describe packed weights, read together with the header."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from netinspect.checkpoints.io.source import ByteSource
 from netinspect.records.checkpoint import Entry, StoredTensor
 
 _TEXT = re.compile(r".+\.quant_state\.bitsandbytes__\w+", re.DOTALL)
-"""bitsandbytes keeps JSON in a tensor of bytes."""
+"""bitsandbytes stores JSON in a tensor of bytes."""
 
 _NUMBERS = re.compile(r"(?P<stem>.+)\.(?P<which>weight_shape|shape|nbits)", re.DOTALL)
-"""Of compressed-tensors and HQQ."""
+"""Tensors of compressed-tensors and HQQ."""
 
-_BESIDE = {"weight_shape": ("weight_packed",), "shape": ("W_q",), "nbits": ("W_q",)}
+_PACKED = {"weight_shape": ("weight_packed",), "shape": ("W_q",), "nbits": ("W_q",)}
 _BYTES = {"int64": 8, "int32": 4, "uint8": 1}
 _LARGEST = 4 << 10
 _MOST = 10_000
 
 
 def describe_packed(source: ByteSource, tensors: Sequence[StoredTensor]) -> tuple[Entry, ...]:
-    """Read the values of tensors that state what packed ones are; from afar none is fetched.
+    """Read the values of tensors that describe packed ones; none if the file is remote.
 
     Raises:
-        LoadError: They cannot be read.
+        LoadError: The file cannot be read.
     """
     if source.remote:
         return ()
@@ -42,7 +42,7 @@ def describe_packed(source: ByteSource, tensors: Sequence[StoredTensor]) -> tupl
         if match is None or tensor.dtype not in _BYTES or tensor.elements > 8:
             continue
         names = names or {each.name for each in tensors}
-        if any(f"{match['stem']}.{each}" in names for each in _BESIDE[match["which"]]):
+        if any(f"{match['stem']}.{each}" in names for each in _PACKED[match["which"]]):
             raw, size = source.read(tensor.position, tensor.bytes), _BYTES[tensor.dtype]
             numbers = [
                 int.from_bytes(raw[at : at + size], "little", signed=tensor.dtype != "uint8")

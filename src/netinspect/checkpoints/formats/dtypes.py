@@ -1,4 +1,4 @@
-"""Names of element types, and how many bits one element takes."""
+"""Names and sizes of element types."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BITS = {
     **{name: 8 for name in ("bits1x8", "bits2x4", "bits4x2", "bits8")},
     "bits16": 16,
 }
-"""By torch's names; what torch keeps one of in a byte takes 8, however few of them it uses."""
+"""Bits per element by torch's name; 8 for types that torch stores one per byte."""
 
 SAFETENSORS = {
     "BOOL": "bool",
@@ -57,7 +57,7 @@ SAFETENSORS = {
     "F8_E5M2FNUZ": "float8_e5m2fnuz",
     "F8_E8M0": "float8_e8m0fnu",
 }
-"""torch's names of the types of safetensors."""
+"""torch's name for each type of safetensors."""
 
 SAFETENSORS_BITS = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
-"""Types of safetensors that torch has no element for: several share a byte."""
+"""Bits of safetensors types without an equivalent in torch, of which several share a byte."""

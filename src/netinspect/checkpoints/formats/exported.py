@@ -1,4 +1,4 @@
-"""Exported programs (`.pt2`): tensors as bare bytes, reported by JSON next to them, and a graph."""
+"""Exported programs (`.pt2`): raw tensors with JSON descriptions, and a graph."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _OLD = {"serialized_state_dict": "", "serialized_constants": "constants"}
 
 
 def read_exported(archive: Archive) -> Checkpoint:
-    """Read what `torch.export.save` writes.
+    """Read a file written by `torch.export.save`.
 
     Raises:
-        CheckpointError: It is damaged, or of a layout that is not known.
-        LoadError: It cannot be read.
+        CheckpointError: The archive is damaged, or has an unknown layout.
+        LoadError: The archive cannot be read.
     """
     prefix = prefix_of(archive)
     content = Content(archive.source)
@@ -49,12 +49,12 @@ def read_exported(archive: Archive) -> Checkpoint:
 
 
 def _read_new(archive: Archive, prefix: str, content: Content) -> Graph | None:
-    """The layout since torch 2.8: a folder for weights, one for constants, one for models."""
+    """Read the layout since torch 2.8: a folder for weights, one for constants, one for models."""
     form = archive.read(f"{prefix}archive_format", LARGEST_NOTE)
     if form.strip() != b"pt2":
         raise CheckpointError(
-            f"{archive.source.name} is an archive of torch of a kind that is not known",
-            cause=f"its archive_format is {form[:40]!r}, and pt2 is the one that is known",
+            f"{archive.source.name} is a torch archive of an unknown kind",
+            cause=f"its archive_format is {form[:40]!r}; expected pt2",
         )
     content.swapped = is_swapped(archive)
     folder = f"{prefix}models/"
@@ -69,22 +69,22 @@ def _read_new(archive: Archive, prefix: str, content: Content) -> Graph | None:
         constants = f"{section}.constants" if section else "constants"
         _add_payload(archive, content, prefix, _CONSTANTS, model, "constants", constants)
     if not models:
-        content.warnings.append("it holds no exported program, but perhaps a compiled one")
+        content.warnings.append("it contains no exported program, but perhaps a compiled one")
     return _graph(archive, content, f"{folder}{models[0]}.json") if len(models) == 1 else None
 
 
 def _read_old(archive: Archive, prefix: str, content: Content) -> None:
-    """The layout before: the tensors are files of `torch.save` in the archive."""
+    """Read the layout before torch 2.8: the archive contains files of `torch.save`."""
     found = False
     for stem, name in _OLD.items():
-        for suffix in (".pt", ".json"):  # early ones are not JSON either, whatever they are called
+        for suffix in (".pt", ".json"):  # early files are not JSON, despite their suffix
             member = f"{prefix}{stem}{suffix}"
             if member in archive.members:
                 _add_file(archive, content, member, name)
                 found = True
     if not found:
         raise CheckpointError(
-            f"{archive.source.name} is an exported program of a layout that is not known",
+            f"{archive.source.name} is an exported program with an unknown layout",
             cause="it has a serialized_exported_program.json, but no serialized_state_dict",
         )
 
@@ -92,20 +92,20 @@ def _read_old(archive: Archive, prefix: str, content: Content) -> None:
 def _add_payload(
     archive: Archive, content: Content, prefix: str, folder: str, model: str, what: str, section: str
 ) -> None:
-    """Add the tensors that one JSON file describes."""
+    """Add the tensors that a JSON file describes."""
     old = f"{prefix}{folder}{model}.pt"
     if old in archive.members:
         _add_file(archive, content, old, section)
         return
-    told = f"{prefix}{folder}{model}_{what}_config.json"
-    if told not in archive.members:
+    described = f"{prefix}{folder}{model}_{what}_config.json"
+    if described not in archive.members:
         raise CheckpointError(
-            f"{archive.source.name} is an exported program of a layout that is not known",
-            cause=f"it has neither {told!r} nor {old!r}",
+            f"{archive.source.name} is an exported program with an unknown layout",
+            cause=f"it has neither {described!r} nor {old!r}",
         )
-    config = read_object(archive.open(told)).get("config")
+    config = read_object(archive.open(described)).get("config")
     if not isinstance(config, dict):
-        raise _damaged(archive, told, "it has no config")
+        raise _damaged(archive, described, "it has no config")
     storages: dict[str, Storage] = {}
     files: set[str] = set()
     first = content.next_storage
@@ -113,14 +113,14 @@ def _add_payload(
         name = f"{section}.{key}" if section else key
         path = entry.get("path_name") if isinstance(entry, dict) else None
         if not isinstance(path, str):
-            raise _damaged(archive, told, f"{key!r} has no path_name")
+            raise _damaged(archive, described, f"{key!r} has no path_name")
         member = f"{prefix}{folder}{path}"
         if member not in archive.members:
-            raise _damaged(archive, told, f"{key!r} should be in {member!r}, which there is not")
+            raise _damaged(archive, described, f"{key!r} should be in {member!r}, which is missing")
         meta = entry.get("tensor_meta")
         if entry.get("use_pickle"):
             if path in files:
-                raise _damaged(archive, told, f"{path!r} is the file of two tensors")
+                raise _damaged(archive, described, f"{path!r} is the file of two tensors")
             files.add(path)
             if isinstance(meta, dict) or path.startswith(("tensor_", "weight_")):
                 _add_file(archive, content, member, name)
@@ -128,11 +128,11 @@ def _add_payload(
                 content.metadata.append(Entry(name=name, type="object", text=f"pickled in {path}"))
             continue
         if not isinstance(meta, dict):
-            raise _damaged(archive, told, f"{key!r} has no tensor_meta")
+            raise _damaged(archive, described, f"{key!r} has no tensor_meta")
         storage = storages.get(path)
         if storage is None:
             storage = storages[path] = _storage(archive, member, first + len(storages))
-        with readable(archive.source, told):
+        with readable(archive.source, described):
             tensor = _tensor(meta, storage, key)
         tensor.kind = "parameter" if entry.get("is_param") is True else "buffer"
         if what == "constants":
@@ -155,23 +155,23 @@ def _tensor(meta: dict[str, Any], storage: Storage, key: str) -> Tensor:
     number = meta.get("dtype")
     dtype = DTYPES.get(number) if isinstance(number, int) else None
     if dtype is None or meta.get("layout") != _STRIDED:
-        raise PickleError(f"{key}: its type or layout is not known")
+        raise PickleError(f"{key}: its type or layout is unknown")
     part = Part(storage, dtype, 0, storage.bytes)
     try:
         sizes = [size["as_int"] for size in meta["sizes"]]
         strides = [stride["as_int"] for stride in meta["strides"]]
         return strided(part, dtype, meta["storage_offset"]["as_int"], sizes, strides, None)
     except (KeyError, TypeError):
-        raise PickleError(f"{key}: its sizes are not told as numbers") from None
+        raise PickleError(f"{key}: its sizes are not numbers") from None
     except PickleError as error:
         raise PickleError(f"{key}: {error}") from None
 
 
 def _add_file(archive: Archive, content: Content, member: str, name: str) -> None:
-    """Add the tensors of a file of `torch.save` that is a member."""
+    """Add the tensors of a member that is a file of `torch.save`."""
     opened = archive.open(member)
     if opened.read(0, min(4, opened.size)) != b"PK\x03\x04":
-        content.warnings.append(f"{member!r} is not of the layout that is known, and is not read")
+        content.warnings.append(f"{member!r} has an unknown layout and is not read")
         return
     inner = Archive(opened)
     add_pickle(inner, content, "data.pkl", "data", name=name, within=f"{member}:")
@@ -182,7 +182,7 @@ def _graph(archive: Archive, content: Content, member: str) -> Graph | None:
     try:
         return read_graph(read_object(archive.open(member)))
     except CheckpointError as error:
-        content.warnings.append(f"its graph is not told: {error.cause or error.message}")
+        content.warnings.append(f"its graph is not shown: {error.cause or error.message}")
         return None
 
 

@@ -1,4 +1,4 @@
-"""The graph of an exported program: what it takes, what it gives, which operators it runs."""
+"""Graph of an exported program: inputs, outputs and operators."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ DTYPES = {
     34: "uint32",
     35: "uint64",
 }
-"""torch's names for the numbers of types in the export schema."""
+"""torch's name for each type number of the export schema."""
 
 _SYMBOL = re.compile(r"Symbol\('(\w+)'")
 _LONGEST = 100
 
 
 def read_graph(model: dict[str, Any]) -> Graph | None:
-    """Read the graph of `models/NAME.json`; None if it is not as it is known."""
+    """Read the graph of `models/NAME.json`; None if its structure is unknown."""
     module = _dict(model.get("graph_module"))
     graph, signature = _dict(module.get("graph")), _dict(module.get("signature"))
     values = _dict(graph.get("tensor_values"))
@@ -52,7 +52,7 @@ def read_graph(model: dict[str, Any]) -> Graph | None:
         if isinstance(node, dict) and isinstance(node.get("target"), str)
     )
 
-    def told(specs: Any, key: str) -> tuple[GraphTensor, ...]:
+    def tensors(specs: Any, key: str) -> tuple[GraphTensor, ...]:
         found = []
         for spec in specs if isinstance(specs, list) else ():
             argument = _dict(_dict(_dict(spec).get(key)).get("arg"))
@@ -72,8 +72,8 @@ def read_graph(model: dict[str, Any]) -> Graph | None:
         return tuple(found)
 
     return Graph(
-        inputs=told(signature.get("input_specs"), "user_input"),
-        outputs=told(signature.get("output_specs"), "user_output"),
+        inputs=tensors(signature.get("input_specs"), "user_input"),
+        outputs=tensors(signature.get("output_specs"), "user_output"),
         operators=tuple(
             Operator(name=name.removeprefix("torch.ops."), uses=uses)
             for name, uses in sorted(targets.items(), key=lambda each: (-each[1], each[0]))
@@ -82,7 +82,7 @@ def read_graph(model: dict[str, Any]) -> Graph | None:
 
 
 def _size(size: Any) -> int | str:
-    """A size: a number, the name of a symbol, or what is written where it is an expression."""
+    """Return a size: a number, the name of a symbol, or the text of an expression."""
     entry = _dict(size)
     number = entry.get("as_int")
     if type(number) is int:

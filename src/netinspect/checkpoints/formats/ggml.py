@@ -1,4 +1,4 @@
-"""The element types of ggml: how many elements make a block, and how many bytes a block takes."""
+"""Element types of ggml, with the elements and bytes of a block."""
 
 from __future__ import annotations
 
@@ -39,5 +39,4 @@ TYPES = {
     41: ("Q1_0", 128, 18),
     42: ("Q2_0", 64, 18),
 }
-"""For each number in a file: torch's name, or ggml's where torch has none; elements and bytes of a
-block."""
+"""For each type number: torch's name, or ggml's where torch has none; elements and bytes of a block."""

@@ -1,7 +1,7 @@
-"""GGUF: a header of typed values and descriptions of tensors, and their bytes after it.
+"""GGUF files: a header with typed values and descriptions of tensors, followed by the tensors.
 
-The rules are those of ggml's own reader, with bounds for what a file states of itself, and without the
-names that only ggml has no room for. Versions 2 and 3 are read, in both byte orders.
+The rules are those of ggml's own reader, with additional bounds on counts and sizes, but without its
+limit on the length of names. Versions 2 and 3 are read, in both byte orders.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import struct
 from typing import Any
 
-from netinspect.checkpoints.formats.gguf_tensors import Description, broken, place
+from netinspect.checkpoints.formats.gguf_tensors import Description, broken, locate_tensors
 from netinspect.checkpoints.io.buffered_source import BufferedSource
 from netinspect.checkpoints.io.short_text import LONGEST_TEXT, decode_start
 from netinspect.checkpoints.io.source import ByteSource
@@ -37,14 +37,14 @@ _LONGEST_ITEM = 60
 _SHOWN_ITEMS = 4
 _DEEPEST = 4
 _MOST_STRINGS = 5_000_000
-"""In arrays, where none can be skipped without being traced; large vocabularies have a tenth."""
+"""Limit for strings in arrays, which are read one by one; large vocabularies have a tenth of it."""
 
 _MOST_ARRAYS = 200_000
 
 _MOST_ENTRIES = 10_000
 _MOST_TENSORS = 200_000
 _MOST_LETTERS = 64 << 20
-"""Bytes of all names together."""
+"""Limit for the bytes of all names together."""
 
 _MOST_DIMENSIONS = 8
 _LARGEST_ALIGNMENT = 1 << 20
@@ -53,17 +53,17 @@ _SMALLEST_TENSOR = 8 + 4 + 4 + 8
 
 
 def read_gguf(source: ByteSource) -> Checkpoint:
-    """Read the header of one GGUF file.
+    """Read the header of a GGUF file.
 
     Raises:
-        CheckpointError: It breaks a rule of the format.
-        LoadError: It cannot be read.
+        CheckpointError: The file violates a rule of the format.
+        LoadError: The file cannot be read.
     """
     return read_with_end(source)[0]
 
 
 def read_with_end(source: ByteSource) -> tuple[Checkpoint, int]:
-    """Read the header of one GGUF file, and return also the byte after it; see `read_gguf`."""
+    """Read the header of a GGUF file; return also the offset after it; see `read_gguf`."""
     reader = _Reader(source)
     tensor_count, entry_count = reader.start()
     metadata: list[Entry] = []
@@ -71,13 +71,13 @@ def read_with_end(source: ByteSource) -> tuple[Checkpoint, int]:
     for _ in range(entry_count):
         name = reader.name("a key")
         if name in values:
-            raise broken(source, f"the key {name!r:.100} stands in it twice")
+            raise broken(source, f"the key {name!r:.100} occurs twice")
         kind, text, values[name] = reader.value(name)
         metadata.append(Entry(name=name, type=kind, text=text))
     alignment = _alignment(source, metadata, values)
     described = [reader.tensor() for _ in range(tensor_count)]
     start = reader.position + -reader.position % alignment
-    tensors, warnings = place(source, described, start, alignment, reader.byte_order)
+    tensors, warnings = locate_tensors(source, described, start, alignment, reader.byte_order)
     found = Checkpoint(
         target=source.name,
         format="GGUF",
@@ -90,7 +90,7 @@ def read_with_end(source: ByteSource) -> tuple[Checkpoint, int]:
 
 
 class _Reader:
-    """Goes through a header from its start to its end."""
+    """Sequential reader of a header."""
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
@@ -106,22 +106,22 @@ class _Reader:
         return "little" if self._order == "<" else "big"
 
     def start(self) -> tuple[int, int]:
-        """Check the version; return how many tensors and how many values there are."""
+        """Check the version; return the number of tensors and of values."""
         self.position = 4  # after the magic
         version = self._number("I")
         if version & 0xFFFF == 0 and version:
-            # The format has no mark of its byte order; its readers report it from the version too.
+            # The format does not record its byte order; its readers infer it from the version too.
             self._order = ">"
             version = version >> 24 | version >> 8 & 0xFF00
         if version == 1:
             raise CheckpointError(
                 f"{self._source.name} is a GGUF file of version 1, which is not read",
                 cause="ggml's own tools read 2 and 3 only",
-                hint="convert the model anew",
+                hint="convert the model again",
             )
         if version not in (2, 3):
             raise CheckpointError(
-                f"{self._source.name} is a GGUF file of version {version:,}, which is not known",
+                f"{self._source.name} is a GGUF file of the unknown version {version:,}",
                 cause="versions 2 and 3 are",
             )
         tensors, entries = self._number("Q"), self._number("Q")
@@ -130,7 +130,7 @@ class _Reader:
         return tensors, entries
 
     def name(self, what: str) -> str:
-        """Read a string that names something."""
+        """Read a string that is a name."""
         raw = self._string(_LONGEST_NAME, what)
         self._letters -= len(raw)
         if self._letters < 0:
@@ -141,7 +141,7 @@ class _Reader:
             raise broken(self._source, f"{what} at byte {self.position:,} is not UTF-8") from None
 
     def value(self, name: str) -> tuple[str, str, Any]:
-        """Read a value of any type; return its type, its text, and itself where it is not an array."""
+        """Read a value of any type; return its type, its text, and the value, None for an array."""
         number = self._number("I")
         if number == _ARRAY:
             item, count = self._array_head(name)
@@ -178,7 +178,7 @@ class _Reader:
         if length > self._source.size - self.position:
             raise broken(
                 self._source,
-                f"its header goes on behind its end: byte {self.position:,} should have {length:,} more",
+                f"its header is truncated: expected {length:,} more bytes at offset {self.position:,}",
             )
         return self._ahead.load(self.position, length)
 
@@ -204,7 +204,7 @@ class _Reader:
         if length > left:
             raise broken(
                 self._source,
-                f"{length:,} bytes should stand at byte {self.position:,}, and there are {left:,}",
+                f"expected {length:,} bytes at offset {self.position:,}, but only {left:,} follow",
             )
         self.position += length
 
@@ -241,7 +241,7 @@ class _Reader:
         return item, count
 
     def _array(self, name: str, item: int, count: int, depth: int) -> str:
-        """Read the first items of an array, and go after its last; return the text of the first."""
+        """Read the first items of an array and skip the others; return the text of the first."""
         shown: list[str] = []
         for _ in range(min(count, _SHOWN_ITEMS)):
             if item == _STRING:
@@ -271,7 +271,7 @@ class _Reader:
         return self._array(name, *self._array_head(name), depth + 1)
 
     def _skip_strings(self, count: int) -> None:
-        """Go after so many strings: the one loop that runs often, so it looks at the buffer itself."""
+        """Skip strings; the loop runs often, so it accesses the buffer directly."""
         self._strings -= count
         if self._strings < 0:
             raise broken(self._source, f"its values have more than {_MOST_STRINGS:,} strings in arrays")
@@ -295,7 +295,7 @@ def _alignment(source: ByteSource, metadata: list[Entry], values: dict[str, Any]
     if entry.type != "uint32" or not 0 < alignment <= _LARGEST_ALIGNMENT or alignment & (alignment - 1):
         raise broken(
             source,
-            f"its general.alignment is {entry.text:.40}, no power of two up to {_LARGEST_ALIGNMENT:,}",
+            f"its general.alignment {entry.text:.40} is not a power of two up to {_LARGEST_ALIGNMENT:,}",
         )
     return int(alignment)
 
@@ -305,7 +305,7 @@ def _text(number: int, value: Any) -> str:
         return "true" if value else "false"
     if _SCALARS[number][0] != "float32" or not math.isfinite(value):
         return str(value)
-    # The shortest number that the four bytes are the nearest to.
+    # The shortest number that rounds to the four bytes.
     packed = struct.pack("<f", value)
     for digits in range(6, 9):
         text = f"{value:.{digits}g}"
@@ -317,7 +317,7 @@ def _text(number: int, value: Any) -> str:
 def _packed(value: float) -> bytes | None:
     try:
         return struct.pack("<f", value)
-    except OverflowError:  # rounded up beyond the largest
+    except OverflowError:  # rounded up beyond the largest float32
         return None
 
 

@@ -1,4 +1,4 @@
-"""The tensors of GGUF: where each of them is, by its description."""
+"""Positions and sizes of the tensors of a GGUF file, computed from their descriptions."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _LARGEST_SIZE = 2**63
 
 
 class Description(NamedTuple):
-    """What the header states of one tensor."""
+    """Description of one tensor in the header."""
 
     name: str
     shape: tuple[int, ...]
-    """In torch's order."""
+    """Sizes in torch's order."""
 
     kind: int
     offset: int
-    """From the start of the data."""
+    """Offset from the start of the data."""
 
 
-def place(
+def locate_tensors(
     source: ByteSource,
     described: list[Description],
     start: int,
     alignment: int,
     byte_order: Any,
 ) -> tuple[tuple[StoredTensor, ...], tuple[str, ...]]:
-    """Find where each tensor is; nothing is outside the file, and nothing is shared."""
+    """Compute the position of each tensor; ranges must be within the file and must not overlap."""
     if len({name for name, *_ in described}) != len(described):
         seen: set[str] = set()
         twice = next(name for name, *_ in described if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise broken(source, f"the tensor {twice!r:.100} stands in it twice")
+        raise broken(source, f"the tensor {twice!r:.100} occurs twice")
     sizes = [_bytes(source, *each[:3]) for each in described]
     order = sorted(range(len(described)), key=lambda index: (described[index][3], sizes[index] or 0))
     unknown: list[str] = []
@@ -45,14 +45,16 @@ def place(
     for rank, index in enumerate(order):
         name, _, kind, offset = described[index]
         if offset % alignment:
-            raise broken(source, f"{name!r:.100} starts at {offset:,}, no multiple of {alignment:,}")
+            raise broken(
+                source, f"{name!r:.100} starts at {offset:,}, which is not a multiple of {alignment:,}"
+            )
         if offset < end:
             raise broken(source, f"{name!r:.100} and {before!r:.100} share {end - offset:,} bytes")
         size = sizes[index]
         if size is None:
             unknown.append(f"{name!r:.100} (type {kind})")
-            behind = described[order[rank + 1]][3] if rank + 1 < len(order) else source.size - start
-            size = sizes[index] = max(0, behind - offset)
+            following = described[order[rank + 1]][3] if rank + 1 < len(order) else source.size - start
+            size = sizes[index] = max(0, following - offset)
         if start + offset + size > source.size:
             last = start + max(described[each][3] + (sizes[each] or 0) for each in order)
             raise CheckpointError(
@@ -65,9 +67,11 @@ def place(
         end, before = offset + size, name
     warnings = []
     if unknown:
-        warnings.append(f"{some(unknown)} not known: the bytes told are those up to the next tensor")
+        warnings.append(
+            f"unknown types: {some(unknown)}; their sizes are the distances to the next tensor"
+        )
     if gap or order != list(range(len(order))):
-        warnings.append("the tensors are not packed in their order, which ggml's own reader wants")
+        warnings.append("the tensors are not packed in order, which ggml's own reader requires")
     tensors = tuple(
         StoredTensor(
             name=name,
@@ -84,7 +88,7 @@ def place(
 
 
 def _bytes(source: ByteSource, name: str, shape: tuple[int, ...], kind: int) -> int | None:
-    """Bytes of one tensor; None if its type is not known."""
+    """Return the bytes of one tensor; None if its type is unknown."""
     elements = math.prod(shape)
     if elements >= _LARGEST_SIZE or any(size >= _LARGEST_SIZE for size in shape):
         raise broken(source, f"{name!r:.100} would have the sizes {shape}")
@@ -93,10 +97,12 @@ def _bytes(source: ByteSource, name: str, shape: tuple[int, ...], kind: int) -> 
     dtype, block, size = TYPES[kind]
     row = shape[-1] if shape else 1
     if row % block:
-        raise broken(source, f"{name!r:.100} has rows of {row:,}, and {dtype} has blocks of {block}")
+        raise broken(
+            source, f"{name!r:.100} has rows of {row:,} elements, but {dtype} has blocks of {block}"
+        )
     return elements // block * size
 
 
 def broken(source: ByteSource, cause: str) -> CheckpointError:
-    """Return the error of a file that breaks a rule."""
+    """Return the error for a file that violates a rule of the format."""
     return CheckpointError(f"{source.name} is not a valid GGUF file", cause=cause)

@@ -1,4 +1,4 @@
-"""The header of an npy array: a Python literal, parsed by a grammar that accepts nothing else."""
+"""Parser of npy headers, which are Python literals; nothing in them is evaluated."""
 
 from __future__ import annotations
 
@@ -46,41 +46,41 @@ _LARGEST_SIZE = 2**63
 
 
 class HeaderError(Exception):
-    """What should be a header is none."""
+    """A text is not a valid header."""
 
 
 class Element(NamedTuple):
-    """What one element of an array is."""
+    """Element type of an array."""
 
     dtype: str
-    """torch's name; NumPy's without the byte order where torch has none; all fields of a structure."""
+    """torch's name, or NumPy's without the byte order where torch has none; fields of a structure."""
 
     bytes: int
     big: bool
     objects: bool
-    """Whether it is a Python object, or holds one."""
+    """True if it is a Python object, or contains one."""
 
 
 class Header(NamedTuple):
-    """What the header of an array states."""
+    """Content of the header of an array."""
 
     element: Element
     shape: tuple[int, ...]
     fortran: bool
-    """Whether the first dimension is the fastest."""
+    """True if the first dimension is the fastest."""
 
 
 def parse_header(text: str) -> Header:
-    """Read the text of a header.
+    """Parse the text of a header.
 
     Raises:
-        HeaderError: It is none.
+        HeaderError: The text is not a valid header.
     """
     tokens = _Tokens(text)
     fields = tokens.value(0)
     tokens.end()
     if type(fields) is not dict or set(fields) != {"descr", "fortran_order", "shape"}:
-        raise HeaderError("it has not just descr, fortran_order and shape")
+        raise HeaderError("its keys are not descr, fortran_order and shape")
     shape, fortran = fields["shape"], fields["fortran_order"]
     if type(fortran) is not bool:
         raise HeaderError("its fortran_order is neither True nor False")
@@ -89,9 +89,9 @@ def parse_header(text: str) -> Header:
 
 def _sizes(shape: Any) -> tuple[int, ...]:
     if type(shape) is not tuple or any(type(size) is not int for size in shape):
-        raise HeaderError(f"its shape is {shape!s:.40}, and no tuple of numbers")
+        raise HeaderError(f"its shape is {shape!s:.40}, not a tuple of numbers")
     if len(shape) > _MOST_DIMENSIONS or max(math.prod(shape), *shape, 0) >= _LARGEST_SIZE:
-        raise HeaderError(f"no array has the shape {shape!s:.200}")
+        raise HeaderError(f"its shape {shape!s:.200} is not possible")
     return shape
 
 
@@ -115,7 +115,7 @@ def _element(description: Any, depth: int) -> Element:
     objects = False
     for field in description:
         if type(field) is not tuple or len(field) not in (2, 3):
-            raise HeaderError("a field of its type has not just a name, a type and a shape")
+            raise HeaderError("a field of its type is not a tuple of name, type and shape")
         name = field[0][1] if type(field[0]) is tuple and len(field[0]) == 2 else field[0]
         if type(name) is not str or name in seen:
             raise HeaderError(f"a field of its type is called {name!r:.40}")
@@ -134,12 +134,12 @@ def _element(description: Any, depth: int) -> Element:
 def _simple(text: str) -> Element:
     match = _TYPE.fullmatch(text)
     if match is None:
-        raise HeaderError(f"{text!r:.40} is no type")
+        raise HeaderError(f"{text!r:.40} is not a type")
     kind, size = match["kind"], int(match["size"] or 0)
     name = kind + (match["size"] or "") + (match["unit"] or "")
     known = f"{kind}{size}" in _TORCH or f"{kind}{size}" in ("f12", "f16", "c24", "c32", "M8", "m8")
     if kind not in "SUVO" and not known:
-        raise HeaderError(f"{text!r:.40} is no type")
+        raise HeaderError(f"{text!r:.40} is not a type")
     big = match["order"] == ">" and kind != "V" and (size > 1 or kind == "U")
     return Element(_TORCH.get(name, name), size * 4 if kind == "U" else size, big, kind == "O")
 
@@ -154,7 +154,7 @@ def _limited(size: int) -> int:
 
 
 class _Tokens:
-    """Goes through the text of a literal once."""
+    """Tokens of a literal, read once from start to end."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -164,12 +164,12 @@ class _Tokens:
         self._advance()
 
     def end(self) -> None:
-        """Make sure that nothing follows."""
+        """Check that no token follows."""
         if self._kind:
             raise self._wrong()
 
     def value(self, depth: int) -> Any:
-        """Read a value: text, number, truth value, tuple, list or dictionary of those."""
+        """Parse a value: a string, number, bool, or a tuple, list or dictionary of values."""
         if depth == _DEEPEST:
             raise HeaderError(f"it is nested deeper than {_DEEPEST}")
         kind, token = self._kind, self._token
@@ -228,7 +228,7 @@ class _Tokens:
         self._at = match.end()
 
     def _wrong(self) -> HeaderError:
-        return HeaderError(f"it is no literal before {self._text[self._at : self._at + 20]!r}")
+        return HeaderError(f"it is not a literal before {self._text[self._at : self._at + 20]!r}")
 
 
 def _unquoted(token: str) -> str:
@@ -237,7 +237,7 @@ def _unquoted(token: str) -> str:
         if code:
             return chr(int(code, 16))
         if match[4] not in _PLAIN_ESCAPES:
-            raise HeaderError(f"a text in it has the escape {match[0]!r}")
+            raise HeaderError(f"a string in it has the unknown escape {match[0]!r}")
         return _PLAIN_ESCAPES[match[4]]
 
     return _ESCAPE.sub(plain, token.lstrip("ub")[1:-1])

@@ -1,6 +1,6 @@
-"""npy and npz: NumPy's arrays, one to a file or several in a zip archive.
+"""NumPy files: npy with one array, npz with several in a zip archive.
 
-Arrays of Python objects are pickles, and refused: nothing in them is traced.
+Arrays of Python objects are pickles and are refused without being read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LONGEST_HEADER = 10_000
 """NumPy's own limit."""
 
 HEAD = len(_MAGIC) + 2 + 4 + _LONGEST_HEADER
-"""Bytes that the longest header takes."""
+"""Bytes of the longest header."""
 
 _SUFFIX = ".npy"
 _OBJECTS = "it is an array of Python objects, which is a pickle; nothing was executed"
@@ -27,11 +27,11 @@ _MOST_PROBLEMS = 20
 
 
 def read_npy(source: ByteSource) -> Checkpoint:
-    """Read the header of an npy file; its array has no name, and is called `array`.
+    """Read the header of an npy file; its tensor is called `array`.
 
     Raises:
-        CheckpointError: It is damaged, or an array of Python objects.
-        LoadError: It cannot be read.
+        CheckpointError: The file is damaged, or an array of Python objects.
+        LoadError: The file cannot be read.
     """
     head = source.read(0, min(HEAD, source.size))
     try:
@@ -49,32 +49,32 @@ def read_npy(source: ByteSource) -> Checkpoint:
     if size < 0:
         raise CheckpointError(
             f"{source.name} is not whole",
-            cause=f"its array has {tensor.bytes:,} bytes, of which {tensor.bytes + size:,} are there",
+            cause=f"expected {tensor.bytes:,} bytes of data, but only {tensor.bytes + size:,} follow",
             hint="fetch it again",
         )
-    behind = (f"behind the array: {units.plural(size, 'byte')} that are not looked at",) if size else ()
+    rest = (f"after the array: {units.plural(size, 'byte')} that are not read",) if size else ()
     return Checkpoint(
         target=source.name,
         format="npy",
         files=(source.stored_file(),),
         tensors=(tensor,),
-        warnings=behind,
+        warnings=rest,
     )
 
 
 def is_npz(archive: Archive) -> bool:
-    """Return whether an archive holds arrays, by the names of its members."""
+    """Return whether an archive has members with names of arrays."""
     return any(name.endswith(_SUFFIX) for name in archive.members)
 
 
 def read_npz(archive: Archive) -> Checkpoint:
     """Read the headers of all arrays in an archive.
 
-    One that is damaged, or of Python objects, is a problem of the whole, and the others are read.
+    An array that is damaged or has Python objects is reported as a problem, and the others are read.
 
     Raises:
-        CheckpointError: None can be read.
-        LoadError: It cannot be read.
+        CheckpointError: No array can be read.
+        LoadError: The archive cannot be read.
     """
     tensors: list[StoredTensor] = []
     problems: list[str] = []
@@ -91,7 +91,9 @@ def read_npz(archive: Archive) -> Checkpoint:
             at = None if position is None else position + start
             found = _tensor(name.removesuffix(_SUFFIX), header, len(tensors), at, name)
             if found.bytes > member.size - start:
-                raise HeaderError(f"it has {found.bytes:,} bytes, and {member.size - start:,} are there")
+                raise HeaderError(
+                    f"expected {found.bytes:,} bytes, but it has only {member.size - start:,}"
+                )
         except (HeaderError, CheckpointError) as error:
             cause = error.cause or error.message if isinstance(error, CheckpointError) else error
             problems.append(f"{name}: {cause}")
@@ -102,7 +104,7 @@ def read_npz(archive: Archive) -> Checkpoint:
         raise CheckpointError(f"no array of {name} can be read", cause=problems[0] if problems else None)
     warnings = list(archive.warnings)
     if others:
-        warnings.append(f"{len(others):,} members are no arrays, such as {others[0]!r}")
+        warnings.append(f"{len(others):,} members are not arrays, such as {others[0]!r}")
     more = len(problems) - _MOST_PROBLEMS
     return Checkpoint(
         target=name,
@@ -115,25 +117,25 @@ def read_npz(archive: Archive) -> Checkpoint:
 
 
 def parse(head: bytes) -> tuple[Header, int]:
-    """Read a header; return it and where the data starts.
+    """Parse a header; return it and the offset of the data.
 
     Raises:
-        HeaderError: It is damaged.
+        HeaderError: The header is damaged.
     """
     if head[:6] != _MAGIC:
-        raise HeaderError("it does not start as an array does")
+        raise HeaderError("it does not start with the magic of an array")
     if len(head) < 10:
         raise HeaderError(f"it has {len(head)} bytes, too few for a header")
     version = head[6:8]
     if version not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
-        raise HeaderError(f"its version is {'.'.join(map(str, version))}, which is not known")
+        raise HeaderError(f"its version is {'.'.join(map(str, version))}, which is unknown")
     start = 10 if version == b"\x01\x00" else 12
     length = int.from_bytes(head[8:start], "little")
     if length > _LONGEST_HEADER:
         raise HeaderError(f"its header would have {length:,} bytes; {_LONGEST_HEADER:,} is the most")
     if start + length > len(head):
         raise HeaderError(
-            f"its header should have {length:,} bytes, and {max(0, len(head) - start):,} follow"
+            f"expected a header of {length:,} bytes, but only {max(0, len(head) - start):,} follow"
         )
     try:
         text = head[start : start + length].decode("utf-8" if version == b"\x03\x00" else "latin-1")

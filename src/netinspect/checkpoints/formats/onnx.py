@@ -1,7 +1,7 @@
-"""ONNX: the tensors of a model, and what its graph takes, gives and runs.
+"""ONNX models: tensors, and the inputs, outputs and operators of the graph.
 
-The messages are gone through field by field, and what a tensor holds is passed over: so positions are
-known, a file of any size takes as long as its graph, and the `onnx` package is not needed.
+Messages are read field by field and the data of tensors is skipped. So positions are known, the time
+depends on the graph and not on the size of the file, and the `onnx` package is not needed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry, Graph, GraphTensor, Operator
 
-# Fields of `ModelProto` by their kind, and those of `GraphProto`.
+# Fields of `ModelProto` with their kinds, and of `GraphProto`.
 _MODEL_NUMBERS = {1: "ir_version", 5: "model_version"}
 _MODEL_TEXTS = {2: "producer_name", 3: "producer_version", 4: "domain", 6: "doc_string"}
 _GRAPH, _OPSETS, _METADATA, _TRAINING, _FUNCTIONS, _CONFIGURATION = 7, 8, 14, 20, 25, 26
@@ -50,20 +50,20 @@ _SHORT = 64
 
 _VERSION = 1
 _LARGEST_NUMBER = 63
-"""Numbers of fields that a later version may add end there."""
+"""Largest number of a field that a later version may add."""
 
-_LOOKED_AT = 1000
+_CHECKED_FIELDS = 1000
 Span = tuple[int, int]
 
 
 def is_onnx(source: ByteSource) -> bool:
-    """Return whether a file is an ONNX model, whole or cut within its graph.
+    """Return whether a file is an ONNX model, complete or truncated within its graph.
 
-    Other messages of protobuf may have the same first fields, so that all of the outermost are looked
-    at, and those of the graph; their order does not matter.
+    Other protobuf messages may have the same first fields, so all outermost fields and those of the
+    graph are checked, in any order.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The file cannot be read.
     """
     graphs: list[Span] = []
     versions: list[int] = []
@@ -84,20 +84,20 @@ def is_onnx(source: ByteSource) -> bool:
         return bool(graphs) and all(
             number in _IN_GRAPH and kind == BYTES
             for begin, end in graphs
-            for number, kind, _, _ in islice(wire.fields(begin, end), _LOOKED_AT)
+            for number, kind, _, _ in islice(wire.fields(begin, end), _CHECKED_FIELDS)
         )
     except WireError:
         return bool(versions)
 
 
 def read_onnx(source: ByteSource) -> Checkpoint:
-    """Read an ONNX model: initializers, graph, and what it states of itself.
+    """Read an ONNX model: initializers, graph and metadata.
 
-    Tensors in files next to it are found by their size; those files are not read.
+    Of files with external data only the size is read.
 
     Raises:
-        CheckpointError: It is damaged, or larger than what is gone through.
-        LoadError: It cannot be read.
+        CheckpointError: The file is damaged, or has more fields than the limit.
+        LoadError: The file cannot be read.
     """
     try:
         return _Model(source).read()
@@ -110,7 +110,7 @@ def read_onnx(source: ByteSource) -> Checkpoint:
 
 
 class _Model:
-    """A walk through one model, that keeps what it finds."""
+    """Reader of one model, which collects its parts."""
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
@@ -125,7 +125,7 @@ class _Model:
         self._graphs = 0
 
     def read(self) -> Checkpoint:
-        """Go through all of it."""
+        """Read the model."""
         wire = self._wire
         functions: list[Span] = []
         training: list[Span] = []
@@ -134,22 +134,22 @@ class _Model:
             if _MODEL.get(number) != kind:
                 continue
             if number in _MODEL_NUMBERS:
-                self._tell(_MODEL_NUMBERS[number], "int64", str(signed(first)))
+                self._add_entry(_MODEL_NUMBERS[number], "int64", str(signed(first)))
             elif number in _MODEL_TEXTS:
-                self._tell(_MODEL_TEXTS[number], "string", wire.text(first, last))
+                self._add_entry(_MODEL_TEXTS[number], "string", wire.text(first, last))
             elif number == _OPSETS:
                 self._opset(first, last)
             elif number == _METADATA:
                 key, value = read_pair(wire, first, last)
-                self._tell(f"metadata_props.{key}", "string", value)
+                self._add_entry(f"metadata_props.{key}", "string", value)
             elif number in (_GRAPH, _TRAINING, _FUNCTIONS):
                 spans = {_GRAPH: graphs, _TRAINING: training}.get(number, functions)
                 spans.append((first, last))
                 if len(spans) > _MOST_GRAPHS:
                     raise WireError(f"it has more than {_MOST_GRAPHS:,} graphs")
-        for span in graphs:  # several would be one, as protobuf joins messages
+        for span in graphs:  # protobuf merges several into one
             self._graph(span, "", 0, outermost=True)
-        self._wait_out()
+        self._read_waiting()
         uses = _uses(self._operators)
         for span in functions:
             self._function(span)
@@ -170,7 +170,7 @@ class _Model:
             problems=self._tensors.problems,
         )
 
-    def _tell(self, name: str, kind: str, text: str) -> None:
+    def _add_entry(self, name: str, kind: str, text: str) -> None:
         if len(self._entries) == _MOST_ENTRIES:
             raise WireError(f"it has more than {_MOST_ENTRIES:,} values of metadata")
         self._entries.append(Entry(name=name, type=kind, text=text))
@@ -182,12 +182,12 @@ class _Model:
                 domain = self._wire.text(first, last)
             elif number == 2 and kind == NUMBER:
                 version = signed(first)
-        self._tell(f"opset_import.{domain or 'ai.onnx'}", "int64", str(version))
+        self._add_entry(f"opset_import.{domain or 'ai.onnx'}", "int64", str(version))
 
     # --- graphs ----------------------------------------------------------------------------------
 
     def _graph(self, span: Span, section: str, depth: int, *, outermost: bool = False) -> None:
-        """Go through one graph; those in its nodes wait until it is done."""
+        """Read one graph; graphs in its nodes are queued."""
         wire = self._wire
         index = 0
         for number, kind, first, last in wire.fields(*span):
@@ -207,13 +207,13 @@ class _Model:
                 values.append(read_value(wire, first, last))
             elif number in (2, 10) and outermost:
                 name = "graph.name" if number == 2 else "graph.doc_string"
-                self._tell(name, "string", wire.text(first, last))
+                self._add_entry(name, "string", wire.text(first, last))
             elif number == 16 and outermost:
                 key, value = read_pair(wire, first, last)
-                self._tell(f"graph.metadata_props.{key}", "string", value)
+                self._add_entry(f"graph.metadata_props.{key}", "string", value)
 
-    def _wait_out(self) -> None:
-        """Go through the graphs in nodes, and those in their nodes, in the order of the file."""
+    def _read_waiting(self) -> None:
+        """Read the queued graphs and the graphs in their nodes, in the order of the file."""
         while self._waiting:
             waiting, self._waiting = self._waiting, []
             for span, section, depth in waiting:
@@ -247,7 +247,7 @@ class _Model:
             return
         inner: list[tuple[str, Span]] = []
         for span in attributes:
-            # Nearly all attributes are a few numbers: one that has no tag of a graph holds none.
+            # Most attributes are a few numbers: one without the tag of a graph has no graph.
             if span[1] - span[0] <= _SHORT:
                 raw = wire.read(*span, _SHORT)
                 if b"\x32" not in raw and b"\x5a" not in raw:
@@ -255,13 +255,13 @@ class _Model:
             inner += self._graphs_in(span)
         self._graphs += len(inner)
         if self._graphs > _MOST_GRAPHS or (inner and depth == _DEEPEST_GRAPH):
-            raise WireError("it has more graphs within graphs than are gone through")
+            raise WireError("it has too many nested graphs")
         if inner:
             within = self._section(f"{section}.{label}" if section else label)
             self._waiting += [(span, f"{within}.{each}", depth + 1) for each, span in inner]
 
     def _constant(self, attributes: list[Span], section: str, name: str) -> None:
-        """List the tensor of a Constant node under the name of its output."""
+        """Add the tensor of a Constant node under the name of its output."""
         for span in attributes:
             found = read_constant(self._wire, span)
             if found is None:
@@ -274,7 +274,7 @@ class _Model:
             return
 
     def _graphs_in(self, attribute: Span) -> list[tuple[str, Span]]:
-        """Return the graphs of an attribute, each with the name that it has in its node."""
+        """Return the graphs of an attribute, each with its name in the node."""
         name = ""
         inner: list[Span] = []
         for number, kind, first, last in self._wire.fields(*attribute):
@@ -287,7 +287,7 @@ class _Model:
         return [(f"{name}.{index}", each) for index, each in enumerate(inner)]
 
     def _section(self, label: str) -> str:
-        """Return a name for what holds graphs; nodes may be called identical, or by long names."""
+        """Return a unique name for a node with graphs; several nodes may have one name."""
         self._sections[label] += 1
         number = self._sections[label]
         return label if number == 1 else f"{label}#{number}"
@@ -301,10 +301,10 @@ class _Model:
             if number in (1, 2) and kind == BYTES:
                 label = "initialization" if number == 1 else "algorithm"
                 self._graph((first, last), f"{section}.{label}", 0)
-        self._wait_out()
+        self._read_waiting()
 
     def _function(self, span: Span) -> None:
-        """Report a function of the model's own by what it runs; its constants are tensors."""
+        """Add a function of the model with its operators; its constants are tensors."""
         name = domain = ""
         nodes: list[Span] = []
         self._operators = Counter()
@@ -320,13 +320,13 @@ class _Model:
         section = self._section(f"functions.{name}")  # the name may follow the nodes
         for index, (first, last) in enumerate(nodes):
             self._node(first, last, index, section, 0)
-        self._wait_out()
+        self._read_waiting()
         runs = ", ".join(f"{each.name} {each.uses:,}" for each in _uses(self._operators))
-        self._tell(f"functions.{domain}.{name}", "function", runs[:LONGEST_TEXT])
+        self._add_entry(f"functions.{domain}.{name}", "function", runs[:LONGEST_TEXT])
 
 
 def _uses(operators: Counter[tuple[bytes, bytes]]) -> tuple[Operator, ...]:
-    """Those that are run most first; of those run identical the first in the file."""
+    """Return the operators by number of uses; those with equal numbers in the order of the file."""
     return tuple(
         Operator(name=_operator(*key).decode("utf-8", "backslashreplace"), uses=uses)
         for key, uses in operators.most_common()

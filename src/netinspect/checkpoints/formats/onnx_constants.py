@@ -1,6 +1,6 @@
-"""The values of ONNX's Constant nodes, which hold one tensor in one of eight attributes.
+"""Values of ONNX Constant nodes, which contain one tensor in one of eight attributes.
 
-Exporters that fold nothing, and models that were written by hand, have their weights there.
+Exporters without constant folding and hand-written models store their weights there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Span = tuple[int, int]
 
 _OPERATOR, _DOMAINS = b"Constant", (b"", b"ai.onnx")
 _TENSOR, _SPARSE, _REFERENCE = 5, 22, 21
-"""Fields of `AttributeProto`: a tensor, a sparse one, an attribute of the function around the node."""
+"""Fields of `AttributeProto`: a tensor, a sparse one, a reference to an attribute of the function."""
 
 _VALUES = {
     "value_float": 2,
@@ -31,7 +31,7 @@ _VALUES = {
     "value_ints": 8,
     "value_strings": 9,
 }
-"""Fields of the attributes that are not messages, by their names."""
+"""Fields of the attributes that are not messages, by name."""
 
 _SCALARS = (2, 3, 4)
 _LAYOUTS = {
@@ -39,10 +39,10 @@ _LAYOUTS = {
     **dict.fromkeys((3, 8), ("int64", INT64S, NUMBER)),
     **dict.fromkeys((4, 9), ("STRING", STRINGS, BYTES)),
 }
-"""For these fields: the dtype, the field of `TensorProto` that is laid out identical, the kind."""
+"""For each of these fields: the dtype, the `TensorProto` field with the same layout, the kind."""
 
 _LEFT_OUT = {FLOATS: (4, 2, 0), INT64S: (1, 1, 0), STRINGS: (0, 1, 0)}
-"""Bytes, pieces and first byte of a scalar without a field; what is in two pieces is not read as one."""
+"""Bytes, pieces and start of a scalar without a field; two pieces are not read as one."""
 
 _LONGEST_NAME = 100
 
@@ -56,16 +56,16 @@ class Sparse(NamedTuple):
 
 
 def is_constant(operator: bytes, domain: bytes) -> bool:
-    """Return whether a node is a Constant of ONNX itself, not one of another domain."""
+    """Return whether a node is a Constant of ONNX's own domain."""
     return operator == _OPERATOR and domain in _DOMAINS
 
 
 def read_constant(wire: Wire, attribute: Span) -> Described | Sparse | None:
-    """Read the value that an attribute of a Constant node holds; None if it holds none.
+    """Read the value of an attribute of a Constant node; None if the attribute has no value.
 
     Raises:
-        WireError: It is damaged.
-        LoadError: It cannot be read.
+        WireError: The attribute is damaged.
+        LoadError: The file cannot be read.
     """
     name = ""
     is_reference = False
@@ -79,7 +79,7 @@ def read_constant(wire: Wire, attribute: Span) -> Described | Sparse | None:
         elif number == _REFERENCE and last > first:
             is_reference = True
         elif number in _LAYOUTS and kind in (BYTES, _LAYOUTS[number][2]):
-            if number in _SCALARS or number not in values:  # of scalars the last one counts
+            if number in _SCALARS or number not in values:  # the last value of a scalar counts
                 values[number] = [0, 0, first, 0]
             found = values[number]
             found[0] += 1 if kind == NUMBER else last - first
@@ -95,22 +95,22 @@ def read_constant(wire: Wire, attribute: Span) -> Described | Sparse | None:
 
 
 def _elements(wire: Wire, number: int, kind: int, first: int, last: int) -> int:
-    """Count the elements in one field: several where they stand packed after each other."""
+    """Count the elements in one field: several if they are packed."""
     if kind == _LAYOUTS[number][2] or number in _SCALARS:
         return 1
     return (last - first) // 4 if _LAYOUTS[number][1] == FLOATS else wire.count_numbers(first, last)
 
 
 def _plain(number: int, values: dict[int, list[int]]) -> Described:
-    """Describe numbers or texts that are not tensor in the file, as the tensor that they stand for.
+    """Describe numbers or strings as the tensor that they represent.
 
     Args:
-        number: Their field.
-        values: For each field its bytes, its pieces, the first byte of the first, and its elements.
+        number: Field of the values.
+        values: For each field the bytes, the pieces, the start of the first piece, and the elements.
     """
     dtype, layout, _ = _LAYOUTS[number]
     if number in _SCALARS:
-        # Writers of proto3 leave out what is zero: it stands nowhere.
+        # proto3 writers omit zero.
         held, pieces, first = values[number][:3] if number in values else _LEFT_OUT[layout]
         return Described(dtype=dtype, data={layout: (held, pieces, first)})
     held, pieces, first, elements = values.get(number, (0, 0, 0, 0))
@@ -121,8 +121,8 @@ def read_sparse(wire: Wire, begin: int, end: int) -> Sparse:
     """Read a `SparseTensorProto`.
 
     Raises:
-        WireError: It is none.
-        LoadError: It cannot be read.
+        WireError: The bytes are not one.
+        LoadError: The file cannot be read.
     """
     shape: list[int] = []
     parts = {1: Described(), 2: Described()}
@@ -132,5 +132,5 @@ def read_sparse(wire: Wire, begin: int, end: int) -> Sparse:
         elif number == 3 and kind in (NUMBER, BYTES):
             shape += [first] if kind == NUMBER else wire.packed_numbers(first, last, MOST_DIMENSIONS)
     if len(shape) > MOST_DIMENSIONS or any(size >= 2**63 for size in shape):
-        raise WireError(f"the sparse tensor at byte {begin:,} has no possible shape")
+        raise WireError(f"the sparse tensor at byte {begin:,} has an impossible shape")
     return Sparse(tuple(shape), parts[1], parts[2])

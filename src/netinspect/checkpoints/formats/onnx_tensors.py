@@ -1,4 +1,4 @@
-"""The tensors of ONNX: what one states of itself, and where its elements are."""
+"""Tensors of ONNX models: their descriptions and the positions of their elements."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ DTYPES = {
     27: "FLOAT6E2M3",
     28: "FLOAT6E3M2",
 }
-"""torch's names of `TensorProto.DataType`, and ONNX's own where torch has none."""
+"""torch's name for each `TensorProto.DataType`, or ONNX's where torch has none."""
 
 _BITS = {**BITS, "UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2} | dict.fromkeys(
     ("FLOAT6E2M3", "FLOAT6E3M2"), 6
@@ -62,7 +62,7 @@ _BITS = {**BITS, "UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2} 
 # Fields of `TensorProto`.
 _DIMS, _DATA_TYPE, _NAME, _EXTERNAL_DATA, _LOCATION = 1, 2, 8, 13, 14
 _RAW, FLOATS, _INT32S, STRINGS, INT64S, _DOUBLES, _UINT64S = 9, 4, 5, 6, 7, 10, 11
-_ALONE = {
+_UNPACKED = {
     _RAW: BYTES,
     STRINGS: BYTES,
     FLOATS: FOUR_BYTES,
@@ -71,7 +71,7 @@ _ALONE = {
     INT64S: NUMBER,
     _UINT64S: NUMBER,
 }
-"""Kinds of the fields with elements, where they do not stand packed after each other."""
+"""Kinds of the fields with elements if the elements are not packed."""
 
 _FIELD_OF = {
     "float32": FLOATS,
@@ -83,18 +83,18 @@ _FIELD_OF = {
     "uint64": _UINT64S,
     "STRING": STRINGS,
 }
-"""Where elements are that are not raw; `int32_data` for all others."""
+"""Field of elements that are not raw, by dtype; `int32_data` for all others."""
 
 _INT32 = 0xFFFF_FFFF
 MOST_DIMENSIONS = 64
 _LARGEST_SIZE = 2**63
 LONGEST_NAME = 65_535
-_TOLD_NAME = 200
+_LONGEST_SHOWN = 200
 _MOST_TENSORS = 120_000
 _MOST_LETTERS = 64 << 20
-"""Of all names together, which repeat those of the graphs around them."""
+"""Limit for the letters of all names, which repeat the names of the graphs around them."""
 
-_MOST_PLACES = 10_000
+_MOST_LOCATIONS = 10_000
 _MOST_PROBLEMS = 20
 _DIGITS = 19
 
@@ -107,25 +107,25 @@ class Described:
     dtype: str = "UNDEFINED"
     shape: tuple[int, ...] = ()
     external: dict[str, str] | None = None
-    """What it states of a file that holds it; None if it holds its elements itself."""
+    """Description of the file with its elements; None if the message contains them."""
 
     data: dict[int, tuple[int, int, int]] = field(default_factory=dict)
-    """For each field with elements: bytes in all, pieces, first byte of the first piece."""
+    """For each field with elements: total bytes, pieces, start of the first piece."""
 
     @property
     def elements(self) -> int:
-        """How many it should have."""
+        """Expected number of elements."""
         return math.prod(self.shape)
 
     @property
     def bytes(self) -> int:
-        """How many bytes they should take; those that they do take for strings and types not known."""
+        """Expected bytes of the elements; the actual ones for strings and unknown types."""
         if self.dtype not in _BITS:
             return self.data.get(STRINGS if self.dtype == "STRING" else _RAW, (0, 0, 0))[0]
         return (self.elements * _BITS[self.dtype] + 7) // 8
 
     def position(self) -> tuple[int | None, str]:
-        """Return where its first element is, if all can be read from there; and what is wrong."""
+        """Return the position of contiguous elements, or None; and a problem, empty if there is none."""
         own = _FIELD_OF.get(self.dtype, _INT32S)
         number = _RAW if _RAW in self.data and own != STRINGS else own
         held, pieces, first = self.data.get(number, (0, 0, 0))
@@ -137,8 +137,8 @@ class Described:
             wrong = f"should have {self.elements:,} strings and has {pieces:,}"
             return None, wrong if pieces != self.elements else ""
         if self.dtype not in _BITS:
-            return None, f"has elements of the type {self.dtype}, which is not known, and no raw bytes"
-        # Each number takes one byte to ten; several elements of less than six bits share one.
+            return None, f"has elements of the type {self.dtype}, which is unknown, and no raw bytes"
+        # A number takes one to ten bytes; several elements of less than six bits share a number.
         bits = _BITS[self.dtype]
         numbers = self.elements if bits >= 6 else self.bytes
         if not numbers <= held <= 10 * numbers:
@@ -147,17 +147,17 @@ class Described:
 
 
 def dtype_of(number: int) -> str:
-    """Return the name of a type, of which protobuf takes 32 bits."""
+    """Return the name of a type number, of which protobuf uses 32 bits."""
     number = (number & _INT32 ^ 1 << 31) - (1 << 31)
     return DTYPES.get(number, f"ONNX type {number}")
 
 
 def read_described(wire: Wire, begin: int, end: int) -> Described:
-    """Read a `TensorProto`, without its data.
+    """Read a `TensorProto` without its data.
 
     Raises:
-        WireError: It is none.
-        LoadError: It cannot be read.
+        WireError: The bytes are not one.
+        LoadError: The file cannot be read.
     """
     found = Described()
     sizes: list[int] = []
@@ -178,8 +178,10 @@ def read_described(wire: Wire, begin: int, end: int) -> Described:
         elif number == _EXTERNAL_DATA and kind == BYTES:
             key, value = read_pair(wire, first, last)
             external[key] = value
-        elif number in _ALONE and kind in (BYTES, _ALONE[number]):
-            length = 1 if kind == NUMBER else last - first  # at least: where it began is not reported
+        elif number in _UNPACKED and kind in (BYTES, _UNPACKED[number]):
+            length = (
+                1 if kind == NUMBER else last - first
+            )  # a lower bound: the start of a number is not known
             held, pieces, start = found.data.get(number, (0, 0, first))
             if number == _RAW:  # the last one counts
                 held, pieces, start = 0, 0, first
@@ -201,14 +203,14 @@ def read_pair(wire: Wire, begin: int, end: int) -> tuple[str, str]:
 
 
 class Tensors:
-    """The tensors of one model, as they are found."""
+    """Collector of the tensors of one model."""
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
         self.files: list[StoredFile] = [source.stored_file()]
         self.stored: list[StoredTensor] = []
         self._names: set[str] = set()
-        self._places: dict[str, tuple[int | None, str]] = {}
+        self._locations: dict[str, tuple[int | None, str]] = {}
         self._lost: dict[str, list[str]] = {}
         self._wrong: list[str] = []
         self._more_wrong = 0
@@ -216,23 +218,24 @@ class Tensors:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is missing."""
+        """Descriptions of missing or damaged data."""
         lost = [
-            f"the external data {place!r:.200} {self._places[place][1]}; it should hold {some(names)}"
-            for place, names in self._lost.items()
+            f"the external data {location!r:.200} {self._locations[location][1]}; "
+            f"it should hold {some(names)}"
+            for location, names in self._lost.items()
         ]
-        told = [*lost, *self._wrong]
-        more = len(told) - _MOST_PROBLEMS + self._more_wrong
-        return (*told[:_MOST_PROBLEMS], *([f"and {more:,} problems more"] if more > 0 else []))
+        found = [*lost, *self._wrong]
+        more = len(found) - _MOST_PROBLEMS + self._more_wrong
+        return (*found[:_MOST_PROBLEMS], *([f"and {more:,} problems more"] if more > 0 else []))
 
     def _note(self, name: str, wrong: str) -> None:
         if len(self._wrong) < _MOST_PROBLEMS:
-            self._wrong.append(f"{name:.{_TOLD_NAME}} {wrong}")
+            self._wrong.append(f"{name:.{_LONGEST_SHOWN}} {wrong}")
         else:
             self._more_wrong += 1
 
     def add(self, section: str, found: Described) -> None:
-        """Add one that holds its elements, or reports the file that does."""
+        """Add a tensor whose elements are in the message or in another file."""
         name = self._name(section, found.name)
         file: int | None = 0
         if found.external is not None:
@@ -247,7 +250,7 @@ class Tensors:
     def add_sparse(
         self, section: str, shape: tuple[int, ...], values: Described, indices: Described
     ) -> None:
-        """Add one that is stored as its values that are not zero, and their places."""
+        """Add a tensor that is stored as its nonzero values and their indices."""
         self._add(
             section,
             self._name(section, values.name),
@@ -285,7 +288,7 @@ class Tensors:
         )
 
     def _name(self, section: str, own: str) -> str:
-        """Return the whole name of a tensor, and keep an eye on how many there are."""
+        """Return the full name of a tensor, and check the number and length of names."""
         if len(self.stored) == _MOST_TENSORS:
             raise WireError(f"it has more than {_MOST_TENSORS:,} tensors")
         name = f"{section}.{own}" if section else own
@@ -293,42 +296,44 @@ class Tensors:
         if self._letters > _MOST_LETTERS:
             raise WireError(f"the names of its tensors have more than {_MOST_LETTERS:,} letters")
         if name in self._names:
-            self._note(name, "stands in it twice")
+            self._note(name, "occurs twice")
         self._names.add(name)
         return name
 
     def _outside(self, name: str, found: Described) -> tuple[int | None, int | None]:
-        """Return the file that holds it, and where; nothing of that file is read."""
+        """Return the index of the file with the elements, and their position; the file is not read."""
         assert found.external is not None
-        place = found.external.get("location", "")
-        if place not in self._places:
-            if len(self._places) == _MOST_PLACES:
-                raise WireError(f"its tensors are in more than {_MOST_PLACES:,} other files")
-            self._places[place] = self._find(place)
-        index, _ = self._places[place]
+        location = found.external.get("location", "")
+        if location not in self._locations:
+            if len(self._locations) == _MOST_LOCATIONS:
+                raise WireError(f"its tensors are in more than {_MOST_LOCATIONS:,} other files")
+            self._locations[location] = self._find(location)
+        index, _ = self._locations[location]
         if index is None:
-            self._lost.setdefault(place, []).append(name[:_TOLD_NAME])
+            self._lost.setdefault(location, []).append(name[:_LONGEST_SHOWN])
             return None, None
         offset = _number(found.external.get("offset", "0"))
         left = self.files[index].bytes - (offset or 0)
         length = _number(found.external.get("length", str(max(0, left))))
         if offset is None or length is None or length > left:
-            self._note(name, f"goes on behind the end of {place!r:.200}")
+            self._note(name, f"extends beyond the end of {location!r:.200}")
         elif length != found.bytes:
-            self._note(name, f"should have {found.bytes:,} bytes and has {length:,} in {place!r:.200}")
+            self._note(
+                name, f"should have {found.bytes:,} bytes and has {length:,} in {location!r:.200}"
+            )
         else:
             return index, offset
         return None, None
 
-    def _find(self, place: str) -> tuple[int | None, str]:
-        """Return the index of a named file, or why it is not looked into."""
+    def _find(self, location: str) -> tuple[int | None, str]:
+        """Return the index of an external file, or the reason that it is not used."""
         if self._source.remote:
-            return None, "was not looked for"
-        path = resolve_sibling(os.path.dirname(self._source.path), place)
+            return None, "was not searched for"
+        path = resolve_sibling(os.path.dirname(self._source.path), location)
         if path is None:
             return None, "is not in the folder of the model: nothing was read from there"
         try:
-            with LocalSource(path, place) as source:
+            with LocalSource(path, location) as source:
                 self.files.append(source.stored_file())
         except LoadError as error:
             return None, f"cannot be read ({error.cause or error.message})"

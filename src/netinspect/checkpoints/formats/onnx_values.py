@@ -1,4 +1,4 @@
-"""What a graph of ONNX takes and gives: names, types and shapes."""
+"""Inputs and outputs of ONNX graphs: names, types and shapes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def read_value(wire: Wire, begin: int, end: int) -> GraphTensor:
     """Read a `ValueInfoProto`.
 
     Raises:
-        WireError: It is none.
-        LoadError: It cannot be read.
+        WireError: The bytes are not one.
+        LoadError: The file cannot be read.
     """
     name, dtype = "", DTYPES[0]
     shape: tuple[int | str, ...] = ("...",)
@@ -30,7 +30,7 @@ def read_value(wire: Wire, begin: int, end: int) -> GraphTensor:
 
 
 def _type(wire: Wire, begin: int, end: int, depth: int) -> tuple[str, tuple[int | str, ...]]:
-    """Read a `TypeProto`; of a sequence, a map or an optional value the type reports what is in it."""
+    """Read a `TypeProto`; the type of a sequence, map or optional includes that of its elements."""
     if depth == _DEEPEST_TYPE:
         raise WireError(f"a type is nested deeper than {_DEEPEST_TYPE}")
     for number, kind, first, last in wire.fields(begin, end):

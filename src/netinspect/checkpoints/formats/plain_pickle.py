@@ -1,4 +1,4 @@
-"""Pickles that are not file of torch's: dicts of arrays or tensors, whole models, anything."""
+"""Pickles not written by torch.save: dictionaries of arrays or tensors, models, any object."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def read_plain_pickle(source: ByteSource) -> Checkpoint:
     """Read the tensors and arrays of a pickle.
 
     Raises:
-        CheckpointError: It is damaged, or holds none.
-        LoadError: It cannot be read.
+        CheckpointError: The pickle is damaged, or contains no tensors.
+        LoadError: The file cannot be read.
     """
     content = Content(source)
     names = Names()
@@ -33,5 +33,5 @@ def read_plain_pickle(source: ByteSource) -> Checkpoint:
     content.warn_of_names()
     left = source.size - interpreter.position
     if left:
-        content.warnings.append(f"behind the pickle: {units.plural(left, 'byte')} that are not read")
+        content.warnings.append(f"after the pickle: {units.plural(left, 'byte')} that are not read")
     return content.checkpoint("pickle")

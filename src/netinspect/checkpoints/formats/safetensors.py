@@ -1,17 +1,18 @@
-"""safetensors: a header of JSON, and the bytes that it describes.
+"""safetensors files: a JSON header, followed by the bytes that it describes.
 
-The rules are those of the format's own library, and some more. It reads, and this does not:
+The rules are those of the format's own library, with additions. The library reads the following, which
+is an error here:
 
-- a name that stands twice, of a tensor, in a description or in the metadata: the library takes one of
-  them without a word, so that two readers could see two files;
+- a duplicate name of a tensor, in a description or in the metadata: the library silently takes one of
+  them, so that two readers could see different content;
 - more than 250,000 tensors, an entry of more than 8 MiB, a description of more than 4 KiB, a shape of
-  more than 64 sizes, two million sizes in all, a size from 2**63 on: none of it is of use, and each can
-  be made to fill the memory;
-- a description with more in it than dtype, shape and data_offsets, or written as a list; a
+  more than 64 sizes, two million sizes in all, a size of 2**63 or more: these have no use and could
+  exhaust memory;
+- a description with more keys than dtype, shape and data_offsets, or written as a list; a
   `__metadata__` that is null;
-- a header that starts with a blank, which the format forbids.
+- a header that starts with whitespace, which the format forbids.
 
-A dtype that this does not know is read, and the library refuses it: the next version may have it.
+An unknown dtype is accepted, which the library refuses: its next version may add it.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def read_safetensors(source: ByteSource) -> Checkpoint:
     """Read the header of a safetensors file.
 
     Raises:
-        CheckpointError: It breaks a rule of the format.
-        LoadError: It cannot be read.
+        CheckpointError: The file violates a rule of the format.
+        LoadError: The file cannot be read.
     """
     header = Header(source)
     entries = []
@@ -52,7 +53,7 @@ def read_safetensors(source: ByteSource) -> Checkpoint:
         sizes += len(description["shape"])
         if sizes > _MOST_SIZES:
             raise _broken(source.name, f"its shapes have more than {_MOST_SIZES:,} sizes")
-    entries.sort(key=lambda each: (each[3], each[4]))  # as the bytes are
+    entries.sort(key=lambda each: (each[3], each[4]))  # in the order of their bytes
     _check_cover(source, header.end, entries)
     tensors = tuple(
         StoredTensor(
@@ -77,21 +78,21 @@ def read_safetensors(source: ByteSource) -> Checkpoint:
         ),
         described=describe_packed(source, tensors),
         warnings=tuple(
-            f"the dtype {dtype} is not known: that the bytes fit the shape was not checked"
+            f"the dtype {dtype} is unknown: its bytes were not checked against the shape"
             for dtype in unknown[:_LONGEST_LIST]
         ),
     )
 
 
 def _entry(file: str, name: str, entry: dict[str, Any]) -> tuple[str, tuple[int, ...], int, int]:
-    """Check one tensor's description; return its type, sizes, first byte and end."""
+    """Check the description of a tensor; return its dtype, shape, start and end."""
     if entry.keys() != _KEYS:
-        raise _broken(file, f"the entry {short(name)!r} has not just a dtype, a shape and data_offsets")
+        raise _broken(file, f"the entry {short(name)!r} must have exactly dtype, shape and data_offsets")
     dtype, sizes, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if type(dtype) is not str or not (dtype in SAFETENSORS or _DTYPE.fullmatch(dtype)):
-        raise _broken(file, f"the dtype of {short(name)!r} is none: {dtype!r:.40}")
+        raise _broken(file, f"the dtype of {short(name)!r} is not valid: {dtype!r:.40}")
     if type(sizes) is not list or type(offsets) is not list or len(offsets) != 2:
-        raise _broken(file, f"the shape or data_offsets of {short(name)!r} are no lists of numbers")
+        raise _broken(file, f"the shape or data_offsets of {short(name)!r} are not lists of numbers")
     if len(sizes) > _MOST_DIMENSIONS:
         raise _broken(
             file, f"{short(name)!r} has {len(sizes):,} dimensions; {_MOST_DIMENSIONS} is the most"
@@ -108,7 +109,7 @@ def _entry(file: str, name: str, entry: dict[str, Any]) -> tuple[str, tuple[int,
         )
     known = SAFETENSORS.get(dtype)
     bits = BITS[known] if known is not None else SAFETENSORS_BITS.get(dtype)
-    # The bytes of a type that is not known cannot be checked, and report its size.
+    # The size of an unknown type is not known, so that its bytes cannot be checked.
     if bits is not None and (end - begin) * 8 != math.prod(sizes) * bits:
         takes = math.prod(sizes) * bits
         raise _broken(
@@ -116,7 +117,7 @@ def _entry(file: str, name: str, entry: dict[str, Any]) -> tuple[str, tuple[int,
             f"{short(name)!r} takes {end - begin:,} bytes, and {tuple(sizes)} of {dtype} takes "
             + (f"{takes / 8:,.10g}" if takes < _LARGEST_SIZE else "more than any file has"),
         )
-    # Sizes in front of a zero count for nothing, unless somebody multiplies them in 64 bits.
+    # Sizes before a zero have no effect, unless a reader multiplies them in 64 bits.
     if 0 in sizes and math.prod(sizes[: sizes.index(0)]) >= 2 * _LARGEST_SIZE:
         raise _broken(file, f"the shape of {short(name)!r} cannot be counted: {tuple(sizes)}")
     return dtype, tuple(sizes), begin, end
@@ -125,12 +126,12 @@ def _entry(file: str, name: str, entry: dict[str, Any]) -> tuple[str, tuple[int,
 def _check_cover(
     source: ByteSource, start: int, entries: list[tuple[str, str, tuple[int, ...], int, int]]
 ) -> None:
-    """Each byte after the header belongs to one tensor: nothing is hidden, nothing is shared."""
+    """Check that each byte after the header belongs to exactly one tensor."""
     at = 0
     before: str | None = None
     for name, _, _, begin, end in entries:
         if begin != at:
-            between = f"behind {short(before)!r}" if before is not None else "at the start of the data"
+            between = f"after {short(before)!r}" if before is not None else "at the start of the data"
             what = f"{begin - at:,} bytes {between} belong to no tensor"
             if before is not None and begin < at:
                 what = f"{short(name)!r} and {short(before)!r} share {at - begin:,} bytes"
@@ -147,7 +148,7 @@ def _check_cover(
                 hint="fetch it again",
             )
         raise _broken(
-            source.name, f"behind the last tensor: {units.plural(left, 'byte')} that belong to none"
+            source.name, f"after the last tensor: {units.plural(left, 'byte')} that belong to no tensor"
         )
 
 

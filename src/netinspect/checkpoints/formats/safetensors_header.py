@@ -1,8 +1,8 @@
-"""The header of a safetensors file, read entry by entry.
+"""Header of a safetensors file, read entry by entry.
 
-A header may have 100 MB. Python's `json` would make gigabytes of objects of it before anybody could look
-at one, so that a small file could fill the memory. Here each entry is checked before the next is read,
-and only what describes a tensor, or reports something in words, is kept.
+A header may have 100 MB. Python's `json` would create gigabytes of objects before one could be checked,
+so that a small file could exhaust memory. Here each entry is checked before the next is read, and only
+descriptions of tensors and the metadata are stored.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 
 LARGEST_HEADER = 100_000_000
-"""Bytes; the library's limit too."""
+"""Limit in bytes, the same as in the library."""
 
 MOST_TENSORS = 250_000
-"""Largest models have some hundred thousand, in many files."""
+"""Limit for one file; the largest models have about a hundred thousand, in many files."""
 
 METADATA = "__metadata__"
 
@@ -34,25 +34,25 @@ _INSIDE = rb'[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+'
 _STRING = rb'"(' + _INSIDE + rb')"'
 _NAMED = _GAP + _STRING + _GAP + rb":" + _GAP
 _END = _GAP + rb"([,}])"
-# Each pattern ends in a character that decides: more text after it can change nothing.
+# Each pattern ends in a delimiter: more text after it cannot change the match.
 _OPEN = re.compile(rb"\{" + _GAP + rb'(?=["}])')
 _ENTRY = re.compile(_NAMED + rb"(\{[^{}]*+\})" + _END)
 _STRINGS = re.compile(_NAMED + rb'(\{(?:[ \t\n\r:,]|"' + _INSIDE + rb'")*+\})' + _END)
-"""An entry of nothing but strings, in which there may be braces."""
+"""Entry with string values only, which may contain braces."""
 
 _PAIR = re.compile(_NAMED + _STRING + _END)
 _NAME = re.compile(_NAMED)
 
 
 class Header:
-    """What is in the header of a file, read once from its start to its end."""
+    """Header of a file, read once from start to end."""
 
     def __init__(self, source: ByteSource) -> None:
-        """Look at its length; the rest is read by `tensors`.
+        """Read the length of the header; `tensors` reads the rest.
 
         Raises:
-            CheckpointError: It has no header, or one that is too long.
-            LoadError: It cannot be read.
+            CheckpointError: The header is missing or too long.
+            LoadError: The file cannot be read.
         """
         self._source = source
         if source.size < 8:
@@ -61,29 +61,27 @@ class Header:
         if length > LARGEST_HEADER:
             self._refuse(f"its header would have {length:,} bytes; {LARGEST_HEADER:,} is the most")
         if 8 + length > source.size:
-            self._refuse(
-                f"its header should have {length:,} bytes, and the file has {source.size - 8:,} more"
-            )
+            self._refuse(f"expected a header of {length:,} bytes, but only {source.size - 8:,} follow")
         self.end = 8 + length
-        """Where the data starts."""
+        """Offset of the data."""
 
         self.metadata: dict[str, str] = {}
-        """What it reports in words; whole when `tensors` is at its end."""
+        """Entries of `__metadata__`; complete when `tensors` is exhausted."""
 
         self._text = b""
         self._at = 0
         self._next = 8
 
     def tensors(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Iterate over the names and descriptions of the tensors, unchanged.
+        """Iterate over the names and unchecked descriptions of the tensors.
 
         Raises:
-            CheckpointError: It is not a JSON of the expected kind, names something twice, or has more
-                than `MOST_TENSORS`.
-            LoadError: It cannot be read.
+            CheckpointError: The header is not JSON of the expected structure, has duplicate names, or
+                more than `MOST_TENSORS` tensors.
+            LoadError: The file cannot be read.
         """
         if self._match(_OPEN) is None:
-            self._refuse("its header is no JSON object")
+            self._refuse("its header is not a JSON object")
         more = self._text[self._at : self._at + 1] != b"}"
         self._at += not more
         names: set[str] = set()
@@ -93,7 +91,7 @@ class Header:
                 self._refuse_next()
             name = self._string(entry[1])
             if name in names:
-                self._refuse(f"{short(name)!r} stands twice in its header")
+                self._refuse(f"{short(name)!r} occurs twice in its header")
             names.add(name)
             if name == METADATA:
                 self._read_metadata(entry[2])
@@ -105,7 +103,7 @@ class Header:
         self._check_rest()
 
     def _match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """Match what comes next, reading on as long as there may be more of it."""
+        """Match a pattern at the current position, reading more text as needed."""
         while True:
             found = pattern.match(self._text, self._at)
             left = len(self._text) - self._at
@@ -120,8 +118,10 @@ class Header:
 
     def _description(self, name: str, raw: bytes) -> dict[str, Any]:
         if len(raw) > _LONGEST_DESCRIPTION:
-            self._refuse(f"the entry {short(name)!r} has {len(raw):,} bytes, which describe no tensor")
-        if b"-" in raw:  # Python would read -0 as a number that is not negative.
+            self._refuse(
+                f"the entry {short(name)!r} has {len(raw):,} bytes, too many to describe a tensor"
+            )
+        if b"-" in raw:  # Python parses -0 as a number that is not negative
             self._refuse(f"the entry {short(name)!r} has a negative number")
         try:
             described: dict[str, Any] = _DECODER.raw_decode(raw.decode("utf-8"))[0]
@@ -141,7 +141,7 @@ class Header:
                 self._refuse(f"its {METADATA} has more than strings")
             key = self._string(pair[1])
             if key in self.metadata:
-                self._refuse(f"{short(key)!r} stands twice in its {METADATA}")
+                self._refuse(f"{short(key)!r} occurs twice in its {METADATA}")
             if len(self.metadata) >= _MOST_METADATA:
                 self._refuse(f"its {METADATA} has more than {_MOST_METADATA:,} entries")
             self.metadata[key] = self._string(pair[2])
@@ -154,7 +154,7 @@ class Header:
             text = raw.decode("utf-8")
             if b"\\" in raw:
                 text = json.loads(f'"{text}"')
-                text.encode("utf-8")  # half of a surrogate pair is not a text
+                text.encode("utf-8")  # fails for half of a surrogate pair
         except UnicodeDecodeError as error:
             self._refuse(f"its header is not UTF-8: {error}")
         except ValueError as error:
@@ -162,25 +162,25 @@ class Header:
         return text
 
     def _check_rest(self) -> None:
-        """After the header there may be blanks, by which the data is aligned."""
+        """Check that only whitespace follows, which aligns the data."""
         rest = self._text[self._at :]
         while not rest.strip(b" \t\n\r"):
             if self._next >= self.end:
                 return
             rest = self._source.read(self._next, min(_PIECE, self.end - self._next))
             self._next += len(rest)
-        self._refuse("its header goes on behind its end")
+        self._refuse("its header has text after its end")
 
     def _refuse_next(self) -> NoReturn:
-        """Describe what is wrong with the entry that comes next."""
-        place = self._next - len(self._text) + self._at
+        """Raise the error for an invalid next entry."""
+        position = self._next - len(self._text) + self._at
         if len(self._text) - self._at >= _LONGEST_ENTRY:
-            self._refuse(f"the entry of its header at byte {place:,} has more than 8 MiB")
+            self._refuse(f"the entry of its header at byte {position:,} has more than 8 MiB")
         named = _NAME.match(self._text, self._at)
         if named is not None:
             name = short(self._string(named[1]))
-            self._refuse(f"the entry {name!r} has not just a dtype, a shape and data_offsets")
-        self._refuse(f"its header is not valid JSON at byte {place:,}")
+            self._refuse(f"the entry {name!r} must have exactly dtype, shape and data_offsets")
+        self._refuse(f"its header is not valid JSON at byte {position:,}")
 
     def _refuse(self, cause: str) -> NoReturn:
         raise CheckpointError(f"{self._source.name} is not a valid safetensors file", cause=cause)
@@ -189,7 +189,7 @@ class Header:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise ValueError("something stands twice in it")
+        raise ValueError("it has a duplicate key")
     return made
 
 

@@ -43,7 +43,7 @@ class Format(NamedTuple):
     """Name in the list of formats of an error; empty if another row has the same one."""
 
     is_model: bool = True
-    """Whether a file with one of the suffixes counts as the weights of a folder."""
+    """True if a file with one of the suffixes counts as weights of a folder."""
 
 
 def load(reference: str) -> Any:

@@ -1,4 +1,4 @@
-"""torch's files before 1.6: pickles after each other, and then the bytes of each storage."""
+"""torch files before 1.6: several pickles, followed by the bytes of each storage."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from netinspect.records.checkpoint import Checkpoint
 
 
 def read_torch_legacy(source: ByteSource) -> Checkpoint:
-    """Read what `torch.save` wrote once, and writes still where it is reported to.
+    """Read a file of `torch.save` before 1.6, or with `_use_new_zipfile_serialization=False`.
 
     Raises:
-        CheckpointError: It is damaged.
-        LoadError: It cannot be read.
+        CheckpointError: The file is damaged.
+        LoadError: The file cannot be read.
     """
     content = Content(source)
     names = Names()
@@ -32,13 +32,14 @@ def read_torch_legacy(source: ByteSource) -> Checkpoint:
     content.name(names)
 
     def place(known: Storages) -> None:
-        if source.remote:  # Each storage would take a journey, to its own place among the weights.
+        if source.remote:  # each storage would take a request
             if (
                 sum(storage.bytes for storage in known.known.values())
                 > source.size - interpreter.position
             ):
                 raise CheckpointError(
-                    f"{source.name} is not whole", cause="it is too small for what its pickle speaks of"
+                    f"{source.name} is not whole",
+                    cause="it is smaller than the storages that its pickle describes",
                 )
             return
         with readable(source):
@@ -51,5 +52,5 @@ def read_torch_legacy(source: ByteSource) -> Checkpoint:
     left = source.size - interpreter.position
     if left and not source.remote:
         rest = units.plural(left, "byte")
-        content.warnings.append(f"behind the last storage: {rest} that are not read")
+        content.warnings.append(f"after the last storage: {rest} that are not read")
     return content.checkpoint("torch legacy")

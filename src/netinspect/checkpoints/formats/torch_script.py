@@ -1,4 +1,4 @@
-"""TorchScript archives: a scripted or traced model, its code of a language of its own next to it."""
+"""TorchScript archives: a scripted or traced model with its TorchScript code."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _NAME = re.compile(r'"([^"\\]+)"')
 
 
 def read_torch_script(archive: Archive) -> Checkpoint:
-    """Read what `torch.jit.save` writes.
+    """Read a file written by `torch.jit.save`.
 
     Raises:
-        CheckpointError: It is damaged.
-        LoadError: It cannot be read.
+        CheckpointError: The archive is damaged.
+        LoadError: The archive cannot be read.
     """
     content = Content(archive.source)
     content.swapped = is_swapped(archive)
@@ -38,7 +38,7 @@ def read_torch_script(archive: Archive) -> Checkpoint:
 
 
 def _kinds(archive: Archive) -> Kinds:
-    """Return which attributes of each class are parameters and buffers, as its code declares."""
+    """Return the attributes of each class that its code declares as parameters or buffers."""
     kinds: dict[str, dict[str, Kind]] = {}
     if archive.source.remote:
         return kinds
@@ -53,7 +53,7 @@ def _kinds(archive: Archive) -> Kinds:
         try:
             code = archive.read(name, _LARGEST_CODE).decode("utf-8", "replace")
         except CheckpointError:
-            break  # the tensors can be reported without it, and there may be many more
+            break  # the tensors can be listed without it
         module = name[len(folder) : -len(".py")].replace("/", ".")
         declared: dict[str, Kind] = {}
         for match in _DECLARED.finditer(code):

@@ -1,4 +1,4 @@
-"""torch's first files: a tar archive of storages, tensors, and a pickle that names them."""
+"""First torch format: a tar archive with storages, tensors and a pickle that names them."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ MEMBERS = ("storages", "tensors", "pickle")
 
 
 def read_torch_tar(source: ByteSource) -> Checkpoint:
-    """Read what `torch.save` wrote in its first versions.
+    """Read a file written by the first versions of `torch.save`.
 
     Raises:
-        CheckpointError: It is damaged, or another tar archive.
-        LoadError: It cannot be read.
+        CheckpointError: The archive is damaged, or another tar archive.
+        LoadError: The archive cannot be read.
     """
     members = find_members(source)
     missing = [each for each in MEMBERS if each not in members]
@@ -43,7 +43,7 @@ def read_torch_tar(source: ByteSource) -> Checkpoint:
             raise unreadable_as(source.name, CATALOG[key])
         raise CheckpointError(
             f"{source.name} is not a checkpoint",
-            cause=f"it is a tar archive without {', '.join(missing)}, which torch's have",
+            cause=f"it is a tar archive without {', '.join(missing)}, which a torch file has",
             hint=hint_to_unpack(members, f"tar -xf {source.name}"),
         )
     content = Content(source)
@@ -64,10 +64,10 @@ def read_torch_tar(source: ByteSource) -> Checkpoint:
 
 
 def find_members(source: ByteSource) -> dict[str, SubSource]:
-    """Return the regular files of a tar archive, by their names.
+    """Return the regular files of a tar archive by name.
 
     Raises:
-        CheckpointError: It is damaged, or has two of one name.
+        CheckpointError: The archive is damaged, or has two files with one name.
     """
     members: dict[str, SubSource] = {}
     archive = TarArchive(source)
@@ -84,13 +84,13 @@ def find_members(source: ByteSource) -> dict[str, SubSource]:
 
 
 def read_storages(source: SubSource, names: Names, tensors: Tensors, parts: dict[int, Part]) -> int:
-    """Read a count, and for each a key, a place and a type, how many elements, and the elements.
+    """Read a count, and for each storage its key, location, type, number of elements, and elements.
 
     Returns:
-        The byte after the last of them.
+        The offset after the last storage.
 
     Raises:
-        PickleError: It is damaged.
+        PickleError: The storages are damaged.
     """
     interpreter = Interpreter(source, names, 0, SMALL_WINDOW)
     storages = tensors.storages
@@ -107,7 +107,7 @@ def read_storages(source: SubSource, names: Names, tensors: Tensors, parts: dict
         parts[key] = Part(storage, dtype, 0, size)
     views = interpreter.run()
     if type(views) is not list:
-        raise PickleError("there is no list of views behind the storages")
+        raise PickleError("there is no list of views after the storages")
     for view in views:
         if type(view) is not tuple or len(view) != 4:
             raise PickleError(f"a view of a storage is {format_object(view, 60)}")
@@ -124,13 +124,13 @@ def read_storages(source: SubSource, names: Names, tensors: Tensors, parts: dict
 
 
 def read_tensors(source: SubSource, names: Names, tensors: Tensors, parts: dict[int, Part]) -> int:
-    """Read a count, and for each two keys and a class, and its sizes, strides and offset in binary.
+    """Read a count, and for each tensor two keys, a class, and binary sizes, strides and offset.
 
     Returns:
-        The byte after the last of them.
+        The offset after the last tensor.
 
     Raises:
-        PickleError: It is damaged.
+        PickleError: The tensors are damaged.
     """
     interpreter = Interpreter(source, names, 0, SMALL_WINDOW)
     for _ in range(whole_number(interpreter.run(), "the count of tensors")):
@@ -148,5 +148,5 @@ def read_tensors(source: SubSource, names: Names, tensors: Tensors, parts: dict[
 
 def _three(value: Any) -> tuple[int, Any, Any]:
     if type(value) is not tuple or len(value) != 3:
-        raise PickleError(f"{format_object(value, 60)} stands where a key should")
+        raise PickleError(f"{format_object(value, 60)} is in the place of a key")
     return whole_number(value[0], "a key"), value[1], value[2]

@@ -1,4 +1,4 @@
-"""torch's files since 1.6: a zip archive with a pickle, and the bytes of each storage next to it."""
+"""torch files since 1.6: a zip archive with a pickle and the bytes of each storage."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ LARGEST_NOTE = 1 << 10
 
 
 def read_torch_zip(archive: Archive) -> Checkpoint:
-    """Read what `torch.save` writes.
+    """Read a file written by `torch.save`.
 
     Raises:
-        CheckpointError: It is damaged.
-        LoadError: It cannot be read.
+        CheckpointError: The archive is damaged.
+        LoadError: The archive cannot be read.
     """
     content = Content(archive.source)
     content.swapped = is_swapped(archive)
@@ -46,15 +46,15 @@ def add_pickle(
 
     Args:
         archive: The archive.
-        content: What is to have it.
-        pickle: The member, without the archive's own folder.
-        folder: Where its storages are.
-        name: What to put before all names.
-        within: What to put before the names of members, where the archive is a member itself.
-        kinds: For a pickle of TorchScript, what the attributes of its classes are.
+        content: Collector of the tensors.
+        pickle: Member with the pickle, without the archive's own folder.
+        folder: Folder of the storages.
+        name: Prefix of all names of tensors.
+        within: Prefix of the names of members if the archive is itself a member.
+        kinds: Kinds of the attributes of classes, for a pickle of TorchScript.
 
     Raises:
-        CheckpointError: It is damaged, or a storage is missing.
+        CheckpointError: The pickle is damaged, or a storage is missing.
     """
     prefix = prefix_of(archive)
     member = archive.find(prefix + pickle)
@@ -82,10 +82,10 @@ def add_pickle(
 
 
 def place_storages(archive: Archive, storages: Storages, folder: str, within: str) -> None:
-    """Find each storage's member, and make sure that it is as large as the pickle states.
+    """Find the member of each storage, and check its size.
 
     Raises:
-        CheckpointError: It is not, or not there.
+        CheckpointError: A member is missing, or smaller than its storage.
     """
     for key, storage in storages.known.items():
         name = f"{folder}{key}"
@@ -93,13 +93,13 @@ def place_storages(archive: Archive, storages: Storages, folder: str, within: st
         if found is None:
             raise CheckpointError(
                 f"{archive.source.name} is not whole",
-                cause=f"its pickle speaks of {name!r}, and the archive has no such member",
+                cause=f"its pickle refers to {name!r}, but the archive has no such member",
             )
         member = archive.members[found]
         if member.size < storage.bytes:
             raise CheckpointError(
                 f"{archive.source.name} is damaged",
-                cause=f"its pickle says that {name!r} has {storage.bytes:,} bytes, and it has "
+                cause=f"{name!r} should have {storage.bytes:,} bytes by its pickle, but has "
                 f"{member.size:,}",
             )
         storage.member = within + found
@@ -108,20 +108,20 @@ def place_storages(archive: Archive, storages: Storages, folder: str, within: st
 
 
 def finish(archive: Archive, content: Content, kind: str) -> Checkpoint:
-    """Make the record of an archive."""
+    """Return the checkpoint of an archive."""
     if content.swapped:
         content.warnings.append("its numbers are big-endian")
     return content.checkpoint(kind, archive.warnings)
 
 
 def prefix_of(archive: Archive) -> str:
-    """Return the folder in the archive that torch looks in: that of the first member."""
+    """Return the folder of the first member, which torch uses for all members."""
     first = next(iter(archive.members), "")
     folder, slash, _ = first.partition("/")
     return folder + slash if slash else ""
 
 
 def is_swapped(archive: Archive) -> bool:
-    """Return whether the bytes of each number are in the order of big-endian machines."""
+    """Return whether numbers are big-endian."""
     member = archive.find(f"{prefix_of(archive)}byteorder")
     return member is not None and archive.read(member, LARGEST_NOTE).strip() == b"big"

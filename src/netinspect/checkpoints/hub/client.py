@@ -1,8 +1,8 @@
-"""What is asked of the hub, through its own client: a list of files, where one is, a part of it.
+"""Requests to the model hub: list files, locate one, fetch a part of it.
 
-The client (`huggingface_hub`) knows the address of the hub, the user's token, proxies and certificates,
-and tries again what may succeed. It is imported when it is used, and only what its versions since 0.24
-have in common.
+They use the hub's own client (`huggingface_hub`), which provides the endpoint, the user's token,
+proxies, certificates and retries. It is imported when it is used. Only the API that all its versions
+since 0.24 have is used.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from netinspect.version import __version__
 
 _RETRIES = 2
 _RETRIED = (500, 502, 503, 504)
-"""Not 429: the client would wait as long as it is reported to, which may be minutes."""
+"""Not 429: the client would wait as long as the hub asks, which may be minutes."""
 
 _SLOWEST = 6
-"""Times the time-out that one part may take in all."""
+"""Multiple of the timeout after which a slow response is aborted."""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
@@ -32,31 +32,31 @@ _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 @record
 class Listing:
-    """The files of a repository at one commit."""
+    """Files of a repository at one commit."""
 
     repository: str
     commit: str
     sizes: dict[str, int | None]
-    """By path; None if the hub does not report."""
+    """Sizes by path; None if the hub does not report it."""
 
 
 @record
 class RemoteFile:
-    """One file, and where its bytes are."""
+    """One file and the location of its bytes."""
 
     name: str
     address: str
-    """Where anybody finds it."""
+    """Public address."""
 
     location: str
-    """Where its bytes are at present; may hold a signature that is no one's business."""
+    """Current address of the bytes; may contain a signature, which must not be shown."""
 
     headers: dict[str, str]
     size: int
 
 
 class Client:
-    """The hub's client, as far as it is needed."""
+    """Wrapper of the hub's client."""
 
     def __init__(self) -> None:
         try:
@@ -79,7 +79,7 @@ class Client:
     @classmethod
     @contextmanager
     def opened(cls) -> Iterator[Client]:
-        """Provide one; meanwhile its library keeps warnings to itself, such as each further try."""
+        """Open a client; warnings of its library, such as those on retries, are off meanwhile."""
         logger = logging.getLogger("huggingface_hub")
         client = cls()
         before = logger.level
@@ -90,10 +90,10 @@ class Client:
             logger.setLevel(before)
 
     def list_files(self, repository: str, revision: str | None) -> Listing:
-        """Ask for the files of a repository, at its newest commit or another.
+        """List the files of a repository at its newest commit or at a revision.
 
         Raises:
-            LoadError: It is not there, may not be seen, or the hub cannot be reached.
+            LoadError: The repository does not exist, is not accessible, or the hub cannot be reached.
         """
         try:
             info = self._api.model_info(
@@ -104,16 +104,14 @@ class Client:
                 commit=info.sha or revision or "main",
                 sizes={each.rfilename: each.size for each in info.siblings or ()},
             )
-        except (
-            Exception
-        ) as error:  # the clients of requests, httpx and httpx2 each have their own errors
+        except Exception as error:  # requests, httpx and httpx2 each have their own exceptions
             raise self._explain(error, repository, revision) from error
 
     def locate(self, listing: Listing, name: str) -> RemoteFile:
-        """Ask where the bytes of a file are.
+        """Find the location of a file's bytes.
 
         Raises:
-            LoadError: It is not there, may not be seen, or the hub cannot be reached.
+            LoadError: The file does not exist, is not accessible, or the hub cannot be reached.
         """
         url = self._url(listing.repository, name, revision=listing.commit)
         try:
@@ -127,22 +125,20 @@ class Client:
             raise self._explain(error, listing.repository, listing.commit, name) from error
         location = urljoin(url, found.location)
         if _origin(location) != _origin(url):
-            # Somebody else's machine: what it needs to know is in the address.
+            # Another host gets no token: its address contains the signature that it needs.
             headers = {key: value for key, value in headers.items() if key.lower() != "authorization"}
-        stated = listing.sizes.get(name)
-        size = stated if found.size is None else found.size
-        if size is None or (stated is not None and stated != size):
-            what = (
-                "no size" if size is None else f"{size:,} bytes in one place and {stated:,} in another"
-            )
-            raise LoadError(f"the hub states {what} for {name}", hint="try again later")
+        listed = listing.sizes.get(name)
+        size = listed if found.size is None else found.size
+        if size is None or (listed is not None and listed != size):
+            what = "no size" if size is None else f"two sizes, {size:,} and {listed:,} bytes,"
+            raise LoadError(f"the hub reports {what} for {name}", hint="try again later")
         return RemoteFile(name=name, address=url, location=location, headers=headers, size=size)
 
     def fetch(self, file: RemoteFile, begin: int, end: int) -> bytes:
         """Fetch the bytes of a file from `begin` up to `end`.
 
         Raises:
-            LoadError: They cannot be fetched, or something else comes.
+            LoadError: They cannot be fetched, or the response has other content.
         """
         headers = {
             **file.headers,
@@ -162,7 +158,7 @@ class Client:
 
     @contextmanager
     def _stream(self, url: str, headers: dict[str, str]) -> Iterator[Any]:
-        """Ask for something without reading it yet; what the hub cannot do just now is tried again."""
+        """Start a request without reading the response; temporary errors of the hub are retried."""
         options = {
             "headers": headers,
             "timeout": self._timeout,
@@ -170,12 +166,12 @@ class Client:
             "retry_on_status_codes": _RETRIED,
         }
         if hasattr(self._utils, "http_stream_backoff"):
-            # It takes an error of ours for one of its own, and would try again: it sees none.
+            # The client would retry after an exception of ours: it must not see one.
             caught: Exception | None = None
             with self._utils.http_stream_backoff("GET", url, **options) as response:
                 try:
                     yield response
-                except Exception as error:  # of any kind, it is raised again
+                except Exception as error:  # of any type; it is raised below
                     caught = error
             if caught is not None:
                 raise caught
@@ -187,28 +183,28 @@ class Client:
                 response.close()
 
     def _body(self, response: Any, file: RemoteFile, length: int) -> bytes:
-        # `requests` waits until it has as many bytes as it is asked for, be it for hours.
+        # `requests` waits, without a limit, until it has the requested number of bytes.
         parts = response.iter_raw() if hasattr(response, "iter_raw") else response.iter_content(64)
         stop = time.monotonic() + _SLOWEST * self._timeout
         body = bytearray()
         for part in parts:
             body += part
             if len(body) > length:
-                raise LoadError(f"more came of {file.name} than was asked for")
+                raise LoadError(f"the response for {file.name} is longer than requested")
             if time.monotonic() > stop:
                 raise LoadError(
-                    f"{file.name} comes too slowly",
+                    f"{file.name} is received too slowly",
                     cause=f"{len(body):,} of {length:,} bytes in {_SLOWEST * self._timeout:g} s",
                     hint="try again, or set HF_HUB_DOWNLOAD_TIMEOUT to more seconds",
                 )
         if len(body) < length:
-            raise _interrupted(file.name, f"{len(body):,} of {length:,} bytes came")
+            raise _interrupted(file.name, f"received {len(body):,} of {length:,} bytes")
         return bytes(body)
 
     def _explain(
         self, error: Exception, repository: str, revision: str | None = None, name: str | None = None
     ) -> LoadError:
-        """Describe in our words what went wrong, and what to do about it."""
+        """Return a LoadError for an exception of the client, with a hint."""
         utils = self._utils
         what = f"{name} of {repository}" if name else repository
         if isinstance(error, LoadError):
@@ -216,15 +212,15 @@ class Client:
         if isinstance(error, utils.GatedRepoError):
             return LoadError(
                 f"{repository} is gated",
-                cause="its authors let in whom they know",
-                hint=f"ask for access at {self._endpoint}/{repository}, and {_LOG_IN}",
+                cause="access to this repository is restricted by its owners",
+                hint=f"request access at {self._endpoint}/{repository}, and {_LOG_IN}",
             )
         if isinstance(error, utils.RevisionNotFoundError):
             return LoadError(f"{repository} has no revision {revision}")
         if isinstance(error, utils.RepositoryNotFoundError):
             return LoadError(
                 f"the hub has no model {repository}, or does not show it",
-                hint=f"check the spelling; for a private model {_LOG_IN}",
+                hint=f"check the name; for a private model {_LOG_IN}",
             )
         if isinstance(error, utils.EntryNotFoundError):
             return LoadError(f"{repository} has no file {name}")
@@ -236,14 +232,14 @@ class Client:
         kind = type(error).__name__
         if "Timeout" in kind:
             return LoadError(
-                f"the hub does not answer when asked for {what}",
-                cause=f"nothing came for {self._timeout:g} s",
+                f"the hub does not respond to a request for {what}",
+                cause=f"no response for {self._timeout:g} s",
                 hint="try again, or set HF_HUB_DOWNLOAD_TIMEOUT to more seconds",
             )
         if any(each in kind for each in ("RemoteProtocol", "Chunked", "ReadError", "IncompleteRead")):
             return _interrupted(what, _without_query(str(error)) or kind)
         is_network = any(each in kind for each in ("Connect", "Proxy", "Network"))
-        # An answer that is not a JSON is, in `requests`, a kind of OSError too.
+        # In `requests`, the exception for a response that is not JSON is an OSError too.
         if is_network or (isinstance(error, OSError) and not isinstance(error, ValueError)):
             return LoadError(
                 f"cannot reach the hub at {self._endpoint}",
@@ -251,12 +247,12 @@ class Client:
                 hint="check the network and HF_ENDPOINT; a local folder needs no network",
             )
         return LoadError(
-            f"the hub's answer about {what} is not understood",
+            f"the hub's response about {what} cannot be parsed",
             cause=f"{kind}: {_without_query(str(error))}",
         )
 
     def _refusal(self, status: int, headers: Any, what: str) -> LoadError:
-        """Describe what an answer with an error means."""
+        """Return the error for a response with an error status."""
         if status in (401, 403):
             return LoadError(
                 f"the hub does not give access to {what}",
@@ -266,37 +262,39 @@ class Client:
         if status == 429:
             wait = str(headers.get("Retry-After") or "").strip()
             return LoadError(
-                "the hub was asked too often",
-                cause=f"it wants {wait} s of rest" if wait.isdecimal() else None,
+                "too many requests to the hub",
+                cause=f"it asks to wait {wait} s" if wait.isdecimal() else None,
                 hint=f"wait, or {_LOG_IN}, which allows more",
             )
         if status >= 500:
-            return LoadError(f"the hub fails when asked for {what}", cause=f"it answers {status}")
-        return LoadError(f"the hub refuses to give {what}", cause=f"it answers {status}")
+            return LoadError(
+                f"the hub failed on a request for {what}", cause=f"it responds with status {status}"
+            )
+        return LoadError(f"the hub refuses to give {what}", cause=f"it responds with status {status}")
 
 
 def _check_range(response: Any, file: RemoteFile, begin: int, end: int) -> None:
-    """Make sure that what comes is what was asked for, before it comes."""
+    """Check that the response has the requested range, before its body is read."""
     if response.status_code != 206:
         raise LoadError(
-            f"only the whole of {file.name} can be had from {urlsplit(file.location).hostname}",
-            cause=f"asked for a part, it answers {response.status_code}",
-            hint="nothing was fetched; fetch the file, and name it on the disk",
+            f"{urlsplit(file.location).hostname} does not serve parts of {file.name}",
+            cause=f"expected status 206 for a range, got {response.status_code}",
+            hint="nothing was fetched; download the file and use its path",
         )
-    stated = response.headers.get("Content-Range") or ""
-    match = _CONTENT_RANGE.fullmatch(stated)
+    received = response.headers.get("Content-Range") or ""
+    match = _CONTENT_RANGE.fullmatch(received)
     if match is None or tuple(map(int, match.groups())) != (begin, end - 1, file.size):
         raise CheckpointError(
-            f"another part of {file.name} came than was asked for",
-            cause=f"bytes {begin}-{end - 1} of {file.size} were, and it is {stated[:60]!r}",
+            f"the response has another part of {file.name} than requested",
+            cause=f"expected bytes {begin}-{end - 1} of {file.size}, got {received[:60]!r}",
             hint="try again later",
         )
     if (response.headers.get("Content-Encoding") or "identity") != "identity":
-        raise LoadError(f"{file.name} comes compressed, although it was asked for as it is")
+        raise LoadError(f"{file.name} was sent compressed although that was not requested")
 
 
 def _interrupted(what: str, cause: str) -> LoadError:
-    return LoadError(f"{what} did not come whole", cause=cause, hint="try again")
+    return LoadError(f"{what} was not received completely", cause=cause, hint="try again")
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -305,5 +303,5 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 def _without_query(text: str) -> str:
-    """Leave out what may be a signature."""
+    """Remove the query of addresses, which may contain a signature."""
     return re.sub(r"\?\S*", "", text)

@@ -1,4 +1,4 @@
-"""A file that is far away, of which only the needed parts are fetched."""
+"""Byte source of a remote file, of which only the needed parts are fetched."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from netinspect.checkpoints.io.source import ByteSource, SkippedError
 from netinspect.records.checkpoint import StoredFile
 
 MOST_FETCHED = 256 << 20
-"""Bytes that may be fetched for one checkpoint."""
+"""Limit for the bytes fetched for one checkpoint."""
 
 _BLOCK = 64 << 10
 _FIRST_AHEAD = 2
-"""Blocks of the first fetch: nearly all headers of safetensors are shorter than 100 kB."""
+"""Blocks of the first request: nearly all headers of safetensors are shorter than 100 kB."""
 
 _MOST_AHEAD = 64
-_MOST_KEPT = 128
-_LARGEST_KEPT = 4 << 20
+_MOST_CACHED = 128
+_LARGEST_CACHED = 4 << 20
 
 
 class DownloadBudget:
-    """What may still be fetched; several threads take from it."""
+    """Remaining bytes that may be fetched; thread-safe."""
 
     def __init__(self, name: str, most: int = MOST_FETCHED) -> None:
         self._name = name
@@ -30,14 +30,14 @@ class DownloadBudget:
 
     @property
     def taken(self) -> int:
-        """Bytes so far."""
+        """Bytes taken so far."""
         return self._most - self._left
 
     def take(self, length: int) -> None:
-        """Take so many bytes.
+        """Take bytes from the budget.
 
         Raises:
-            SkippedError: There are not so many left.
+            SkippedError: Fewer bytes are left.
         """
         with self._lock:
             if length > self._left:
@@ -50,18 +50,18 @@ class DownloadBudget:
 
 
 class RemoteSource(ByteSource):
-    """A `Source` that fetches blocks, more at once where it is read on and on, and keeps the latest."""
+    """Source that fetches blocks, more at once for sequential reads, and caches the latest."""
 
     remote = True
 
     def __init__(self, name: str, path: str, size: int, fetch: Callable[[int, int], bytes]) -> None:
-        """Describe it; nothing is fetched yet.
+        """Create a source; nothing is fetched yet.
 
         Args:
-            name: What to call it.
-            path: Its address.
-            size: Its length in bytes.
-            fetch: Given the first byte and the end, returns exactly the bytes between.
+            name: Name for messages.
+            path: Address of the file.
+            size: Size of the file in bytes.
+            fetch: Function that returns the bytes from a start up to an end.
         """
         self.name = name
         self.path = path
@@ -72,7 +72,7 @@ class RemoteSource(ByteSource):
         self._ahead = _FIRST_AHEAD
 
     def _read(self, position: int, length: int) -> bytes:
-        if length > _LARGEST_KEPT:
+        if length > _LARGEST_CACHED:
             return self._fetch(position, position + length)
         first, last = position // _BLOCK, (position + length - 1) // _BLOCK
         blocks = {
@@ -84,8 +84,8 @@ class RemoteSource(ByteSource):
         return joined[position - first * _BLOCK :][:length]
 
     def _load(self, first: int, end: int) -> dict[int, bytes]:
-        """Fetch blocks, and some after them."""
-        # Who reads on where the last fetch ended will read on further.
+        """Fetch blocks, and some of the following ones."""
+        # A read at the end of the last request is probably sequential.
         self._ahead = min(2 * self._ahead, _MOST_AHEAD) if first == self._next > 0 else _FIRST_AHEAD
         stop = min(max(end, first + self._ahead), -(-self.size // _BLOCK))
         stop = next((number for number in range(end, stop) if number in self._blocks), stop)
@@ -93,10 +93,10 @@ class RemoteSource(ByteSource):
         loaded = {number: raw[(number - first) * _BLOCK :][:_BLOCK] for number in range(first, stop)}
         self._next = stop
         self._blocks |= loaded
-        while len(self._blocks) > _MOST_KEPT:
+        while len(self._blocks) > _MOST_CACHED:
             del self._blocks[next(iter(self._blocks))]
         return loaded
 
     def stored_file(self) -> StoredFile:
-        """Return its record."""
+        """Return the record of the file."""
         return StoredFile(name=self.name, path=self.path, bytes=self.size)

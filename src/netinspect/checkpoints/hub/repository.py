@@ -1,7 +1,7 @@
 """Checkpoints on the model hub, of which only the headers are fetched.
 
-`hf:org/name`, `hf:org/name@revision`, `hf:org/name/file.safetensors` or a folder there; old models
-without an organisation are `hf:name`, and `hf:name@revision/file` where more is to be reported.
+A target is `hf:org/name`, `hf:org/name@revision`, `hf:org/name/file.safetensors` or a folder in a
+repository. Old models without an organization are `hf:name`, and their files `hf:name@revision/file`.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 @record
 class Reference:
-    """What on the hub is meant."""
+    """Repository, revision and path of a target on the hub."""
 
     repository: str
     revision: str | None
     path: str
-    """Of a file or folder in it; empty for its top."""
+    """Path of a file or folder in the repository; empty for the top folder."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Understand what follows `hf:`.
+        """Parse a target.
 
         Raises:
-            UsageError: It follows no known form.
+            UsageError: The target has no known form.
         """
         match = _REFERENCE.fullmatch(text.removeprefix(_PREFIX))
-        # `a/b` is an organisation and a name: a file of an old model needs a revision in front.
+        # `a/b` is an organization and a name: a file of an old model needs a revision before it.
         if match is None or (match["path"] and not (match["second"] or match["revision"])):
             raise UsageError(
                 f"{text!r} names no model of the hub",
@@ -71,12 +71,12 @@ def read_hub(text: str, *, online: bool) -> Checkpoint:
 
     Args:
         text: The target as typed, with `hf:` in front.
-        online: Whether anything may be fetched.
+        online: Allow requests to the hub.
 
     Raises:
-        UsageError: The target follows no known form.
-        LoadError: It may not be fetched, is not there, or cannot be reached.
-        CheckpointError: It is damaged, or no checkpoint.
+        UsageError: The target has no known form.
+        LoadError: Requests are not allowed, or the model does not exist or cannot be reached.
+        CheckpointError: The model is damaged, or not a checkpoint.
     """
     with _opened(text, online) as (file_set, name):
         if not name:
@@ -87,7 +87,7 @@ def read_hub(text: str, *, online: bool) -> Checkpoint:
 
 
 def scan_hub(text: str, *, online: bool) -> PickleScan:
-    """Read the pickles of a model on the hub, of all files or of one; see `read_hub`."""
+    """Read the pickles of one or all files of a model on the hub; see `read_hub`."""
     from netinspect.checkpoints.pickle_globals import scan_file, scan_file_set
 
     with _opened(text, online) as (file_set, name):
@@ -97,11 +97,11 @@ def scan_hub(text: str, *, online: bool) -> PickleScan:
 
 @contextmanager
 def _opened(text: str, online: bool) -> Iterator[tuple[HubFolder, str]]:
-    """Find what a target means: a folder, and the name of a file in it, or none for all of it."""
+    """Open the folder of a target, with the name of a file in it, empty for the whole folder."""
     reference = Reference.parse(text)
     if not online:
         raise LoadError(
-            f"{text} is on the model hub, and nothing is fetched unasked",
+            f"{text} is on the model hub, but network access is off",
             hint="--online fetches the headers of its files (never the weights); a local folder needs "
             "no network",
         )
@@ -133,7 +133,7 @@ def _some_files(listing: Listing) -> str:
 
 
 class HubFolder:
-    """A folder of a repository, as it was at one commit."""
+    """Folder of a repository at one commit."""
 
     remote = True
 
@@ -143,16 +143,16 @@ class HubFolder:
         listing: Listing,
         folder: str,
         name: str,
-        allowance: DownloadBudget | None = None,
+        budget: DownloadBudget | None = None,
     ) -> None:
         self.name = name
         self._client = client
         self._listing = listing
         self._prefix = f"{folder}/" if folder else ""
-        self._allowance = DownloadBudget(name) if allowance is None else allowance
+        self._budget = DownloadBudget(name) if budget is None else budget
 
     def names(self) -> list[str]:
-        """Return the names of the files in it; see `FileSet`."""
+        """Return the sorted names of the files; see `FileSet`."""
         start = len(self._prefix)
         return sorted(
             each[start:]
@@ -161,13 +161,13 @@ class HubFolder:
         )
 
     def walk(self) -> Iterator[tuple[str, str | None]]:
-        """Iterate over all files in it; see `FileSet`."""
+        """Iterate over the files of the folder and all subfolders; see `FileSet`."""
         for each in sorted(self._listing.sizes):
             if each.startswith(self._prefix):
                 yield each.removeprefix(self._prefix), None
 
     def folders(self) -> dict[str, list[str]]:
-        """Return the names of what is in each folder in it; see `FileSet`."""
+        """Return the names of the entries of each subfolder; see `FileSet`."""
         found: dict[str, list[str]] = {}
         for each in sorted(self._listing.sizes):
             folder, slash, name = each.removeprefix(self._prefix).partition("/")
@@ -177,24 +177,24 @@ class HubFolder:
 
     @contextmanager
     def open(self, name: str) -> Iterator[ByteSource]:
-        """Open one file; see `FileSet`. A commit never changes."""
+        """Open one file; see `FileSet`. Files at a commit do not change."""
         path = self._prefix + name
         if path not in self._listing.sizes:
             raise LoadError(f"{self._listing.repository} has no file {path}")
         file = self._client.locate(self._listing, path)
 
         def fetch(begin: int, end: int) -> bytes:
-            self._allowance.take(end - begin)
+            self._budget.take(end - begin)
             return self._client.fetch(file, begin, end)
 
         yield RemoteSource(name, file.address, file.size, fetch)
 
     def contains(self, name: str) -> bool:
-        """Every file is in its repository; see `FileSet`."""
+        """Return whether a file exists; a repository has no links to other files; see `FileSet`."""
         return self._prefix + name in self._listing.sizes
 
     def subfolder(self, name: str) -> HubFolder:
-        """Return one of the folders in it; see `FileSet`. What may be fetched is for all of them."""
+        """Return a subfolder, which shares the download budget; see `FileSet`."""
         return HubFolder(
-            self._client, self._listing, f"{self._prefix}{name}", f"{self.name}/{name}", self._allowance
+            self._client, self._listing, f"{self._prefix}{name}", f"{self.name}/{name}", self._budget
         )

@@ -153,7 +153,7 @@ def _resembles_path(name: str) -> bool:
 
 def _offline(library: str, name: str) -> LoadError:
     return LoadError(
-        f"{library}:{name} is on the model hub, and nothing is fetched unasked",
+        f"{library}:{name} is on the model hub, but network access is off",
         hint="--online downloads its configuration, never its weights; a local folder with config.json "
         "needs no network",
     )
