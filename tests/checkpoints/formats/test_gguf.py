@@ -259,7 +259,7 @@ def test_a_damaged_and_a_foreign_file_are_problems(tmp_path: Path) -> None:
     problems = read_checkpoint(str(paths[0])).problems
     assert len(problems) == 2
     assert problems[0].startswith("shard model-00002-of-00003.gguf: ")
-    assert problems[1].startswith("shard model-00003-of-00003.gguf: it is text, and no format")
+    assert problems[1].startswith("shard model-00003-of-00003.gguf: it is text in an unknown format")
 
 
 def test_files_that_do_not_belong_together_are_told(tmp_path: Path) -> None:

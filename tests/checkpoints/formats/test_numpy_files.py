@@ -297,8 +297,8 @@ def test_members_that_lie_are_problems(tmp_path: Path) -> None:
     checkpoint = read_checkpoint(str(path))
     assert [each.name for each in checkpoint.tensors] == ["good"]
     assert checkpoint.problems == (
-        "short.npy: it has 8 bytes, and 7 are there",
-        "text.npy: it does not start as an array does",
+        "short.npy: expected 8 bytes, but it has only 7",
+        "text.npy: it does not start with the magic of an array",
     )
     assert checkpoint.warnings == ("1 members are not arrays, such as 'notes.txt'",)
 

@@ -362,7 +362,7 @@ def _unconfigure(members: dict[str, bytes], config: dict[str, Any]) -> None:
         (_enlarge, "its storage has"),
         (_negate, "a shape is (-1, 8)|a shape is \\[-1, 8\\]"),
         (_retype, "its type or layout is unknown"),
-        (_open, "its sizes are not told as numbers"),
+        (_open, "its sizes are not numbers"),
         (_untell, "has no tensor_meta"),
         (_misplace, "which is missing"),
         (_kind, "archive_format is b'pt3'"),

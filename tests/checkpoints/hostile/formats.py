@@ -113,13 +113,14 @@ GGUF = {
         "more than 200,000 arrays",
     ),
     "an alignment of 0": (
-        gguf.file((gguf.entry("general.alignment", 4, struct.pack("<I", 0)),)), "alignment is 0"
+        gguf.file((gguf.entry("general.alignment", 4, struct.pack("<I", 0)),)), "alignment 0 is not"
     ),
     "an alignment of 24": (
-        gguf.file((gguf.entry("general.alignment", 4, struct.pack("<I", 24)),)), "alignment is 24"
+        gguf.file((gguf.entry("general.alignment", 4, struct.pack("<I", 24)),)), "alignment 24 is not"
     ),
     "a huge alignment": (
-        gguf.file((gguf.entry("general.alignment", 4, struct.pack("<I", 1 << 31)),)), "not a power of two"
+        gguf.file((gguf.entry("general.alignment", 4, struct.pack("<I", 1 << 31)),)),
+        "not a power of two",
     ),
     "an alignment of text": (
         gguf.file((gguf.entry("general.alignment", 8, gguf.string("32")),)), "not a power of two"
@@ -160,7 +161,7 @@ ONNX = {
     "a length without end": (onnx(field(5, b"\x4a" + b"\xff" * 20)), "more than ten bytes"),
     "a group": (onnx(field(1, b"\x0b\x0c")), "starts no field"),
     "a field without a number": (onnx(field(5, b"\x02\x00")), "without a number"),
-    "too many fields": (onnx(MANY_FIELDS), "more fields and messages than"),
+    "too many fields": (onnx(MANY_FIELDS), "too many fields and messages"),
     "too many tensors": (onnx(field(5, b"") * 200_001), "more than 120,000 tensors"),
     "too many dimensions": (onnx(field(5, field(1, 1) * 65)), "more than 64 sizes"),
     "too many packed dimensions": (onnx(field(5, field(1, b"\1" * 100_000))), "more than 64 numbers"),
@@ -168,9 +169,9 @@ ONNX = {
     "sizes beyond counting": (onnx(field(5, field(1, HUGE) * 4)), "would have the sizes"),
     "too many graphs": (
         onnx(field(1, field(4, b"If") + field(5, field(11, b"") * 50_001))),
-        "more graphs within graphs",
+        "too many nested graphs",
     ),
-    "graphs too deep": (onnx(nested(100)), "more graphs within graphs"),
+    "graphs too deep": (onnx(nested(100)), "too many nested graphs"),
     "types too deep": (onnx(nested_types(1000)), "nested deeper than 8"),
     "too many operators": (
         onnx(b"".join(field(1, field(4, b"op%d" % number)) for number in range(10_001))),
@@ -197,24 +198,24 @@ NUMPY = {
     "only magic": (b"\x93NUMPY", "too few for a header"),
     "cut in the head": (b"\x93NUMPY\x01\x00\x10", "too few for a header"),
     "a version that is none": (b"\x93NUMPY\x04\x00" + bytes(10), "its version is 4.0"),
-    "a header beyond the end": (npy(b"{", length=60), "should have 60 bytes"),
+    "a header beyond the end": (npy(b"{", length=60), "expected a header of 60 bytes"),
     "a long header": (b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**31) + bytes(100), "is the most"),
     "a header of nothing": (npy(b""), "is not a literal"),
     "a header of brackets": (npy(b"[" * 9999), "nested deeper than 16"),
     "a header of minuses": (npy(b"-" * 9999 + b"1"), "is not a literal"),
     "a header that calls": (npy(b"__import__('os').abort()"), "is not a literal"),
     "a header with a long number": (npy(array_header(f"({'9' * 9000},)")), "is not a literal"),
-    "a shape beyond counting": (npy(array_header(f"({HUGE}, {HUGE})")), "no array has the shape"),
-    "a shape of many ones": (npy(array_header(f"({'1,' * 3000})")), "no array has the shape"),
+    "a shape beyond counting": (npy(array_header(f"({HUGE}, {HUGE})")), "is not possible"),
+    "a shape of many ones": (npy(array_header(f"({'1,' * 3000})")), "is not possible"),
     "more than is there": (npy(array_header("(1000000000000,)")), "is not whole"),
     "objects": (npy(array_header("(1,)", "'|O'"), b"cos\nabort\n(tR."), "nothing was executed"),
     "objects in a field": (npy(array_header("(1,)", "[('a', [('b', 'O')])]")), "nothing was executed"),
     "objects in a member": (npz(("a.npy", npy(array_header("()", "'O'")))), "nothing was executed"),
     "a member with a wrong size": (
         npz(("a.npy", npy(array_header("(9,)"), bytes(4)))),
-        "4 are there",
+        "expected 36 bytes, but it has only 4",
     ),
-    "a bomb": (bomb(), "no type"),
+    "a bomb": (bomb(), "is not a type"),
     "a member twice": (
         npz(("a.npy", npy(b"")), ("b.npy", npy(b""))).replace(b"b.npy", b"a.npy"),
         "two members",
