@@ -52,16 +52,11 @@ OPENERS = frozenset(
 
 BOUNDS = {
     "analysis": 37,
-    "api": 4,
     "checkpoints": 201,
-    "cli": 9,
-    "docs": 0,
     "memory_tracker": 17,
+    "records": 2,
     "rendering": 53,
-    "reports": 86,
-    "runner": 4,
-    "targets": 1,
-    "trace_cache": 1,
+    "reports": 27,
     "tracing": 38,
 }
 """Maximum number of findings in each part of the project; they may only be lowered."""
@@ -74,7 +69,7 @@ NAME_STARTS = re.compile(
 
 _TEST = re.compile(r" *def (test_\w+)")
 LONGEST_NAME = 80
-BAD_NAMES = 585
+BAD_NAMES = 446
 """Maximum number of test names with such a start; it may only be lowered."""
 
 PROPER_NAMES = frozenset(("Python", "PyTorch", "Torch", "Git", "TorchScript", "Hugging"))

@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from pathlib import Path
 
 _BEFORE: ContextVar[str] = ContextVar("before", default="")
-"""What precedes the colon of `file.py:Class` or `timm:name`, where the shell asks only for what is
-after it."""
+"""Text before the colon of `file.py:Class` or `timm:name`, if the shell completes only the text after
+it."""
 
 
 def complete_target(incomplete: str) -> list[str]:
@@ -80,10 +80,10 @@ def _class_names(file: Path) -> list[str]:
 
 
 def join_words_of_bash() -> None:
-    """Put together what Bash takes apart: to it, `net.py:Ne` is three words, of which it replaces one.
+    """Join the three words into which Bash splits `net.py:Ne`, of which it replaces only the last.
 
-    The words are in the environment, where Typer reads them; the file or library before a name that is
-    being typed is kept aside.
+    Typer reads the words from the environment. The file or library before the name that is being typed
+    is stored in `_BEFORE`.
     """
     from netinspect.targets.libraries.names import LIBRARIES
 
@@ -93,7 +93,7 @@ def join_words_of_bash() -> None:
     except (KeyError, ValueError):
         return
     words: list[str] = []
-    # An empty word at the end, where the cursor stands after a blank or a colon, may be left out.
+    # If the cursor is after a blank or a colon, the empty word at the end may be missing.
     for position, part in enumerate([*parts, ""] if current == len(parts) else parts):
         before = words[-1] if words else ""
         splits = before.removesuffix(":").endswith(".py") or before.removesuffix(":") in LIBRARIES

@@ -253,7 +253,7 @@ class ModelOptions:
 
     @property
     def asks_to_run(self) -> bool:
-        """Whether an option was given that only a forward uses."""
+        """True if an option was given that only a forward uses."""
         return bool(self.inputs_from or self.input_file or self.explain_input)
 
     def model_args(self) -> dict[str, Any]:

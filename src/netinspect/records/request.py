@@ -35,7 +35,7 @@ class Target:
 
     @property
     def is_checkpoint(self) -> bool:
-        """Whether the target has tensors, but no model to run."""
+        """True if the target has tensors, but no model to run."""
         return self.kind in ("checkpoint", "hub")
 
 

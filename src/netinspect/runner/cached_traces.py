@@ -151,7 +151,7 @@ class EntryHeader:
     """Text that the model printed while it ran."""
 
     answers_without_forward: bool
-    """Whether the trace, reduced by `without_forward`, equals one of a run without forward."""
+    """True if the trace, reduced by `without_forward`, equals one of a run without forward."""
 
 
 def without_forward(trace: Trace) -> Trace:

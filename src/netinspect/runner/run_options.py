@@ -31,7 +31,7 @@ class GivenValues:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was given, so that the request alone determines the trace."""
+        """True if nothing was given, so that the request alone determines the trace."""
         return self.args is None and self.kwargs is None and self.model_args is None
 
 
@@ -76,13 +76,13 @@ class RunOptions:
 
     @property
     def has_values(self) -> bool:
-        """Whether the arguments of forward are given as values."""
+        """True if the arguments of forward are given as values."""
         given = self.given
         return not (given.args is None and given.kwargs is None and self.example is None)
 
     @property
     def needs_values(self) -> bool:
-        """Whether values are requested, which only real weights have."""
+        """True if values are requested, which only real weights have."""
         return self.request.values or self.request.stats or self.request.backward
 
     @property

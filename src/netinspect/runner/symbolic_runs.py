@@ -122,7 +122,7 @@ class _Runner:
         """Why the first attempt failed."""
 
         self.reads_values = False
-        """Whether a run read values, on which later steps may depend."""
+        """True if a run read values, on which later steps may depend."""
 
         self._base = base
         self._model = model

@@ -24,6 +24,8 @@ from tests.memory_tracker.runs import Blocks, Chain, Tied
 from tests.reports.test_schemas import complaints
 from tests.support import Outcome
 
+pytestmark = pytest.mark.slow
+
 Cli = Callable[..., Outcome]
 
 CASES: list[tuple[Any, Tensor]] = [

@@ -167,6 +167,7 @@ def test_a_saved_look_shows_its_symbols_and_takes_no_others(cli: Cli, tmp_path: 
     assert "it cannot be run at other sizes" in outcome.err
 
 
+@pytest.mark.slow
 def test_a_kept_look_answers_for_the_same_symbols(
     installed: Callable[..., Outcome], tmp_path: Path
 ) -> None:

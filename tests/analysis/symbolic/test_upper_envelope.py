@@ -23,6 +23,7 @@ def of(constant: Fraction | int, linear: Fraction | int, square: Fraction | int 
     return polynomial(("N",), {(0,): constant, (1,): linear, (2,): square})
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(coefficients, min_size=1, max_size=8), st.integers(1, 9))
 def test_at_each_size_it_is_the_largest(parts: list[tuple[Fraction, ...]], first: int) -> None:
@@ -40,6 +41,7 @@ def test_at_each_size_it_is_the_largest(parts: list[tuple[Fraction, ...]], first
             assert largest.at({"N": size}) == max(each.at({"N": size}) for each in lines)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(coefficients, min_size=1, max_size=8))
 def test_no_size_is_left_out(parts: list[tuple[Fraction, ...]]) -> None:

@@ -88,6 +88,7 @@ def assert_values(found: Checkpoint, truth: dict[str, torch.Tensor]) -> None:
 
 
 class TestSharded:
+    @pytest.mark.slow
     def test_names_shapes_and_types(self, saved: Path, truth: dict[str, torch.Tensor]) -> None:
         found = read_checkpoint(str(saved / "sharded"))
         assert (found.format, found.problems, found.warnings) == ("torch distributed", (), ())
@@ -249,6 +250,7 @@ class TestOne:
             in read_checkpoint(str(one)).problems[0]
         )
 
+    @pytest.mark.slow
     @settings(
         max_examples=150,
         derandomize=True,

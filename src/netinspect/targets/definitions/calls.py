@@ -16,7 +16,7 @@ PURE_ROOTS = _words_of(
     "inspect itertools math numbers operator os.path pathlib platform re string struct textwrap "
     "types typing typing_extensions"
 )
-"""Modules whose functions only compute, import or look something up."""
+"""Modules whose functions only compute, import or query."""
 
 SETUP = (
     "warnings.", "logging.", "sys.path.", "sys.setrecursionlimit", "random.seed", "numpy.random.seed",
