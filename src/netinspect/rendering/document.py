@@ -47,7 +47,7 @@ class Column(Generic[Item]):
     key: str
     """Name in machine formats and options, in lower snake case."""
 
-    value: Callable[[Item], Value] | None = None
+    value: Callable[[Item], Value]
     """Return the value for programs."""
 
     text: Callable[[Item], str] | None = None
@@ -56,8 +56,6 @@ class Column(Generic[Item]):
     style: Callable[[Item], str] | None = None
     guide: Callable[[Item], str] | None = None
     """Return the branches of a tree drawn before the text."""
-
-    title: str | None = None
 
     align: OneOf["left", "right"] = "left"
     drop: int = 0
@@ -73,13 +71,13 @@ class Column(Generic[Item]):
 
     @property
     def heading(self) -> str:
-        """The text above the column."""
-        return self.key.replace("_", " ") if self.title is None else self.title
+        """The text above the column: the key with spaces for underscores."""
+        return self.key.replace("_", " ")
 
     def make_cell(self, item: Item) -> Cell:
         """Return the cell of one record."""
         return cell(
-            None if self.value is None else self.value(item),
+            self.value(item),
             None if self.text is None else self.text(item),
             "" if self.style is None else self.style(item),
             "" if self.guide is None else self.guide(item),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from netinspect._utils import units
-from netinspect.rendering.document import Column, Row, Table, cell
+from netinspect.rendering.document import Column, Row, Table, cell, make_row, make_table
 from netinspect.reports.diff.record import Diff, DiffGroup
 
 _BAR = 24
@@ -15,38 +14,100 @@ _BAR = 24
 _MAX_ROWS = 16
 """Maximum number of rows; the remaining modules share one row."""
 
-_KINDS = (("added", "+"), ("removed", "-"), ("changed", "~"), ("renamed", ">"))
+_MARKS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
 
-_COLUMNS: tuple[Column[Any], ...] = (
-    Column(key="path", title="part", min_width=12, elide="middle"),
-    *(Column(key=key, title=mark, align="right", drop=3) for key, mark in _KINDS),
-    Column(key="same", align="right", drop=4),
-    Column(key="old_elements", title="size in a", align="right", drop=2),
-    Column(key="new_elements", title="size in b", align="right", drop=1),
-    Column(key="old_bytes", title="bytes in a", align="right", shown=False),
-    Column(key="new_bytes", title="bytes in b", align="right", shown=False),
-    Column(key="bar", title=""),
-)
+
+def _count_column(key: str, drop: int = 0) -> Column[DiffGroup]:
+    def value(group: DiffGroup) -> int:
+        count: int = getattr(group, key)
+        return count
+
+    return Column(
+        key=key,
+        value=value,
+        text=lambda group: units.count(value(group)) if value(group) else "-",
+        align="right",
+        drop=drop,
+    )
+
+
+def _columns(most: int) -> tuple[Column[DiffGroup], ...]:
+    """Return the columns.
+
+    Args:
+        most: Number of changes with the longest bar.
+    """
+    return (
+        Column(
+            key="path",
+            value=lambda group: group.path,
+            text=lambda group: group.path or "(tensors of its own)",
+            min_width=12,
+            elide="middle",
+        ),
+        *(_count_column(key) for key in _MARKS),
+        _count_column("same", drop=4),
+        Column(
+            key="old_elements",
+            value=lambda group: group.old_elements,
+            text=lambda group: units.count(group.old_elements),
+            align="right",
+            drop=3,
+        ),
+        Column(
+            key="new_elements",
+            value=lambda group: group.new_elements,
+            text=lambda group: units.count(group.new_elements),
+            align="right",
+            drop=2,
+        ),
+        Column(
+            key="old_bytes",
+            value=lambda group: group.old_bytes,
+            text=lambda group: units.size(group.old_bytes),
+            align="right",
+            shown=False,
+        ),
+        Column(
+            key="new_bytes",
+            value=lambda group: group.new_bytes,
+            text=lambda group: units.size(group.new_bytes),
+            align="right",
+            shown=False,
+        ),
+        Column(
+            key="bar",
+            value=lambda group: None,
+            text=lambda group: _bar([getattr(group, key) for key in _MARKS], most),
+            drop=1,
+        ),
+    )
 
 
 def build_counts(report: Diff) -> Table:
     """Build the table of change counts."""
     groups = sorted(report.groups, key=lambda each: -_changes(each))
     most = max(map(_changes, groups), default=0)
+    columns = _columns(most)
     shown = groups if not report.fold or len(groups) <= _MAX_ROWS else groups[: _MAX_ROWS - 1]
     own_row = [group for group in report.groups if any(group is each for each in shown)]
     rest = [group for group in groups if not any(group is each for each in own_row)]
-    folded = [_row(group, most, group.path) for group in own_row]
+    folded = [_sum_row(columns, [group], group.path) for group in own_row]
     if rest:
-        folded.append(_row(_sum(rest), most, f"{units.count(len(rest))} more"))
-    total = _row(_sum(report.groups), 0, "total")
-    return Table(
-        name="changes",
-        columns=_COLUMNS,
-        rows=tuple(_row(group, most, group.path) for group in report.groups),
-        folded=tuple(folded),
-        footer=(Row(cells=total.cells, style="bold"),),
-    )
+        folded.append(_sum_row(columns, rest, f"{units.count(len(rest))} more"))
+    total = _sum_row(_columns(0), report.groups, "total", style="bold")
+    return make_table("changes", columns, report.groups, folded=folded, footer=(total,))
+
+
+def _sum_row(
+    columns: tuple[Column[DiffGroup], ...], groups: Sequence[DiffGroup], name: str, style: str = ""
+) -> Row:
+    """Return the row of the sum of some modules."""
+    total = _sum(groups)
+    cells = {column.key: column.make_cell(total) for column in columns}
+    if name:
+        cells["path"] = cell(None, name)
+    return make_row(columns, cells, style)
 
 
 def _changes(group: DiffGroup) -> int:
@@ -61,22 +122,6 @@ def _sum(groups: Sequence[DiffGroup]) -> DiffGroup:
     )
 
 
-def _row(group: DiffGroup, most: int, name: str) -> Row:
-    counts = [getattr(group, key) for key, _ in _KINDS]
-    return Row(
-        cells=(
-            cell(group.path, name or "(tensors of its own)"),
-            *(cell(count, units.count(count) if count else "-") for count in counts),
-            cell(group.same, units.count(group.same) if group.same else "-"),
-            cell(group.old_elements, units.count(group.old_elements)),
-            cell(group.new_elements, units.count(group.new_elements)),
-            cell(group.old_bytes, units.size(group.old_bytes)),
-            cell(group.new_bytes, units.size(group.new_bytes)),
-            cell(None, _bar(counts, most)),
-        )
-    )
-
-
 def _bar(counts: Sequence[int], most: int) -> str:
     """Format counts as a bar, with at least one character for every nonzero count."""
     if not most:
@@ -84,6 +129,6 @@ def _bar(counts: Sequence[int], most: int) -> str:
     room = min(most, _BAR)
     return "".join(
         mark * max(1, round(room * count / most))
-        for count, (_, mark) in zip(counts, _KINDS, strict=True)
+        for count, mark in zip(counts, _MARKS.values(), strict=True)
         if count
     )
