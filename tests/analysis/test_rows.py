@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,16 @@ import pytest
 import netinspect
 from netinspect.analysis.rows import RowKeys, Selection
 from netinspect.errors import UsageError
+from netinspect.rendering.document import Table
 from netinspect.rendering.formats import Style
-from netinspect.reports.render import render
+from netinspect.reports.cost import compute as cost
+from netinspect.reports.cost.compute import count_cost
+from netinspect.reports.cost.record import CostReport
+from netinspect.reports.params import compute as params
+from netinspect.reports.params.compute import list_tensors
+from netinspect.reports.render import lay_out, render
+from netinspect.reports.summary import compute as summary
+from netinspect.reports.summary.compute import build_summary
 from tests.reports.traces import trace_of
 
 
@@ -22,6 +31,25 @@ from tests.reports.traces import trace_of
 def test_sort_accepts_heading(heading: str, key: str) -> None:
     trace = trace_of("lenet")
     assert netinspect.summary(trace, sort=heading).record == netinspect.summary(trace, sort=key).record
+
+
+@pytest.mark.parametrize(
+    ("keys", "report"),
+    [
+        (summary.ROW_KEYS, build_summary(trace_of("lenet"))),
+        (params.ROW_KEYS, list_tensors(trace_of("lenet"))),
+        *(
+            (replace(cost.ROW_KEYS, path_key=by), count_cost(trace_of("lenet"), by=by))
+            for by in cost.GROUPINGS
+        ),
+    ],
+)
+def test_sort_keys_are_column_keys(keys: RowKeys[Any], report: Any) -> None:
+    table = lay_out(report).blocks[0]
+    assert isinstance(table, Table)
+    # The sort key `bytes` of cost is the sum of the columns `read` and `written`.
+    exceptions = {"bytes"} if isinstance(report, CostReport) else set()
+    assert set(keys.names) - exceptions <= {column.key for column in table.columns}
 
 
 def test_columns_accept_heading() -> None:

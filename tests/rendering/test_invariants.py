@@ -130,6 +130,17 @@ def test_the_footer_of_params_is_the_sum_of_its_rows(sample: str) -> None:
         assert parameters == report.totals.parameters
 
 
+def test_column_headings_are_keys_with_spaces() -> None:
+    """Programs and people use one name for a column."""
+    for name, report in reports("tiny_gpt").items():
+        for table in tables(lay_out(report)):
+            keys = [column.key for column in table.columns]
+            assert len(set(keys)) == len(keys), name
+            for column in table.columns:
+                assert re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)*", column.key), name
+                assert column.heading == column.key.replace("_", " ")
+
+
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_all_formats_tell_the_same_numbers(sample: str) -> None:
     report = _views.summary(look(sample)).record

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from netinspect.cli.app import COMMANDS
 from tests.support import GOLDEN, Outcome, assert_golden
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,10 +44,6 @@ SCREENS = [
     ("source --symbolic batch", "lenet", 100),
     ("source", "two_inputs", 120),
 ]
-COMMANDS = [
-    "", "summary", "params", "trace", "cost", "tree", "source", "internals", "memory", "models", "cache",
-    "diff",
-]  # fmt: skip
 
 
 def words_of(command: str, sample: str) -> list[str]:
@@ -98,7 +95,7 @@ def test_ascii_screen(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPat
     assert_golden("screens/summary_two_inputs_60_ascii.txt", out)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     page = cli(*command.split(), "--help").out

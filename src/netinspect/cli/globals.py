@@ -14,9 +14,9 @@ from netinspect.errors import ExitCode
 from netinspect.rendering.formats import Format
 
 EXAMPLES = (
-    ("netinspect globals model.pt", "what torch.load would import and call"),
+    ("netinspect globals model.pt", "what loading imports and calls"),
     ("netinspect globals downloads/model", "all files of a folder"),
-    ("netinspect globals model.pt --exit-code", "exit with 1 unless all was examined and is needed"),
+    ("netinspect globals model.pt --exit-code", "exit 1 on findings, for CI"),
 )
 
 
