@@ -62,7 +62,7 @@ def test_memory_trains_on_what_a_function_makes(
     assert inputs.split(",")[1] == str(4 * 16 * (8 + 4))
     refused = installed("memory", *words, "--batch", "3")
     assert refused.code == 2
-    assert "images is not one that a spec can describe, and has no other batch" in refused.err
+    assert "the batch of the input images cannot be changed" in refused.err
 
 
 class Detector(nn.Module):

@@ -279,7 +279,7 @@ def test_model_too_large_for_values_is_refused(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ForwardError, match="Asking needs values") as caught:
         netinspect.memory(Asking(), torch.ones(2, 4))
     assert "x.sum().item() > 0" in str(caught.value.cause)
-    assert "too large to be run with values" in str(caught.value.hint)
+    assert "too large to run with values" in str(caught.value.hint)
 
 
 def test_largest_batch_of_a_model_that_needs_values() -> None:

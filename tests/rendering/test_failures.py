@@ -67,7 +67,7 @@ def test_a_model_without_a_forward(cli: Callable[..., Outcome], tmp_path: Path) 
     assert cli("summary", str(tmp_path / "net.py")).code == 0
     told = cli("trace", str(tmp_path / "net.py")).err
     assert "cause: summary, tree and params list what it holds" in told
-    assert "write a function that returns a module of it, such as fc (Linear)" in told
+    assert "write a function that returns one of its modules, such as fc (Linear)" in told
 
 
 def test_a_notebook_and_a_document_explain_a_failure() -> None:

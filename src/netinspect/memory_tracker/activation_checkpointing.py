@@ -1,6 +1,6 @@
 """Activation checkpointing: the repeated blocks of a model run again in backward.
 
-Until then they keep only what they were given.
+Until then, only their inputs stay in memory.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from netinspect.tracing.model.members import children
 from netinspect.tracing.safe_access import state_of
 
 Kernels = Callable[[], AbstractContextManager[Any]]
-"""Makes a context in which operations are those of the device."""
+"""Returns a context in which operators run as on the device."""
 
 
 def checkpoint_blocks(model: nn.Module, kernels: Kernels) -> tuple[str, ...]:
-    """Have the repeated blocks of a model recompute their activations.
+    """Make the repeated blocks of a model recompute their activations.
 
-    A block is one of several children of the same class, with children of their own, in a list or
-    sequence of modules; in one that is wrapped, no other is.
+    A block is one of several children of the same class in a ModuleList or Sequential, with children of
+    its own. Blocks inside a wrapped block are not wrapped.
 
     Args:
-        model: The model to change: the `forward` of its blocks is replaced.
-        kernels: Entered again when a block is recomputed: torch leaves its function modes for backward.
+        model: The model to change; the `forward` of its blocks is replaced.
+        kernels: Context to enter when a block is recomputed, because torch exits function modes before
+            backward.
 
     Returns:
-        The paths of the blocks that were wrapped; empty if no block repeats.
+        The paths of the wrapped blocks; empty if no block repeats.
     """
     paths = []
     for path, block in _blocks(model, ""):
@@ -41,9 +42,11 @@ def checkpoint_blocks(model: nn.Module, kernels: Kernels) -> tuple[str, ...]:
 
 
 def _blocks(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
-    held = children(module)
-    class_counts = Counter(id(type(child)) for name, child in held if name.isdigit() and children(child))
-    for name, child in held:
+    named = children(module)
+    class_counts = Counter(
+        id(type(child)) for name, child in named if name.isdigit() and children(child)
+    )
+    for name, child in named:
         inner = f"{path}.{name}" if path else name
         if name.isdigit() and class_counts[id(type(child))] > 1:
             yield inner, child

@@ -1,8 +1,7 @@
-"""A tracker of storages: what each operation allocates, for which module, and when it is freed.
+"""Allocation tracker: storages that each operation allocates, with their module and lifetime.
 
-Everything is noted as it happens; what it adds up to is counted later, from the record. A storage is
-followed by a weak reference, so that its end is seen whoever held it: a variable, autograd, an
-optimizer. What a kernel allocates and frees within itself is not seen.
+Totals are computed later from the record. A weak reference to each storage detects its end, whether a
+variable, autograd or an optimizer held it. Temporary allocations inside a kernel are not recorded.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _KINDS: tuple[tuple[Table, Kind], ...] = (("_parameters", "parameter"), ("_buffe
 
 @dataclass(slots=True)
 class _Storage:
-    """One storage, as far as it is known."""
+    """Record of one storage."""
 
     bytes: int
     born: int
@@ -50,23 +49,22 @@ class _Storage:
     died: int | None = None
     counted: bool = True
     unused: int = 0
-    """Bytes that no part of a weight uses, as the conversion to a sparse layout leaves them."""
+    """Bytes that no inner tensor of a weight uses, as after a conversion to a sparse layout."""
 
 
 class OverLimit(Exception):
-    """A run with values takes more memory than it may."""
+    """Raised if a run with values exceeds its memory limit."""
 
 
 class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """While entered, notes every storage that an operation makes.
+    """Dispatch mode that records every storage that an operation allocates.
 
     Args:
-        model: Its parameters and buffers are there from the start, and its modules are what storages
-            are made for.
-        inputs: What forward will be given.
-        host_steps: Whether an optimizer's counts of its steps are in the memory of the host, as torch
-            has them on a GPU, and so are not counted.
-        limit: Bytes that all storages together may have; None for any number.
+        model: Model with the initial parameters and buffers, and the modules that storages belong to.
+        inputs: Arguments of forward. host_steps: Whether step counters of an optimizer are in host
+        memory, as with a GPU, and therefore
+            not counted.
+        limit: Maximum bytes of all storages together; None for no limit.
     """
 
     def __init__(
@@ -76,31 +74,31 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._host_steps = host_steps
         self._limit = limit
         self._bytes = 0
-        """Of all storages that there are."""
+        """Bytes of all live storages."""
 
         self.steps = [MemoryStep(phase="start", iteration=0, module="", operation="")]
         self._phase: Phase = "start"
         self._iteration = 0
         self._storages: list[_Storage] = []
         self._live: dict[int, tuple[int, Any]] = {}
-        """By address of the storage: its place in the list, and the reference that watches it."""
+        """Index in the list and weak reference of each live storage, by its address."""
 
         self._callers_by_thread: dict[int, list[str]] = {}
-        """By thread: paths of the modules whose forward is running, innermost last."""
+        """Paths of running modules by thread, innermost last."""
 
-        self._one_at_a_time = threading.RLock()
+        self._lock = threading.RLock()
 
         self._graph_numbers: list[int] = []
         self._graph_modules: list[str] = []
-        """From which number on autograd's nodes belong to which module."""
+        """Modules of autograd nodes: each module owns the nodes from its number to the next one."""
 
         self._paths = {id(module): path for path, module in named_modules(model)}
         self._parameters: dict[int, str] = {}
-        """The module that each parameter is of."""
+        """Path of the module of each parameter, by address."""
 
         self._used: dict[Any, dict[Any, int]] = {}
-        """By address of a storage, how many bytes the parts of weights take in it; by the part itself
-        where its memory has no address."""
+        """Bytes that inner tensors of weights use in each storage, by its address; without a storage, by
+        the key of the inner tensor."""
 
         self._handles: list[Any] = []
         self._model = model
@@ -127,11 +125,11 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def enter_phase(self, phase: Phase, iteration: int) -> None:
         """Begin a phase."""
-        self._mark_what_forward_made()
+        self._mark_registered_tensors()
         self._phase, self._iteration = phase, iteration
 
-    def _mark_what_forward_made(self) -> None:
-        """Take what forward has registered for what it is; it was made like any other tensor."""
+    def _mark_registered_tensors(self) -> None:
+        """Mark tensors that forward registered as parameters or buffers."""
         for path, module in named_modules(self._model):
             for table, kind in _KINDS:
                 for tensor in dict(entries(module, table)).values():
@@ -140,14 +138,14 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                         self._mark(tensor, kind, path)
 
     def mark_gradients(self) -> None:
-        """Take what the parameters' `.grad` hold for what it is."""
+        """Mark the gradients of all parameters."""
         for parameter in parameters(self._model):
             self._mark_gradient(parameter)
 
     def mark_states(self, optimizer: torch.optim.Optimizer) -> None:
-        """Take what an optimizer holds for what it is, and what it has put in the place of weights."""
+        """Mark the states of an optimizer, and weights that it replaced."""
         for weight in parameters(self._model):
-            if not is_plain(weight):  # a step gives a sparse one new values, in other memory
+            if not is_plain(weight):  # a step replaces the values of a sparse weight
                 self._mark_weight(weight, "parameter", self._parameters.get(id(weight), ""))
         for parameter, states in optimizer.state.items():
             for name, state in states.items():
@@ -155,10 +153,10 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     if isinstance(leaf, torch.Tensor):
                         self._mark(leaf, "optimizer_state", self._parameters.get(id(parameter), ""))
                         if name == "step" and self._host_steps:
-                            self._leave_out(leaf)
+                            self._exclude(leaf)
 
     def allocations(self) -> tuple[Allocation, ...]:
-        """All that was seen, in the order in which it was made."""
+        """Return all recorded allocations, in order."""
         return tuple(
             Allocation(
                 bytes=each.bytes,
@@ -194,23 +192,23 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         traceback: TracebackType | None,
     ) -> None:
         super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
-        self._mark_what_forward_made()
+        self._mark_registered_tensors()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        # What is freed from here on is no longer the run's affair.
+        # Frees after the run are not recorded.
         self._live.clear()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Run one operation. Called by torch, with the mode itself off."""
-        with self._one_at_a_time:
+        """Run one operation. Called by torch, with this mode off."""
+        with self._lock:
             return self._run(func, args, kwargs or {})
 
     def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._phase == "optimizer" and func is torch.ops.aten._local_scalar_dense.default:
-            # Adafactor reads its count of steps, and norms. Their values do not change the memory.
+            # Adafactor reads its step counter and norms, whose values do not change the memory.
             return 1.0
         result = func(*args, **kwargs)
         made = [
@@ -218,7 +216,7 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for leaf in tree_leaves(result)
             if isinstance(leaf, torch.Tensor)
             for storage in _storages(leaf)
-            if self._is_news(storage)
+            if self._is_new(storage)
         ]
         if made:
             module = self._caller()
@@ -231,13 +229,13 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 )
             )
             for storage in made:
-                if self._is_news(storage):  # one operation may give the same one twice
+                if self._is_new(storage):  # an operation may return one storage twice
                     self._add(storage, module)
             if self._limit is not None and self._bytes > self._limit:
-                raise OverLimit(f"more than {size(self._limit)} at once")
+                raise OverLimit(f"it exceeds {size(self._limit)}")
         return result
 
-    def _is_news(self, storage: torch.UntypedStorage) -> bool:
+    def _is_new(self, storage: torch.UntypedStorage) -> bool:
         known = self._live.get(storage._cdata)
         return (
             known is None
@@ -250,7 +248,7 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._storages[known[0]].died = len(self.steps) - 2
             self._bytes -= self._storages[known[0]].bytes
         self._bytes += storage.nbytes()
-        place = len(self._storages)
+        index = len(self._storages)
         self._storages.append(
             _Storage(
                 bytes=storage.nbytes(),
@@ -259,18 +257,18 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 recomputed=self._phase == "backward" and bool(self._callers),
             )
         )
-        self._live[address] = place, weakref.ref(storage, partial(self._end, address, place))
-        return place
+        self._live[address] = index, weakref.ref(storage, partial(self._end, address, index))
+        return index
 
-    def _end(self, address: int, place: int, _: Any) -> None:
+    def _end(self, address: int, index: int, _: Any) -> None:
         known = self._live.get(address)
-        if known is not None and known[0] == place:
-            self._storages[place].died = len(self.steps) - 1
-            self._bytes -= self._storages[place].bytes
+        if known is not None and known[0] == index:
+            self._storages[index].died = len(self.steps) - 1
+            self._bytes -= self._storages[index].bytes
             del self._live[address]
 
     def _mark_weight(self, tensor: torch.Tensor, kind: Kind, module: str) -> None:
-        """Take a parameter or buffer for what it is, with the bytes that other commands report of it."""
+        """Mark a parameter or buffer, with the bytes that other commands report."""
         self._mark(tensor, kind, module)
         if is_plain(tensor) or tensor.device.type == "meta":
             return
@@ -286,7 +284,9 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     entry = self._storages[known[0]]
                     entry.unused = max(0, storage.nbytes() - sum(used.values()))
                     entry.bytes = storage.nbytes() - entry.unused
-            if not _storages(part) and key not in self._used:  # it lives on, as oneDNN's tensors do
+            if (
+                not _storages(part) and key not in self._used
+            ):  # not tracked as a storage, such as oneDNN's tensors
                 self._used[key] = {}
                 self._storages.append(
                     _Storage(bytes=sizes[key], born=0, module=module, recomputed=False, kind=kind)
@@ -296,18 +296,18 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for storage in _storages(tensor):
             known = self._live.get(storage._cdata)
             if known is None:
-                place = self._add(storage, module)
+                index = self._add(storage, module)
             elif self._storages[known[0]].kind != "made":
-                continue  # a gradient that is a parameter's own memory stays one
+                continue  # a gradient in a parameter's own memory stays a parameter
             else:
-                place = known[0]
-            self._storages[place].kind = kind
-            self._storages[place].module = module
+                index = known[0]
+            self._storages[index].kind = kind
+            self._storages[index].module = module
 
     def _mark_packed(self) -> None:
-        """Take the weights packed for quantized functions for buffers, as other commands report them.
+        """Record packed weights of quantized layers as buffers, as other commands report them.
 
-        Their memory belongs to C++ objects, which hand out copies alone, and lives as long as the model.
+        Their memory belongs to C++ objects, which only return copies, and lives as long as the model.
         """
         packed = {
             id(each): (path, each)
@@ -322,7 +322,7 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     _Storage(bytes=each_size, born=0, module=path, recomputed=False, kind="buffer")
                 )
 
-    def _leave_out(self, tensor: torch.Tensor) -> None:
+    def _exclude(self, tensor: torch.Tensor) -> None:
         for storage in _storages(tensor):
             known = self._live.pop(storage._cdata, None)
             if known is not None:
@@ -334,14 +334,14 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _enter_module(self, module: nn.Module, _: Any) -> None:
         self._callers.append(self._paths.get(id(module), ""))
-        self._note_graph()
+        self._record_graph_number()
 
     def _leave_module(self, *_: Any) -> None:
         if self._callers:
             self._callers.pop()
-        self._note_graph()
+        self._record_graph_number()
 
-    def _note_graph(self) -> None:
+    def _record_graph_number(self) -> None:
         number = _next_graph_number()
         if number is not None and (not self._graph_numbers or number >= self._graph_numbers[-1]):
             self._graph_numbers.append(number)
@@ -353,12 +353,12 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         number = _running_graph_number() if self._phase == "backward" else None
         if number is None:
             return ""
-        place = bisect.bisect_right(self._graph_numbers, number) - 1
-        return self._graph_modules[place] if place >= 0 else ""
+        index = bisect.bisect_right(self._graph_numbers, number) - 1
+        return self._graph_modules[index] if index >= 0 else ""
 
 
 def _storages(tensor: torch.Tensor) -> list[torch.UntypedStorage]:
-    """The memory of a tensor, or of the tensors that it is made of; one on the meta device has none."""
+    """Return the storages of a tensor or of its inner tensors; empty on the meta device."""
     if tensor.device.type == "meta":
         return []
     if is_plain(tensor):
@@ -366,7 +366,7 @@ def _storages(tensor: torch.Tensor) -> list[torch.UntypedStorage]:
     found = []
     with torch._C.DisableTorchFunction():
         for part in memory_of(tensor):
-            with suppress(*NO_STORAGE):  # of a layout such as oneDNN's
+            with suppress(*NO_STORAGE):  # a layout such as oneDNN's
                 found.append(part.untyped_storage())
     return found
 

@@ -1,4 +1,4 @@
-"""Track the memory of a target in a process of its own, or take the run from the cache."""
+"""Tracking of a target's memory in a child process, with a cache of runs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def track_target(
 
     Args:
         request: What to track.
-        progress: Called with a few words on each run that was tracked.
-        cache: What is asked first; None to track in any case.
+        progress: Receives a line after each tracked run.
+        cache: Cache of runs; None to track in any case.
 
     Raises:
-        NetinspectError: What the other process reports; or that it ended without an answer.
+        NetinspectError: The child process reports an error, or ends without an answer.
     """
     if cache is None or request.run.online:
         return ask_child(request, progress=progress)[0]

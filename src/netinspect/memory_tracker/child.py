@@ -1,7 +1,7 @@
-"""The other process: reads a request, builds what it names, tracks it, writes what it found.
+"""Child process of tracking: reads a request, builds the target, tracks it, writes the answer.
 
-It is a process of its own because torch can end the one that it runs in where tensors have no data, and
-because what a target's code does to its process must not be done to the user's twice.
+A separate process is necessary because torch can crash the process when tensors have no data, and
+because code of the target must not change the user's process twice.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ ERRORS = (UsageError, LoadError, ForwardError, NetinspectError)
 """Error classes that are passed on; the last one covers all others."""
 
 PROGRESS = "progress: "
-"""What a line begins with that is not the answer yet."""
+"""Prefix of lines that report progress."""
 
 
 def main(document: dict[str, Any], around: Around | None = None) -> None:
-    """Answer one request on what was stdout, and end the process.
+    """Answer one request on the original stdout, and exit the process.
 
     Args:
-        document: The request as data, and the places where modules are looked for.
-        around: Calls what answers, and returns also further entries of the answer.
+        document: The request as data, and the module search path.
+        around: Wrapper that calls the tracking function, and also returns further entries of the answer.
     """
     process.die_with_parent()
     record_opened()
@@ -45,17 +45,17 @@ def main(document: dict[str, Any], around: Around | None = None) -> None:
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     if hasattr(os, "register_at_fork"):
-        # Whoever reads the answer would wait for the end of a process that the model has forked.
+        # Otherwise, the reader of the answer would wait for processes that the model forks.
         os.register_at_fork(after_in_child=lambda: os.dup2(2, answer.fileno(), inheritable=False))
     try:
         request = from_data(TrackRequest, document["request"])
 
-        def tell(text: str) -> None:
+        def report_progress(text: str) -> None:
             answer.write(f"{PROGRESS}{text}\n")
             answer.flush()
 
         def track() -> Tracking:
-            return _answer(request, document["path"], tell)
+            return _answer(request, document["path"], report_progress)
 
         tracking, more = around(track) if around is not None else (track(), {})
         _write(answer, {**more, "tracking": to_data(tracking), "opened": _opened()})
@@ -74,11 +74,11 @@ def main(document: dict[str, Any], around: Around | None = None) -> None:
     with suppress(OSError, ValueError):
         sys.stderr.flush()
     process.end_processes(process.started_processes())
-    # Nothing that is torn down from here on matters to anyone.
+    # Skips the teardown of the interpreter.
     os._exit(0)
 
 
-def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Tracking:
+def _answer(request: TrackRequest, path: list[str], report_progress: Callable[[str], None]) -> Tracking:
     with in_a_folder():
         from netinspect.targets.isolation.project_imports import project_code
         from netinspect.targets.model_factory import call_function, find_factory
@@ -97,20 +97,20 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
         if run.inputs_from is not None:
             given = Given(call_function(run.inputs_from, seed=run.seed, run_file=run.run_file))
         factory = find_factory(run.target, run.arguments(), seed=run.seed, online=run.online)
-        # Torch imports parts of itself late, and some of them ask for the current folder.
+        # Torch imports some of its modules late, and these may read the current folder.
         with in_a_folder(), model_code(request.name):
             first_run = partial(run_once, request, given=given)
-            return track(request, TargetSource(factory, first_run), tell, given=given)
+            return track(request, TargetSource(factory, first_run), report_progress, given=given)
 
 
 def _traceback(error: NetinspectError) -> str:
-    """Return the traceback of what an error reports; empty where nothing was raised before it."""
+    """Return the traceback of the cause of an error; empty if it has no cause."""
     cause = error.__cause__
     return "" if cause is None else "\n".join(exception_lines(cause))
 
 
 def _opened() -> list[str]:
-    """List what was read here, but for what Python is installed with, which the parent has read too."""
+    """Return the opened files, except those of the Python installation, which the parent opens too."""
     folders = (sys.prefix + os.sep, sys.base_prefix + os.sep)
     return [each for each in opened_paths() if not each.startswith(folders)]
 

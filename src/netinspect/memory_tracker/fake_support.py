@@ -1,8 +1,8 @@
-"""Parameters and buffers for which torch has no tensors without data.
+"""Support of fake tensors: which parameters and buffers torch can represent without data.
 
-The fake copy of a sparse tensor stores nothing, so that it has not the size of the original. Of
-quantized and nested tensors there are no fake ones. For a class that does not say which tensors it
-wraps, torch makes a plain one.
+The fake copy of a sparse tensor stores no elements, so its size differs from the original. Quantized and
+nested tensors have no fake copies. For a wrapper class without `__tensor_flatten__`, torch creates a
+plain fake tensor.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from netinspect.tracing.tensors.inner_tensors import (
 
 
 def unrepresentable(model: nn.Module) -> str:
-    """Return the layout of a parameter or buffer that no fake tensor has; empty if all are supported."""
+    """Return the layout of the first unsupported parameter or buffer; empty if all are supported."""
     with torch._C.DisableTorchFunction():
         for tensor in registered_tensors(model):
             if not is_representable(tensor):
@@ -34,11 +34,11 @@ def unrepresentable(model: nn.Module) -> str:
 
 
 def is_representable(tensor: torch.Tensor) -> bool:
-    """Return whether a fake tensor has the layout of a tensor, and its size."""
+    """Return whether a fake copy of a tensor has its layout and size."""
     if is_uninitialised(tensor) or is_plain(tensor):
         return True
     if is_sparse(tensor) and is_fake_class(type(tensor)):
-        return inner_tensors(tensor)["values"].numel() > 0  # made of parts of known sizes
+        return inner_tensors(tensor)["values"].numel() > 0  # its inner tensors have known sizes
     if tensor.is_nested or not may_wrap(type(tensor)):
         return False
     if class_attribute(type(tensor), "__tensor_flatten__") is None:

@@ -1,7 +1,7 @@
-"""Models of tensors without data. The one place that knows torch's private mode for them.
+"""Fake tensors: models without data. Only this module uses torch's private mode for them.
 
-Tensors are made on the CPU, whatever device the memory is asked for: a build of torch without CUDA
-ends the whole process when a backward runs on fake CUDA tensors.
+Tensors are on the CPU for every allocator, because a build of torch without CUDA crashes the process
+when a backward runs on fake CUDA tensors.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _NEEDS_VALUES = re.compile(r"data-dependent|item\(\)|_local_scalar_dense|data is
 
 @contextmanager
 def fake_tensors() -> Iterator[Any]:
-    """Make whatever is made fake; yields the mode.
+    """Create only fake tensors in the block; yield the mode.
 
     Raises:
-        LoadError: This torch has no such mode where it is looked for.
+        LoadError: This version of torch has no such mode.
     """
     try:
         from torch._subclasses.fake_tensor import FakeTensorMode
@@ -43,8 +43,8 @@ def fake_tensors() -> Iterator[Any]:
         raise LoadError(
             f"torch {torch.__version__} cannot run without data",
             cause=text_of(error),
-            hint="memory is tracked by torch._subclasses.fake_tensor, which is private to torch; take a "
-            "version of torch that netinspect is tested with",
+            hint="memory tracking uses torch._subclasses.fake_tensor, which is private to torch; "
+            "install a version of torch that netinspect is tested with",
         ) from error
     with preserved_randomness(), without_onednn(), warnings.catch_warnings():
         # The trace has already reported these warnings.
@@ -55,9 +55,9 @@ def fake_tensors() -> Iterator[Any]:
 
 @contextmanager
 def without_onednn() -> Iterator[None]:
-    """Run without oneDNN: with it, an LSTM is one call whose workspace is unknown before it has run.
+    """Disable oneDNN, in which an LSTM is one call with a workspace of unknown size.
 
-    `torch.backends.mkldnn.flags` sets more than this, and warns of it.
+    `torch.backends.mkldnn.flags` sets further flags, and warns about them.
     """
     enabled = torch._C._get_mkldnn_enabled()
     torch._C._set_mkldnn_enabled(False)
@@ -68,7 +68,7 @@ def without_onednn() -> Iterator[None]:
 
 
 def real_tensors() -> AbstractContextManager[Any]:
-    """Within `fake_tensors`, make tensors with data again for a while."""
+    """Return a context inside `fake_tensors` in which tensors have data."""
     from torch._subclasses.fake_tensor import unset_fake_temporarily
 
     return unset_fake_temporarily()
@@ -82,10 +82,10 @@ def needs_values(error: BaseException | None) -> bool:
 
 
 def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
-    """Copy a model that has data to one that has none; the model itself is only read.
+    """Copy a model to fake tensors, without changing it.
 
     Raises:
-        LoadError: It cannot be copied.
+        LoadError: The model cannot be copied.
     """
     from torch._subclasses.fake_tensor import FakeCopyMode
 
@@ -93,24 +93,24 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
     try:
         with FakeCopyMode(mode):
             return deep_copy(model)
-    except Exception as error:  # whatever the model holds may refuse to be copied
+    except Exception as error:  # any object in the model may refuse to be copied
         raise copy_error(model, error) from error
 
 
 class CopyError(LoadError):
-    """A model cannot be copied."""
+    """Raised if a model cannot be copied."""
 
 
 def check_representable(model: nn.Module) -> None:
-    """Make sure that tensors without data can stand for a model's parameters and buffers.
+    """Check that fake tensors can represent a model's parameters and buffers.
 
     Raises:
-        CopyError: They cannot.
+        CopyError: Some parameter or buffer has no fake tensor.
     """
     if kind := unrepresentable(model):
         raise CopyError(
             f"cannot track the memory of {plain_name(type(model))} without values",
-            cause=f"a parameter or buffer is {kind}, of which torch has no fake tensors",
+            cause=f"a parameter or buffer is {kind}, which torch's fake tensors do not support",
         )
 
 
@@ -119,35 +119,35 @@ def copy_error(model: nn.Module, error: Exception) -> CopyError:
     return CopyError(
         f"cannot copy {plain_name(type(model))} to track its memory",
         cause=text_of(error),
-        hint="name a target that can be built again, such as net.py:Net",
+        hint="name a target that can be built, such as net.py:Net",
     )
 
 
 def adapt(model: nn.Module, dtype: torch.dtype | None) -> None:
-    """Make parameters and buffers such that they can be tracked, in place; what is tied stays so.
+    """Make parameters and buffers trackable, in place; tied tensors stay tied.
 
-    Floating ones are cast: `Module.to` swaps fake tensors with others, which torch refuses where
-    anything refers to them weakly. And three kinds are created again: those on the meta device, unless a
-    hook replaces them when their module is called; zero-filled ones; and what `copy.deepcopy` made while
-    tensors were fake, as torch's own transformers do: its views do not share its memory.
+    Floating tensors are cast here, because `Module.to` swaps fake tensors, which torch refuses if they
+    have weak references. Three kinds of tensors are created again: tensors on the meta device, unless a
+    hook replaces them during a call; zero-filled tensors; and results of `copy.deepcopy` on fake
+    tensors, as in torch's transformers, whose views do not share their memory.
 
     Args:
         model: A model without data.
-        dtype: What to cast to; None to leave it.
+        dtype: Dtype of floating tensors; None to leave it.
     """
     check_representable(model)
     absent = {id(tensor) for tensor in absent_tensors(model)}
 
-    def suited(tensor: torch.Tensor, wanted: torch.dtype) -> torch.Tensor:
-        if id(tensor) in absent or (wanted is tensor.dtype and _is_sound(tensor)):
+    def trackable(tensor: torch.Tensor, wanted: torch.dtype) -> torch.Tensor:
+        if id(tensor) in absent or (wanted is tensor.dtype and _is_trackable(tensor)):
             return tensor
         return torch.empty(tensor.shape, dtype=wanted, device=_device(tensor))
 
-    _change(model, dtype, suited)
+    _change(model, dtype, trackable)
 
 
 def cast(model: nn.Module, dtype: torch.dtype) -> None:
-    """Cast the floating parameters and buffers of a model that has values, in place."""
+    """Cast the floating parameters and buffers of a model with values, in place."""
 
     def converted(tensor: torch.Tensor, wanted: torch.dtype) -> torch.Tensor:
         return tensor if wanted is tensor.dtype else tensor.detach().to(wanted)
@@ -182,7 +182,7 @@ def _device(tensor: torch.Tensor) -> torch.device:
     return torch.device("cpu") if tensor.device.type == "meta" else tensor.device
 
 
-def _is_sound(tensor: torch.Tensor) -> bool:
+def _is_trackable(tensor: torch.Tensor) -> bool:
     if tensor.device.type == "meta":
         return False
     if not is_plain(tensor):

@@ -1,4 +1,4 @@
-"""Arguments of forward that no input spec describes: those of a caller, or of the user's function."""
+"""Arguments of forward without input specs, from a caller or from the user's function."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from netinspect.tracing.tensors.describe import tensors_within
 
 
 class Given:
-    """Such arguments; each run gets a copy of its own, since forward may change them.
+    """Arguments that are copied for each run, because forward may change them.
 
     Args:
-        value: The arguments, in one of the ways that `as_call` reads.
+        value: The arguments, in a form that `as_call` accepts.
     """
 
     def __init__(self, value: Any) -> None:
@@ -33,18 +33,18 @@ class Given:
         """Return a copy of the positional and the keyword arguments.
 
         Args:
-            model: What is called with them.
-            mode: The mode of fake tensors to make them under; None to copy the values.
-            dtype: What floating tensors in lists, tuples and dictionaries are cast to.
+            model: The model to call.
+            mode: Fake tensor mode for the copy; None to copy the values.
+            dtype: Dtype of floating tensors in lists, tuples and dictionaries; None to leave it.
 
         Raises:
-            CopyError: They cannot be copied, or have no fake counterpart.
+            CopyError: The arguments cannot be copied, or fake tensors cannot represent them.
         """
         try:
             copied = self._fake(mode) if mode is not None else deep_copy(self._value)
         except CopyError:
             raise
-        except Exception as error:  # whatever they hold may refuse to be copied
+        except Exception as error:  # any object in them may refuse to be copied
             raise CopyError(
                 "cannot copy the inputs to track the memory", cause=text_of(error)
             ) from error
@@ -61,7 +61,7 @@ class Given:
 
 
 def _cast(value: Any, dtype: torch.dtype) -> Any:
-    """Cast the floating tensors in lists, tuples and dictionaries; what is there twice stays so."""
+    """Cast the floating tensors in lists, tuples and dictionaries; equal objects stay equal."""
     made: dict[int, torch.Tensor] = {}
 
     def cast(each: Any) -> Any:

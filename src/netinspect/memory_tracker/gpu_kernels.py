@@ -1,7 +1,7 @@
-"""Tensors saved by GPU kernels where the tracked CPU kernels save others.
+"""GPU kernels: functions that save other tensors for backward on a GPU than on the CPU.
 
-Both follow from torch's own source: on CUDA, dropout keeps a mask of one byte an element, and attention
-with dropout does not make the matrix of its weights.
+According to torch's source, dropout on CUDA saves a mask of one byte per element, and attention with
+dropout does not create the matrix of attention weights.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DROPOUT_OF_ATTENTION = 10
 
 
 class GpuKernels(TorchFunctionMode):
-    """While entered, dropout and attention keep what they would keep on a GPU."""
+    """Function mode in which dropout and attention save the same tensors as on a GPU."""
 
     def __torch_function__(
         self,
@@ -27,7 +27,7 @@ class GpuKernels(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Answer one torch function. Called by torch, with the mode itself off."""
+        """Run one torch function. Called by torch, with this mode off."""
         kwargs = dict(kwargs or {})
         if func is F.dropout or func is torch.dropout:
             return _dropout(func, args, kwargs)

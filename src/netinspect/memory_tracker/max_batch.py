@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from netinspect.records.memory import BatchProbe, BatchSearch
 
 MAXIMUM = 1 << 20
-"""A batch that fits at this size is not made any larger."""
+"""Largest batch that is tried."""
 
 
 def find_largest(
@@ -15,22 +15,22 @@ def find_largest(
 ) -> BatchSearch:
     """Find the largest batch that fits.
 
-    The peak of a run is the largest of the sums of what there is at each of its steps, and each of these
-    grows by a fixed amount with the batch in nearly all models. Which of them is the largest may change
-    with the batch: in training a small one has its peak in the optimizer, where a larger one adds next
-    to nothing. So a line is drawn for every step, through the last two batches, and where the first of
-    them crosses the limit, there it is crossed. That batch and the next are tracked, and unless the one
-    fits and the other does not, the lines are fitted again to them, or, if they yield nothing, the
-    range between the largest that fits and the smallest that does not is halved.
+    The peak of a run is the maximum over its steps of the allocated bytes. In nearly all models, the
+    bytes at each step grow linearly with the batch. The step of the peak may change with the batch: in
+    training, a small batch has its peak in the optimizer, where a larger batch adds almost nothing. A
+    line is therefore fitted for every step, through the last two batches, and the first line to cross
+    the limit gives the estimate. The estimate and the next batch are tracked. Unless the first one fits
+    and the second one does not, the lines are fitted again. If they give no estimate, the range between
+    the largest batch that fits and the smallest one that does not is halved.
 
     Args:
-        sums: Tracks a run at a batch, and returns how many bytes there were at each step.
-        limit: Bytes that there are.
-        start: The batch to begin with, at least 1.
-        maximum: The largest batch to try, at least 2.
+        sums: Tracks a run at a batch and returns the allocated bytes at each step.
+        limit: Available bytes.
+        start: First batch to try, at least 1.
+        maximum: Largest batch to try, at least 2.
 
     Returns:
-        The search; its answer was tracked itself, and so was the next larger batch.
+        The search. Its result and the next larger batch were both tracked.
     """
     probes: dict[int, Sequence[int]] = {}
 
@@ -49,7 +49,7 @@ def find_largest(
 
     start = max(1, min(start, maximum // 2))
     low, high = 0, maximum + 1
-    """The largest that fits, and the smallest that does not, as far as they are known."""
+    """Largest batch known to fit, and smallest batch known not to fit."""
 
     method = "line"
     tries = [start, 2 * start]
@@ -60,19 +60,19 @@ def find_largest(
         if high == low + 1:
             found = None if low == maximum else low
             return result(found, method)
-        guess = _on_the_lines(probes, limit, maximum) if number < 6 else None
-        if guess is None or not low <= guess < high:
-            guess, method = (low + high) // 2, "bisection"
+        estimate = _from_lines(probes, limit, maximum) if number < 6 else None
+        if estimate is None or not low <= estimate < high:
+            estimate, method = (low + high) // 2, "bisection"
             if high > maximum:
-                guess = min(maximum, max(1, 8 * low))
-        tries = [guess, guess + 1]
+                estimate = min(maximum, max(1, 8 * low))
+        tries = [estimate, estimate + 1]
     raise AssertionError("halving a range ends")
 
 
-def _on_the_lines(probes: Mapping[int, Sequence[int]], limit: int, maximum: int) -> int | None:
-    """The largest batch for which no line is above the limit; None where no line rises.
+def _from_lines(probes: Mapping[int, Sequence[int]], limit: int, maximum: int) -> int | None:
+    """Return the largest batch with all lines below the limit; None if no line rises.
 
-    They are drawn through the two batches nearest to the limit that ran through as many steps.
+    The lines go through the two batches with peaks closest to the limit and the same number of steps.
     """
     peaks = {batch: max(each) for batch, each in probes.items()}
     first, *others = sorted(peaks, key=lambda batch: (abs(peaks[batch] - limit), batch))

@@ -1,4 +1,4 @@
-"""Deep copies of models that run no code of the user's, and do not recurse from module to module."""
+"""Deep copies of models, without user code and without recursion over modules."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ _LOCKS: dict[int, Callable[[], Any]] = {
 
 
 def deep_copy(original: Copied) -> Copied:
-    """Copy a model or inputs like `copy.deepcopy`, without the methods by which user classes do it.
+    """Copy a model or inputs like `copy.deepcopy`, without calling copy methods of user classes.
 
-    `copy.deepcopy` takes what is in its memo for copied. So an empty object of the same class is put
-    there for each object first, and all of them are filled afterwards.
+    `copy.deepcopy` treats objects in its memo as copied. Empty objects of the same classes are therefore
+    put into the memo first, and filled afterwards.
     """
     memo: dict[int, Any] = {}
     pairs: list[tuple[Any, Any]] = []
@@ -59,7 +59,7 @@ def deep_copy(original: Copied) -> Copied:
         if id(value) in seen:
             continue
         if is_a(value, torch.Tensor):
-            if _is_refused(value):
+            if _cannot_be_copied(value):
                 seen[id(value)], memo[id(value)] = value, _cloned(value)
             continue
         seen[id(value)] = value
@@ -77,14 +77,14 @@ def deep_copy(original: Copied) -> Copied:
             waiting += (content for _, content in slots_of(value))
             waiting += values_of(value) if issubclass(cls, _BUILT_IN) else ()
         elif id(cls) in _LOCKS:
-            memo[id(value)] = _LOCKS[id(cls)]()  # a free one, whoever holds the original
+            memo[id(value)] = _LOCKS[id(cls)]()  # an unlocked one, whatever the state of the original
         elif cls is types.ModuleType:
             memo[id(value)] = value
         elif id(cls) in BOUND:
             waiting += bound_to(value)
         elif issubclass(cls, (*_BUILT_IN, tuple)):
             waiting += values_of(value)
-    for value in reversed(tuples):  # those inside others were met later
+    for value in reversed(tuples):  # inner tuples come later
         memo[id(value)] = tuple.__new__(
             type(value), [copy.deepcopy(each, memo) for each in values_of(value)]
         )
@@ -95,16 +95,16 @@ def deep_copy(original: Copied) -> Copied:
     finally:
         _finalized.extend(made for value, made in pairs if _finalizes(type(value)))
     for parameter in parameters(copied) if is_a(copied, nn.Module) else ():
-        if not parameter.is_leaf:  # TorchScript copies its parameters by an operation
+        if not parameter.is_leaf:  # TorchScript copies parameters with an operator
             parameter.detach_().requires_grad_()
     return copied
 
 
-def _is_refused(tensor: torch.Tensor) -> bool:
-    """Return whether `copy.deepcopy` fails on a tensor because it has no dense storage of its own."""
+def _cannot_be_copied(tensor: torch.Tensor) -> bool:
+    """Return whether `copy.deepcopy` fails on a tensor because it has no dense storage."""
     if may_wrap(type(tensor)) or is_uninitialised(tensor):
         return False
-    if tensor.layout is torch.sparse_coo:  # a parameter clones its values in the format of a dense one
+    if tensor.layout is torch.sparse_coo:  # a parameter is cloned with a dense memory format
         return is_a(tensor, nn.Parameter)
     return tensor.layout is not torch.strided or tensor.is_nested
 
@@ -117,20 +117,20 @@ def _cloned(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def discard_copies() -> None:
-    """Take the classes with a `__del__` from all copies that were made: it is for the original to run.
+    """Replace the classes of all copies with a user-defined `__del__`, so that it never runs on a copy.
 
-    A copy that ends would delete the original's temporary folder, or close its pool.
+    Finalizing a copy could delete the original's temporary folder, or close its pool.
     """
     while _finalized:
         made = _finalized[-1]
         for plain in _WITHOUT_FINALIZER:
             try:
                 give_class(made, plain)
-            except TypeError:  # it has another layout in memory
+            except TypeError:  # another memory layout
                 continue
             break
         else:
-            _undying.append(made)
+            _immortal.append(made)
         _finalized.pop()
 
 
@@ -160,10 +160,10 @@ class _Deque(deque[Any]):
 
 _WITHOUT_FINALIZER = (nn.Module, _Object, _Dict, _OrderedDict, _List, _Set, _Deque)
 _finalized: list[Any] = []
-"""Copies of objects whose class has a `__del__` of the user's."""
+"""Copies of objects with a user-defined `__del__`."""
 
-_undying: list[Any] = []
-"""Those of them that cannot be of another class: they are held until the process ends."""
+_immortal: list[Any] = []
+"""Copies whose class cannot be replaced; referenced until the process ends."""
 
 
 @by_class
@@ -174,9 +174,9 @@ def _finalizes(cls: Any) -> bool:
 
 @by_class
 def _copies_itself(cls: Any) -> bool:
-    """Return whether a library, and not the user, defines how objects of a class are copied.
+    """Return whether a library defines how objects of a class are copied.
 
-    What `nn.Module` itself defines does not count: `torch.compile` replaces its `__setstate__`.
+    Methods of `nn.Module` are ignored, because `torch.compile` replaces its `__setstate__`.
     """
     found = [
         namespace_of(base)[name]
@@ -198,7 +198,7 @@ def _empty(cls: Any) -> Any:
         return None
     try:
         return object.__new__(cls)
-    except TypeError:  # it is derived from a class of C code
+    except TypeError:  # derived from a class in C
         return None
 
 
@@ -213,11 +213,11 @@ def _fill(made: Any, value: Any, memo: dict[int, Any]) -> None:
         set.update(made, [copy.deepcopy(each, memo) for each in values_of(value)])
     elif is_a(value, deque):
         deque.extend(made, [copy.deepcopy(each, memo) for each in values_of(value)])
-    if (held := dictionary_of(value)) is not None:
+    if (attributes := dictionary_of(value)) is not None:
         target = dictionary_of(made)
         assert target is not None
-        for name, each in held.items():
-            # A call that was compiled runs the original.
+        for name, each in attributes.items():
+            # A compiled call runs the original.
             is_compiled = name == "_compiled_call_impl" and is_a(value, nn.Module)
             target[name] = None if is_compiled else copy.deepcopy(each, memo)
     for descriptor, content in slots_of(value):

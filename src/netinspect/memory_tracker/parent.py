@@ -27,11 +27,11 @@ _START = (
     "import json, sys; document = json.load(sys.stdin); sys.path.append(document['home']); "
     "from {entry} import main; main(document)"
 )
-"""With `python -P`, so that no file in the current folder hides a module of Python's."""
+"""Code of the child, run with `python -P`, so that no file in the current folder shadows a module."""
 
 
 class ChildError(Exception):
-    """An exception in the child process; the message is its traceback."""
+    """Exception in the child process; the message is its traceback."""
 
 
 def track_in_child(
@@ -40,7 +40,7 @@ def track_in_child(
     progress: Callable[[str], None] | None = None,
     command: Sequence[str] | None = None,
 ) -> Tracking:
-    """Track in a process of its own; see `ask_child`."""
+    """Track in a child process; see `ask_child`."""
     return ask_child(request, progress=progress, command=command)[0]
 
 
@@ -52,16 +52,16 @@ def ask_child(
     entry: str = "netinspect.memory_tracker.child",
     more: Mapping[str, Any] | None = None,
 ) -> tuple[Tracking, dict[str, Any]]:
-    """Track in a process of its own.
+    """Track in a child process.
 
-    Torch may end a process that runs a model without data. Then another one runs it with values.
+    Torch may crash a process that runs a model without data. Then a second one runs it with values.
 
     Args:
         request: What to track.
         progress: Receives a line after each tracked run.
-        command: What to start; None for this Python with our own code.
-        entry: The module whose `main` answers in that process.
-        more: Further data for that module, next to the request.
+        command: Command of the child; None for this Python.
+        entry: Module whose `main` answers in the child.
+        more: Further data for that module, added to the request.
 
     Returns:
         The run, and the other entries of the answer.
@@ -82,7 +82,7 @@ def _ask(
     command: Sequence[str],
     more: Mapping[str, Any],
 ) -> tuple[str, str, int]:
-    """Start a process, and return its answer, what it wrote to stderr, and its exit code."""
+    """Start a process; return its answer, its stderr and its exit code."""
     home = str(Path(__file__).parents[2])
     document = {**more, "request": to_data(request), "path": sys.path, "home": home}
     with _scratch_file() as stderr_file:
@@ -90,12 +90,12 @@ def _ask(
             assert process.stdin is not None
             assert process.stdout is not None
             try:
-                with suppress(BrokenPipeError), process.stdin as asked:
-                    json.dump(document, asked)
+                with suppress(BrokenPipeError), process.stdin as stdin:
+                    json.dump(document, stdin)
                 out = _listen(process.stdout, progress)
                 process.wait()
             finally:
-                # Also where Ctrl-C ends the wait.
+                # Also after Ctrl-C.
                 process.kill()
         stderr_file.seek(0)
         err = stderr_file.read()
@@ -103,7 +103,7 @@ def _ask(
 
 
 def _scratch_file() -> IO[str]:
-    """Open a file for what the child writes to stderr: a pipe that is not read would stop it."""
+    """Open a file for the child's stderr, because the child would block on a pipe that is not read."""
     try:
         return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
     except OSError:  # no folder for temporary files, or it is full
@@ -125,13 +125,13 @@ def _start(command: Sequence[str], stderr_file: IO[str]) -> subprocess.Popen[str
         raise UsageError(
             "cannot start the process that tracks memory",
             cause=error.strerror or str(error),
-            hint="allow this user another process and more open files (ulimit -u, ulimit -n), or call "
-            "netinspect.memory(model) from Python, which starts none",
+            hint="raise the limits of processes and open files (ulimit -u, ulimit -n), or call "
+            "netinspect.memory(model) from Python, which starts no process",
         ) from error
 
 
 def _listen(answers: IO[str], progress: Callable[[str], None] | None) -> str:
-    """Read lines up to the end; return the last one, which is the answer."""
+    """Read all lines, pass on progress, and return the last other line, which is the answer."""
     last = ""
     for line in answers:
         if line.startswith(PROGRESS):
@@ -157,7 +157,7 @@ def _read(request: TrackRequest, out: str, err: str, code: int) -> tuple[Trackin
 
 
 def _child_error(text: str) -> ChildError | None:
-    return ChildError(f"in the process that tracks:\n{text}") if text else None
+    return ChildError(f"in the tracking process:\n{text}") if text else None
 
 
 def _ended(request: TrackRequest, err: str, code: int) -> ForwardError:
@@ -168,12 +168,12 @@ def _ended(request: TrackRequest, err: str, code: int) -> ForwardError:
             how = f"signal {signal.Signals(-code).name}"
         except ValueError:
             how = f"signal {-code}"
-    words = [line for line in err.splitlines() if line.strip()][-3:]
+    lines = [line for line in err.splitlines() if line.strip()][-3:]
     killed = code == -_KILL
     return ForwardError(
         f"the process that tracked the memory of {request.name} ended without an answer",
-        cause="\n".join([how, *words]),
-        hint="the system ends a process so that takes too much memory: is there enough for the program?"
+        cause="\n".join([how, *lines]),
+        hint="the system probably killed it because memory ran out; track a smaller model"
         if killed
-        else "torch itself, or the target's code, ended it; netinspect trace TARGET may show where",
+        else "torch or the target's code ended it; netinspect trace TARGET may show where",
     )

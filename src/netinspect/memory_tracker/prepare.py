@@ -35,7 +35,7 @@ _SIZE = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]*)\s*")
 
 
 def read_size(text: str | int) -> int:
-    """Read a size of memory such as `24GiB`, `24GB` or `512MiB`; a number alone, of the API, is bytes.
+    """Parse a memory size such as `24GiB`, `24GB` or `512MiB`; an integer is a number of bytes.
 
     Raises:
         UsageError: The text is not a size, or the size is zero.
@@ -50,12 +50,12 @@ def read_size(text: str | int) -> int:
             raise UsageError(
                 f"cannot read the memory {text!r}",
                 cause="it has no unit" if bare else None,
-                hint="write it like 24GiB (1024 to the third), 24GB (1000 to the third) or 512MiB",
+                hint="use a unit: 24GiB (1024^3 bytes), 24GB (1000^3 bytes) or 512MiB",
             )
         whole, _, fraction = match[1].partition(".")
         size = int(whole + fraction) * _UNITS[unit] // 10 ** len(fraction)
     if size <= 0:
-        raise UsageError(f"the memory {text!r} is nothing", hint="write it like 24GiB or 512MiB")
+        raise UsageError(f"the memory {text!r} is zero", hint="use a size such as 24GiB or 512MiB")
     return size
 
 
@@ -70,20 +70,20 @@ def read_options(
     limit: str | int | None = None,
     symbolic: Sequence[str] = (),
 ) -> TrackOptions:
-    """Read how to run.
+    """Parse the options of a run.
 
     Args:
         batch: First dimension of every input; None to leave it.
-        train: Two iterations of training instead of one forward.
+        train: Track two iterations of training instead of one forward.
         optimizer: One of `OPTIMIZERS`.
-        dtype: A key of `DTYPES`, or torch's name; None to leave the model as it is built.
+        dtype: A key of `DTYPES`, or torch's name; None for no cast.
         checkpoint: Recompute the activations of repeated blocks.
         allocator: One of `DEVICES`.
         limit: Memory to find the largest batch for.
         symbolic: Sizes that the trace replaces by symbols.
 
     Raises:
-        UsageError: Some of this is not known, or does not go together.
+        UsageError: A value is unknown, or options contradict each other.
     """
     names = {**DTYPES, **{name: name for name in DTYPES.values()}}
     wanted = None if dtype is None else names[checked("dtype", dtype, tuple(names))]
@@ -91,8 +91,8 @@ def read_options(
     chosen: Device = "cuda" if checked("allocator", allocator, DEVICES) == "cuda" else "cpu"
     if checkpoint and not train:
         raise UsageError(
-            "--checkpoint-activations changes nothing in inference, which keeps none",
-            hint="it goes with --train",
+            "--checkpoint-activations has no effect in inference, which saves no activations",
+            hint="add --train",
         )
     if batch is not None and batch < 1:
         raise UsageError(f"the batch is {batch}", hint="give 1 or more")
@@ -115,41 +115,41 @@ def prepare(
     *,
     has_values: bool = False,
 ) -> TrackRequest:
-    """Make the request of a run.
+    """Create the request of a run.
 
     Args:
         trace: A trace of the model, with its inputs.
         options: How to run.
-        request: The request of the trace, or of the model that the trace is of.
-        has_values: Whether the caller has the inputs at hand.
+        request: Request of the trace, or of its model.
+        has_values: Whether the caller passes the inputs themselves.
 
     Raises:
-        UsageError: The inputs cannot be made without data, or the arguments not be handed on.
+        UsageError: The inputs cannot be created without data, or the arguments cannot be passed on.
     """
     without_spec = [entry.name for entry in trace.inputs if not entry.spec]
     if without_spec and request.inputs_from is None and not has_values:
         raise UsageError(
-            f"the input {without_spec[0]} is not one that a spec can describe, and cannot be made again",
+            f"the input {without_spec[0]} cannot be created again: no input spec describes it",
             hint="give it as --input, such as x=2x3x32x32; a dotted name is a key of a dictionary\n"
-            "or name a function that makes it: --inputs-from FILE:FUNCTION",
+            "or name a function that creates it: --inputs-from FILE:FUNCTION",
         )
     if without_spec and (options.batch is not None or options.limit is not None):
         raise UsageError(
-            f"the input {without_spec[0]} is not one that a spec can describe, and has no other batch",
-            hint="leave --batch and --device-memory out: what makes the inputs sets the batch",
+            f"the batch of the input {without_spec[0]} cannot be changed: no input spec describes it",
+            hint="omit --batch and --device-memory: the function that creates the inputs sets the batch",
         )
     specs = tuple(text for entry in trace.inputs for text in entry.spec.split() if not without_spec)
     if options.limit is not None and not any(parse_spec(text).shape for text in specs):
         raise UsageError(
-            "the model takes no tensor with a batch, so none is the largest",
-            hint="leave --device-memory out",
+            "--device-memory needs a batch, but no input of the model is a tensor with dimensions",
+            hint="omit --device-memory",
         )
     symbols = trace.symbolic.symbols if trace.symbolic is not None else ()
     first = [place for each in symbols for place in each.dimensions if place.endswith(":0")]
     if options.batch is not None and first:
         raise UsageError(
             f"--batch sets the first dimension of every input, and {first[0]} is a symbol",
-            hint="leave --batch out",
+            hint="omit --batch",
         )
     return TrackRequest(
         name=trace.target,
@@ -164,7 +164,7 @@ def prepare(
         ),
         options=options,
         others=tuple(_resized(trace, symbols, sizes) for sizes in points_of(symbols)),
-        # Those that the trace has are of a model that forward has changed since it was built.
+        # The parameters in the trace may be those that forward changed.
         parameters=()
         if trace.changes
         else tuple(
@@ -176,7 +176,7 @@ def prepare(
 
 
 def _resized(trace: Trace, symbols: Sequence[Symbol], sizes: Mapping[str, int]) -> tuple[str, ...]:
-    """The inputs with other sizes of the symbols."""
+    """Return the input specs at other sizes of the symbols."""
     changes = {place: sizes[symbol.symbol] for symbol in symbols for place in symbol.dimensions}
     texts = []
     for entry in trace.inputs:
@@ -189,13 +189,13 @@ def _resized(trace: Trace, symbols: Sequence[Symbol], sizes: Mapping[str, int]) 
     if changes:
         raise UsageError(
             f"memory cannot be tracked at other sizes of {', '.join(changes)}",
-            hint="leave --symbolic out, or name dimensions of inputs that are tensors of their own",
+            hint="omit --symbolic, or name dimensions of inputs that are plain tensors",
         )
     return tuple(texts)
 
 
 def tracked_inputs(trace: Trace, options: TrackOptions) -> tuple[Input, ...]:
-    """Return the inputs of the run: those of the trace, with the batch and dtype of the options."""
+    """Return the inputs of the trace with the batch and dtype of the options."""
     return tuple(_changed(entry, options) for entry in trace.inputs)
 
 

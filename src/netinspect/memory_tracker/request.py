@@ -22,7 +22,7 @@ Device = OneOf["cuda", "cpu"]
 
 @record
 class NamedShape:
-    """The sizes that a parameter must have."""
+    """Expected shape of a parameter."""
 
     name: str
     shape: tuple[int, ...]
@@ -38,7 +38,7 @@ class TrackOptions:
     training: bool = False
     optimizer: str = "adamw"
     dtype: str | None = None
-    """Cast to this, torch's name; None to leave the model as it is built."""
+    """Dtype to cast to, by torch's name; None for no cast."""
 
     device: Device = "cuda"
     checkpoint: bool = False
@@ -60,20 +60,20 @@ class TrackRequest:
 
     options: TrackOptions
     others: tuple[tuple[str, ...], ...] = ()
-    """The same specs at other sizes, which are tracked as well."""
+    """The same specs at other sizes, which are also tracked."""
 
     with_values: bool = False
-    """Whether to skip the run without data."""
+    """True to skip the run without data."""
 
     parameters: tuple[NamedShape, ...] = ()
     """Parameters that the model must have to be the traced one; empty to accept any."""
 
 
 def checked(kind: str, name: str, known: tuple[str, ...]) -> str:
-    """Return a name that is known.
+    """Return a name if it is known.
 
     Raises:
-        UsageError: It is not.
+        UsageError: The name is unknown.
     """
     if name not in known:
         listed = f"one of {', '.join(known)}"

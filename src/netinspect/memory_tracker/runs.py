@@ -36,7 +36,7 @@ from netinspect.memory_tracker.given_arguments import Given
 from netinspect.memory_tracker.gpu_kernels import GpuKernels
 from netinspect.memory_tracker.model_copies import discard_copies
 from netinspect.memory_tracker.request import TrackRequest
-from netinspect.memory_tracker.threads import InThreads
+from netinspect.memory_tracker.threads import ThreadModes
 from netinspect.memory_tracker.tracked_models import MOST_WITH_VALUES, Source
 from netinspect.memory_tracker.workload import NoGradientError, infer, train
 from netinspect.records.memory import MemoryTrack
@@ -51,24 +51,23 @@ from netinspect.tracing.snapshot.random_state import preserved_randomness, seed_
 from netinspect.tracing.source_lines import raising_line
 from netinspect.tracing.tensors.describe import is_uninitialised
 
-_MOST_BYTES = 8 * 2**30
-"""What a run with values may take on this machine."""
+_MAX_BYTES = 8 * 2**30
+"""Memory limit of a run with values."""
 
-ENDED = "torch ended the process in which it ran without data"
-"""Why a run with values is asked for from the start."""
+ENDED = "torch crashed the process that ran without data"
+"""Reason for a run with values after a crash."""
 
-
-_MOST_PARAMETERS = {"zeros": MOST_WITH_VALUES, "real": 1_500_000_000}
-"""For how many a model is run with values."""
+_MAX_PARAMETERS = {"zeros": MOST_WITH_VALUES, "real": 1_500_000_000}
+"""Maximum number of parameters of a model that is run with values, by tensor mode."""
 
 
 class Runs:
-    """Tracks a model on one input after the other, all on the same kind of tensors.
+    """Tracked runs of one model, all in the same tensor mode.
 
     Args:
         request: What to run.
-        source: Makes the model.
-        given: What forward is called with, where the request has no specs.
+        source: Source of the model.
+        given: Arguments of forward, if the request has no specs.
     """
 
     def __init__(self, request: TrackRequest, source: Source, given: Given | None = None) -> None:
@@ -76,10 +75,10 @@ class Runs:
         self._given = given
         self._source = source
         self._tensor_mode: TensorMode | None = None
-        """What the first run was made on."""
+        """Tensor mode of the first run."""
 
         self._reason = ENDED if request.with_values else ""
-        """Why it was not made without data."""
+        """Reason for not running without data; empty if the first run had no data."""
 
     def track(self, specs: Sequence[InputSpec], batch: int | None) -> MemoryTrack:
         """Track one run.
@@ -89,8 +88,8 @@ class Runs:
             batch: First dimension of every input; None to leave it.
 
         Raises:
-            LoadError: The model cannot be made, or is not the one that was traced.
-            ForwardError: It fails, or takes too much memory with values.
+            LoadError: The model cannot be built, or is not the traced one.
+            ForwardError: Forward fails, or takes too much memory with values.
             UsageError: The batch is too large for any tensor.
         """
         dtype = self._request.options.dtype
@@ -102,7 +101,7 @@ class Runs:
             try:
                 track = self._on(tensor_mode, specs, batch)
             except NetinspectError as error:
-                if tensor_mode == modes[-1] or not _may_do_with_values(error):
+                if tensor_mode == modes[-1] or not _may_work_with_values(error):
                     raise
                 self._reason = self._reason or _reason(error)
                 continue
@@ -116,7 +115,7 @@ class Runs:
         valued = [
             tensor_mode
             for tensor_mode in self._source.modes_with_values
-            if parameters <= _MOST_PARAMETERS[tensor_mode]
+            if parameters <= _MAX_PARAMETERS[tensor_mode]
         ]
         return valued if valued and self._request.with_values else ["fake", *valued]
 
@@ -151,7 +150,7 @@ class Runs:
             stack.enter_context(kernels())
             wrapped = checkpoint_blocks(model, kernels) if request.options.checkpoint else ()
             tracker = AllocationTracker(model, (args, kwargs), host_steps=on_gpu, limit=limit)
-            with tracker, in_all_threads(InThreads([tracker] if mode is None else [mode, tracker])):
+            with tracker, in_all_threads(ThreadModes([tracker] if mode is None else [mode, tracker])):
                 self._run(model, args, kwargs, tracker, batch)
             return MemoryTrack(
                 batch=_first_dimension(specs),
@@ -164,17 +163,17 @@ class Runs:
             )
 
     def _limit(self, model: nn.Module, tensor_mode: TensorMode, batch: int | None) -> int:
-        """Return how many bytes a run with values may track, or refuse it.
+        """Return the memory limit of a run with values.
 
         Raises:
-            ForwardError: The weights alone take too much.
+            ForwardError: The weights alone exceed the limit.
         """
         weights = sum(each.numel() * each.element_size() for each in parameters(model))
         if tensor_mode == "zeros" and not self._request.options.training:
-            return _MOST_BYTES + weights  # they take no memory as long as nothing writes to them
-        if weights > _MOST_BYTES:
-            raise self._too_large(model, f"its weights are {size(weights)}", batch)
-        return _MOST_BYTES
+            return _MAX_BYTES + weights  # zero-filled weights take no memory until they are written to
+        if weights > _MAX_BYTES:
+            raise self._too_large(model, f"its weights take {size(weights)}", batch)
+        return _MAX_BYTES
 
     def _run(
         self,
@@ -184,10 +183,10 @@ class Runs:
         tracker: AllocationTracker,
         batch: int | None,
     ) -> None:
-        """Run a model, and report what goes wrong.
+        """Run a model.
 
         Raises:
-            ForwardError: It fails.
+            ForwardError: The run fails.
         """
         options = self._request.options
 
@@ -200,7 +199,7 @@ class Runs:
                 with torch.enable_grad():
                     train(model, call, options.optimizer, foreach=foreach, observer=tracker)
             else:
-                # It is held until the run is over, as by whoever asked for it.
+                # The output stays in memory until the end of the run, as for a caller.
                 output = infer(call, tracker)
                 del output
         except (NetinspectError, KeyboardInterrupt):
@@ -214,17 +213,17 @@ class Runs:
         at = f" with batch {batch}" if batch is not None else ""
         return ForwardError(
             f"{plain_name(type(model))} takes too much memory to be tracked{at}",
-            cause=f"{self._reason}, so it was run with values; that takes {why}, and may take "
-            f"{size(_MOST_BYTES)}",
-            hint="a smaller batch, smaller inputs, or inference without --train",
+            cause=f"{self._reason}, so it was run with values; {why}, and the limit is "
+            f"{size(_MAX_BYTES)}",
+            hint="use a smaller batch, smaller inputs, or inference without --train",
         )
 
 
 def run_once(request: TrackRequest, model: nn.Module, given: Given | None = None) -> None:
-    """Run a model in eval mode, so that its lazy layers get their sizes.
+    """Run a model once in eval mode, which initializes its lazy layers.
 
     Raises:
-        ForwardError: It fails.
+        ForwardError: Forward fails.
     """
     with _quiet():
         set_mode(model, False)
@@ -251,8 +250,8 @@ def _arguments(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if given is not None:
         return given.arguments(model, mode, dtype)
-    asked = InputRequest(seed=request.run.seed)
-    return split(make_arguments(model, [(spec, "") for spec in specs], asked))
+    input_request = InputRequest(seed=request.run.seed)
+    return split(make_arguments(model, [(spec, "") for spec in specs], input_request))
 
 
 @contextmanager
@@ -276,7 +275,7 @@ def _first_dimension(specs: Sequence[InputSpec]) -> int | None:
 
 
 def _check(model: nn.Module, request: TrackRequest) -> None:
-    """Make sure that this is the model whose inputs were found."""
+    """Check that this is the traced model."""
     wanted = {each.name: each.shape for each in request.parameters}
     if not wanted:
         return
@@ -286,13 +285,13 @@ def _check(model: nn.Module, request: TrackRequest) -> None:
     differing = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
     if differing:
         raise LoadError(
-            f"{request.name} was built again, and is not the model that was traced",
-            cause=f"{differing[0]} was {wanted.get(differing[0])}, and is {found.get(differing[0])}",
-            hint="give the same --arg as for the trace, and do not build the model at random",
+            f"{request.name} was built again and differs from the traced model",
+            cause=f"{differing[0]}: expected {wanted.get(differing[0])}, got {found.get(differing[0])}",
+            hint="give the same --arg as for the trace, and make sure that building is not random",
         )
 
 
-def _may_do_with_values(error: NetinspectError) -> bool:
+def _may_work_with_values(error: NetinspectError) -> bool:
     """Return whether another tensor mode may work after a failure."""
     if isinstance(error, LoadError):
         return isinstance(error, CopyError)
@@ -300,7 +299,7 @@ def _may_do_with_values(error: NetinspectError) -> bool:
 
 
 def _reason(error: NetinspectError) -> str:
-    """Return why a run cannot be made without data."""
+    """Return the reason why a run without data failed."""
     cause = error.__cause__
     line = raising_line(cause) if cause is not None else None
     where = (
@@ -313,7 +312,7 @@ def _reason(error: NetinspectError) -> str:
 
 
 def forward_error(error: BaseException, name: str, phase: str, batch: int | None) -> ForwardError:
-    """Return what is reported of a run that failed."""
+    """Return the error for a run that failed."""
     line = raising_line(error)
     text = (message_of(error).strip().splitlines() or [""])[0]
     cause = f"{class_name(type(error))}: {text}"
@@ -323,17 +322,17 @@ def forward_error(error: BaseException, name: str, phase: str, batch: int | None
     during = f", in {phase}" if phase in ("backward", "optimizer") else ""
     hint = "netinspect trace TARGET --train --backward shows each step"
     if isinstance(error, NoGradientError):
-        hint = "leave --train out: there is nothing to train"
+        hint = "omit --train: no parameter can be trained"
     elif is_one_value(text):
         hint = "batch statistics need a batch of 2 or more: --batch 2"
     elif phase == "optimizer":
-        hint = "another --optimizer: sgd takes sparse gradients, and none leaves the step out"
+        hint = "choose another --optimizer: sgd accepts sparse gradients, none skips the step"
     elif "dtype" in text or "same type" in text:
-        hint = "the dtypes do not fit: leave --dtype out, or cast in forward; " + hint
+        hint = "the dtypes do not match: omit --dtype, or cast in forward; " + hint
     if needs_values(error):
-        hint = "it is too large to be run with values: build it smaller, with fewer layers as a rule"
+        hint = "it is too large to run with values: build a smaller model, for example with fewer layers"
     return ForwardError(
-        f"{name} needs values, and its memory was tracked without any"
+        f"{name} needs tensor values, but its memory was tracked without values"
         if needs_values(error)
         else f"{name} failed{at} while its memory was tracked{during}",
         cause=cause,

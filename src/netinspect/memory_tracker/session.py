@@ -20,7 +20,7 @@ from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.tracing.snapshot.model_snapshot import preserved, preserved_defaults
 
 _MAXIMUM_LIST = 1024
-"""Entries that a list of tensors among the inputs can have; see `InputSpec`."""
+"""Maximum length of a list of tensors in the inputs; see `InputSpec`."""
 
 
 def track(
@@ -29,18 +29,18 @@ def track(
     progress: Callable[[str], None] | None = None,
     given: Given | None = None,
 ) -> Tracking:
-    """Track a run, also at other sizes and at the largest batch that fits if that was asked for.
+    """Track a run, and on request runs at other sizes and at the largest batch that fits.
 
     Args:
         request: What to run.
-        source: Makes the model.
+        source: Source of the model.
         progress: Receives a line after each tracked run.
-        given: What forward is called with, where the request has no specs.
+        given: Arguments of forward, if the request has no specs.
 
     Raises:
-        LoadError: The model cannot be built, or is not the one that was traced.
-        ForwardError: It fails, or takes too much memory where it needs values.
-        UsageError: The batch is too large for any tensor, or this torch has no such optimizer.
+        LoadError: The model cannot be built, or is not the traced one.
+        ForwardError: Forward fails, or needs values and takes too much memory.
+        UsageError: The batch is too large for any tensor, or this torch does not have the optimizer.
     """
     with preserved_defaults():
         return _track_all(request, Runs(request, source, given), progress)
@@ -54,10 +54,10 @@ def _track_all(request: TrackRequest, runs: Runs, progress: Callable[[str], None
 
         def sums(batch: int) -> list[int]:
             run = found if batch == found.batch else runs.track(specs, batch)
-            there = totals(run, run.allocations, request.options.device)
+            at_steps = totals(run, run.allocations, request.options.device)
             if progress is not None:
-                progress(f"batch {batch:,}: {size(max(there))}")
-            return there
+                progress(f"batch {batch:,}: {size(max(at_steps))}")
+            return at_steps
 
         search = find_largest(sums, request.options.limit, start=found.batch, maximum=_maximum(specs))
     others, failure = _others(request, runs, progress)
@@ -67,7 +67,7 @@ def _track_all(request: TrackRequest, runs: Runs, progress: Callable[[str], None
 def _others(
     request: TrackRequest, runs: Runs, progress: Callable[[str], None] | None
 ) -> tuple[tuple[MemoryTrack, ...], str | None]:
-    """Track the run on its other inputs; none of them where one fails, and why."""
+    """Track the run on its other inputs; return no tracks and the reason if one of them fails."""
     tracks = []
     for texts in request.others:
         inputs = ", ".join(texts)
@@ -87,7 +87,7 @@ def track_live(
     given: Given | None = None,
 ) -> Tracking:
     """Track runs of copies of a live model, and restore its state; see `track`."""
-    # What the hooks of a copy refer to, as their closures do, is the original's.
+    # Closures of hooks in a copy refer to objects of the original.
     with preserved(model, closures=True):
         return track(
             request, LiveSource(model, partial(run_once, request, given=given)), progress, given
@@ -95,7 +95,7 @@ def track_live(
 
 
 def _maximum(specs: list[InputSpec]) -> int:
-    """Return a batch for which tensors can still be made."""
+    """Return a batch for which tensors can be created."""
     maximum = _MAXIMUM_LIST if any(spec.listed for spec in specs) else MAXIMUM
     while maximum > 2:
         try:

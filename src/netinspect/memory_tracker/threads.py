@@ -1,6 +1,7 @@
-"""A tracked run in several threads: each has the modes of the first, and operations take turns.
+"""Threads of a tracked run: each thread enters the modes of the first one.
 
-Modes hold for one thread. The one that makes tensors fake bears no two operations at once.
+Modes are thread-local. The fake tensor mode does not support concurrent operations, so these are
+serialized.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Any
 import torch
 
 
-class InThreads:
-    """Enters modes of dispatch in the threads that a run begins; see `observe.threads`.
+class ThreadModes:
+    """Dispatch modes for the threads that a run starts; see `tracing.recording.threads`.
 
     Args:
         modes: The modes, outermost first.
@@ -21,15 +22,15 @@ class InThreads:
     def __init__(self, modes: Sequence[Any]) -> None:
         self._modes = modes
 
-    def enter_thread(self) -> InThreads:
-        """Enter the modes in the thread that calls this."""
-        # Not by `__enter__`: it notes in the process, and not in the thread, that a mode is on.
+    def enter_thread(self) -> ThreadModes:
+        """Enter the modes in the calling thread."""
+        # Not by `__enter__`, which records in process-wide state that a mode is on.
         for mode in self._modes:
             torch._C._push_on_torch_dispatch_stack(mode)
         return self
 
     def leave_thread(self) -> bool:
-        """Leave them; return False while an operation is under way, which has put them aside."""
+        """Exit the modes; return False inside an operation, which suspends them."""
         depth = torch._C._len_torch_dispatch_stack()
         if depth and torch._C._get_dispatch_stack_at(depth - 1) is not self._modes[-1]:
             return False

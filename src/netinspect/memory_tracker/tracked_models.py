@@ -1,4 +1,4 @@
-"""Sources of tracked models, without data or with values."""
+"""Sources of tracked models: built from a target, or copied from a live model."""
 
 from __future__ import annotations
 
@@ -15,56 +15,56 @@ from netinspect.tracing.model.members import parameters
 from netinspect.tracing.tensors.describe import is_uninitialised
 
 _MODES: tuple[TensorMode, ...] = ("zeros", "meta", "real")
-"""What a model is built of where it cannot be built of fake tensors: the cheapest first."""
+"""Tensor modes for a model that cannot be built on fake tensors, the cheapest first."""
 
 MOST_WITH_VALUES = 2_000_000_000
-"""Parameters up to which a model is run with values."""
+"""Maximum number of parameters of a model that is run with zero-filled weights."""
 
 BATCHED = (
-    "experts are multiplied in batches, as that needs no values: one after the other they take less"
+    "experts are multiplied in batches, which needs no values but more memory than one after the other"
 )
 
 FirstRun = Callable[[nn.Module], None]
-"""Runs a model once on its inputs, so that lazy layers have their sizes."""
+"""Runs a model once on its inputs, which initializes lazy layers."""
 
 
 class Source(Protocol):
-    """Source of the models."""
+    """Source of tracked models."""
 
     modes_with_values: tuple[TensorMode, ...]
-    """What `with_values` makes, in the order in which to try."""
+    """Tensor modes that `with_values` supports, in the order in which to try them."""
 
     note: str
-    """How what `without_data` makes differs from the model as it runs; empty where it does not."""
+    """Difference between the result of `without_data` and the real model; empty if there is none."""
 
     def without_data(self, mode: Any) -> nn.Module:
-        """Make the model of fake tensors.
+        """Return the model on fake tensors.
 
         Args:
-            mode: That of `fake_tensors`, which is entered.
+            mode: The active mode of `fake_tensors`.
 
         Raises:
-            LoadError: It cannot be made so.
+            LoadError: The model cannot be built or copied.
         """
 
     def with_values(self, tensor_mode: TensorMode) -> tuple[nn.Module, TensorMode]:
-        """Make the model of tensors with values; return also what they are.
+        """Return the model on tensors with values, and the actual tensor mode.
 
         Raises:
-            LoadError: It cannot be made so.
+            LoadError: The model cannot be built or copied.
         """
 
 
 class TargetSource:
-    """Builds what a target names.
+    """Models built from a target.
 
-    Not every constructor runs on fake tensors: some read values, and torch refuses to move or to cast a
-    module that is made of them (`.to("cpu")`, `.half()`). Such a model is built once of other tensors
-    that take no memory, and copied.
+    Not every constructor runs on fake tensors: some read values, and torch refuses to move or cast a
+    module of fake tensors (`.to("cpu")`, `.half()`). Such a model is built once on other tensors that
+    take no memory, and copied.
 
     Args:
-        factory: What the target names.
-        first_run: For models with lazy layers.
+        factory: Factory of the target.
+        first_run: Initializes lazy layers.
     """
 
     modes_with_values: tuple[TensorMode, ...] = ("zeros", "real")
@@ -78,36 +78,36 @@ class TargetSource:
         """Model to copy if building it again fails."""
 
     def without_data(self, mode: Any) -> nn.Module:
-        """Make the model; see `Source`."""
+        """Return the model; see `Source`."""
         if self._original is None and self._instance is None:
             try:
                 model = self._factory.build("fake")[0]
             except LoadError:
-                pass  # other tensors may work; otherwise they raise the error
+                pass  # another tensor mode may work, or raises the error
             else:
-                self.note = _suited(model)
+                self.note = _with_batched_experts(model)
                 return model
         if self._original is None:
             with real_tensors():
-                model = self._instance or build_unfaked(self._factory)
+                model = self._instance or build_without_fake(self._factory)
                 if self._instance is None:
-                    self.note = _suited(model)
-                self._original = _sized(model, self._first_run)
+                    self.note = _with_batched_experts(model)
+                self._original = _initialized(model, self._first_run)
         return fake_copy(self._original, mode)
 
     def with_values(self, tensor_mode: TensorMode) -> tuple[nn.Module, TensorMode]:
-        """Make the model; see `Source`."""
+        """Return the model; see `Source`."""
         if self._instance is not None:
             return _copied(self._instance), "real"
         return self._factory.build(tensor_mode)
 
 
 class LiveSource:
-    """Copies a live model, which is only read.
+    """Copies of a live model.
 
     Args:
-        model: The model.
-        first_run: For models with lazy layers.
+        model: The model, which is not changed.
+        first_run: Initializes lazy layers.
     """
 
     modes_with_values: tuple[TensorMode, ...] = ("real",)
@@ -118,41 +118,41 @@ class LiveSource:
         self.note = ""
 
     def without_data(self, mode: Any) -> nn.Module:
-        """Make the model; see `Source`."""
+        """Return the model; see `Source`."""
         with real_tensors():
-            self._model = _sized(self._model, self._first_run)
+            self._model = _initialized(self._model, self._first_run)
         return fake_copy(self._model, mode)
 
     def with_values(self, tensor_mode: TensorMode) -> tuple[nn.Module, TensorMode]:
-        """Make the model; see `Source`."""
+        """Return the model; see `Source`."""
         return _copied(self._model), "real"
 
 
 def build_then_fake(factory: ModelFactory, mode: Any) -> nn.Module:
-    """Build a model whose constructor does not run on fake tensors, and copy it to them.
+    """Build a model whose constructor does not run on fake tensors, and copy it to fake tensors.
 
     Args:
-        factory: What the target names.
-        mode: That of fake tensors, which is entered.
+        factory: Factory of the target.
+        mode: The active mode of fake tensors.
 
     Raises:
-        LoadError: It cannot be built.
+        LoadError: The model cannot be built.
     """
     with real_tensors():
-        original = build_unfaked(factory)
-        _suited(original)
+        original = build_without_fake(factory)
+        _with_batched_experts(original)
     model = fake_copy(original, mode)
     adapt(model, None)
     return model
 
 
-def build_unfaked(factory: ModelFactory) -> nn.Module:
-    """Build a model, to be copied to fake tensors, of the cheapest others that its constructor takes.
+def build_without_fake(factory: ModelFactory) -> nn.Module:
+    """Build a model in the cheapest other tensor mode that works, to be copied to fake tensors.
 
     A failure with the same cause in two tensor modes is not retried in a third.
 
     Raises:
-        LoadError: It cannot be built.
+        LoadError: The model cannot be built.
     """
     causes = []
     for tensor_mode in _MODES:
@@ -167,8 +167,8 @@ def build_unfaked(factory: ModelFactory) -> nn.Module:
     raise AssertionError("the last tensor mode raises")
 
 
-def _suited(model: nn.Module) -> str:
-    """Have a model multiply by experts in batches, if it is too large for a run with values.
+def _with_batched_experts(model: nn.Module) -> str:
+    """Make a model multiply by experts in batches, if it is too large for a run with values.
 
     Returns:
         A note on the change; empty if nothing was changed.
@@ -179,8 +179,8 @@ def _suited(model: nn.Module) -> str:
     return BATCHED if adapt_to_meta(model) else ""
 
 
-def _sized(model: nn.Module, first_run: FirstRun) -> nn.Module:
-    """Return a model whose layers have their sizes: itself, or a copy that has run once."""
+def _initialized(model: nn.Module, first_run: FirstRun) -> nn.Module:
+    """Return a model with initialized layers: the model itself, or a copy after one run."""
     if not any(map(is_uninitialised, parameters(model))):
         return model
     copied = _copied(model)
@@ -191,5 +191,5 @@ def _sized(model: nn.Module, first_run: FirstRun) -> nn.Module:
 def _copied(model: nn.Module) -> nn.Module:
     try:
         return deep_copy(model)
-    except Exception as error:  # whatever the model holds may refuse to be copied
+    except Exception as error:  # any object in the model may refuse to be copied
         raise copy_error(model, error) from error

@@ -1,7 +1,7 @@
 """Tracked workloads: one forward, or two iterations of training, on real or fake tensors.
 
-The loss of training is the sum of all outputs that need a gradient, or the loss that the model returns
-itself. Only the loss of an iteration is held, and gradients are dropped when the next one begins.
+The training loss is the loss in the model's output, or else the sum of all outputs that require a
+gradient. Only the loss of an iteration stays in memory; gradients are freed when the next one begins.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from netinspect.tracing.safe_access import is_a, is_mapping, items_of, setting_o
 from netinspect.tracing.tensors.describe import tensors_of
 
 ITERATIONS = 2
-"""An optimizer has its states only from the end of the first iteration on."""
+"""Two, because an optimizer creates its states at the end of the first iteration."""
 
 
 class NoGradientError(RuntimeError):
-    """No output of forward can be differentiated."""
+    """Raised if no output of forward can be differentiated."""
 
 
 class Observer(Protocol):
@@ -33,10 +33,10 @@ class Observer(Protocol):
         """Begin a phase."""
 
     def mark_gradients(self) -> None:
-        """Note that the parameters have gradients."""
+        """Record that the parameters have gradients."""
 
     def mark_states(self, optimizer: torch.optim.Optimizer) -> None:
-        """Note that an optimizer has its states."""
+        """Record that an optimizer has its states."""
 
 
 class NullObserver:
@@ -56,7 +56,7 @@ def infer(call: Callable[[], Any], observer: Observer) -> Any:
     """Run forward once, without autograd.
 
     Args:
-        call: Runs it.
+        call: Runs forward.
         observer: Receives the phases.
     """
     observer.enter_phase("forward", 1)
@@ -77,7 +77,7 @@ def train(
         observer: Receives the phases.
 
     Raises:
-        NoGradientError: No output needs a gradient.
+        NoGradientError: No output requires a gradient.
     """
     optimizer = make_optimizer(optimizer_name, model, foreach=foreach)
     for iteration in range(1, ITERATIONS + 1):
@@ -98,7 +98,7 @@ def loss_of(output: Any) -> torch.Tensor:
     """Reduce the output of forward to a scalar loss.
 
     Raises:
-        NoGradientError: No output needs a gradient.
+        NoGradientError: No output requires a gradient.
     """
     own = _loss_in(output)
     if is_a(own, torch.Tensor) and own.requires_grad and not own.dim():
@@ -113,7 +113,7 @@ def loss_of(output: Any) -> torch.Tensor:
 
 
 def _loss_in(output: Any) -> Any:
-    """Return the entry or attribute of an output that is named `loss`; None if it has none."""
+    """Return the entry or attribute `loss` of an output; None if it is missing."""
     if is_a(output, dict):
         return next(
             (value for key, value in items_of(output) if type(key) is str and key == "loss"), None

@@ -29,7 +29,7 @@ from netinspect.runner.run_options import RunOptions
 from netinspect.runner.tensor_modes import TensorModes, is_caused_by_mode, why_not
 from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_meta
 from netinspect.tracing.capture import capture
-from netinspect.tracing.model.forwardless import lacks_forward, refuses, what_to_name
+from netinspect.tracing.model.forwardless import lacks_forward, name_instead, refuses
 from netinspect.tracing.model.offload import lacks_values
 from netinspect.tracing.recording.functions import reads
 from netinspect.tracing.safe_access import is_a
@@ -190,7 +190,7 @@ def _trace(
     budget.is_calculated = tensor_mode in ("real", "zeros")
     no_forward = None
     if lacks_forward(model):
-        no_forward = what_to_name(model, target, is_instance=is_instance)
+        no_forward = name_instead(model, target, is_instance=is_instance)
     if no_forward is not None:
         warnings = ("there is no forward to run: what it holds is listed, and nothing was called",)
     elif options.request.run or options.request.everything:

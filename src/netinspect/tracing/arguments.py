@@ -10,15 +10,15 @@ from netinspect.records.trace import Input
 from netinspect.tracing.safe_access import is_a, items_of
 
 _MAXIMUM_DEPTH = 8
-"""How deep dictionaries are entered; one may contain itself."""
+"""Maximum depth of nested dictionaries; a dictionary may contain itself."""
 
 
 @record
 class Argument:
-    """One argument of the call."""
+    """Argument of a call."""
 
     keyword: str | None
-    """Passed under this name; None for the next position."""
+    """Keyword of the argument; None if it is positional."""
 
     value: Any
     record: Input

@@ -26,19 +26,19 @@ def run_backward(
 ) -> tuple[Backward, list[Gradient | None]]:
     """Differentiate a model's output with respect to some parameters.
 
-    The gradient that is fed into the output is normal noise with a fixed seed: with ones, as
-    `output.sum().backward()` uses them, a softmax or a layer norm at the end would give zero
-    everywhere and look like a dead network.
+    The gradient of the output is normal noise with a fixed seed. With ones, as in
+    `output.sum().backward()`, all gradients before a final softmax or layer norm would be zero, as in a
+    dead network.
 
     Args:
-        output: What forward returned, any structure of tensors.
-        parameters: The tensors to differentiate by; those that need no gradient are skipped.
+        output: Output of forward, any structure of tensors.
+        parameters: Tensors to differentiate by; those without `requires_grad` are skipped.
         seed: Seed of the noise.
-        notes: Receives the warnings of torch, which would otherwise name a line of netinspect.
-        operators: Counts what is done.
+        notes: Receives torch's warnings, which would otherwise name a line of netinspect.
+        operators: Mode that counts the operators.
 
     Returns:
-        What was done, and one gradient for each parameter: None for one that got none.
+        Record of the pass, and a gradient for each parameter; None for a parameter without one.
 
     Raises:
         RuntimeError: No output depends on a tensor that requires a gradient, or autograd failed.
@@ -66,7 +66,7 @@ def run_backward(
                 torch.autograd.backward(outputs, noise)
             found = tuple(leaf.grad for leaf in leaves)
         else:
-            # This leaves `.grad` alone, and does not set off an optimizer that steps within backward.
+            # Does not set `.grad`, and does not trigger an optimizer that steps within backward.
             with operators:
                 found = torch.autograd.grad(outputs, leaves, noise, allow_unused=True)
     with torch._C.DisableTorchFunction():

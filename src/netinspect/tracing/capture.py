@@ -60,7 +60,7 @@ class Forward:
     gradients: dict[int, Gradient | None] = field(default_factory=dict)
     counted: OneOf["no", "partly", "yes"] = "no"
     reads_values: bool = False
-    """Whether forward read tensor values, so that other values may take another path."""
+    """True if forward read tensor values, so that other values may take another path."""
 
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -88,17 +88,17 @@ def capture(
 
     Args:
         model: The live module.
-        arguments: What to call `forward` with; None to look without running it.
+        arguments: Arguments of `forward`; None to record the modules without running it.
         request: What to record besides shapes.
-        target: What the user called the model; its class name if None.
-        example: The input specs that the model's own file declares.
-        forward: What `observe` noted on these arguments, where that was done already.
+        target: Target string of the user; None for the class name.
+        example: Input specs declared in the model's file.
+        forward: Result of `observe` with these arguments; None to run it.
         tensor_mode: What the model's tensors are.
-        attempts: How the arguments were found, where they were searched for.
+        attempts: Attempts of a search for the arguments.
 
     Returns:
-        The trace. Where forward raised, it reaches up to there and reports the failure; nothing is
-        raised for it.
+        The trace. If forward raised, the trace ends there and contains the failure; the exception is
+        not raised again.
     """
     request = request or TraceRequest()
     with without_collector(), torch._C.DisableTorchFunction():
@@ -157,10 +157,10 @@ def observe(model: nn.Module, arguments: Sequence[Argument], request: TraceReque
     had_compiler, with_graph = _has_compiler(), request.backward
     ran = _run(model, arguments, request, with_graph=with_graph)
     if _has_compiler() and not had_compiler:
-        # Forward was the first to load it, and what it compiles was not kept from it.
+        # Forward loaded the compiler, which was not disabled in that run.
         ran = _run(model, arguments, request, with_graph=with_graph)
     if ran.failure is not None and not with_graph and "does not require grad" in ran.failure.message:
-        # A forward that differentiates needs the graph that is saved all others.
+        # This forward differentiates, and needs the graph that is not recorded by default.
         with_graph = True
         ran = _run(model, arguments, request, with_graph=with_graph)
     if ran.failure is not None and "Creating a new Tensor subclass" in ran.failure.message:
@@ -219,7 +219,7 @@ def _run(
                 output, ran.notes = recorder.finish(run_forward(model, args, kwargs))
         except KeyboardInterrupt:
             raise
-        except BaseException as raised:  # the model's own failure, of whatever kind, is a finding
+        except BaseException as raised:  # any failure of the model is a finding
             error = raised
             recorder.fail_open_calls(raised)
             recorder.interrupted.clear()
@@ -239,8 +239,8 @@ def _run(
             is_idle = len(ran.steps) == 1 and not ran.steps[0].work and not ran.notes
             if is_idle and isinstance(ran.output, Literal):
                 ran.warnings.append(
-                    f"forward ran nothing and returned {ran.output.text}: what that does when it is "
-                    "used is not seen"
+                    f"forward ran nothing and returned {ran.output.text}: its later computations are "
+                    "not recorded"
                 )
             if request.values:
                 ran.output_values = as_printed(output)
@@ -251,21 +251,19 @@ def _run(
             with torch._C.DisableTorchFunction():
                 ran.tensors = walk_tensors(model)
             ran.warnings.append(
-                "lazy layers took their sizes from this input; the model itself still has none"
+                "lazy layers were initialized from this input for the trace; the model itself stays lazy"
             )
         ran.warnings += ran.after.notes() if ran.after is not None else ()
         ran.warnings += ran.notes
         ran.warnings += limits(model, recorder)
         if operators.counts_stored:
-            ran.warnings.append(
-                "products with a sparse operand are counted by the elements that it stores"
-            )
+            ran.warnings.append("products with a sparse operand are counted by its stored elements")
         if not counting:
             ran.warnings.append(
-                "no operator was counted: forward calls the constructor of a class of tensors of its own"
+                "no operators were counted: forward constructs tensors of a user-defined subclass"
             )
         ran.warnings += snapshot.unrestored()
-        # An exception holds the frames that it passed, and they hold everything, itself included.
+        # An exception references its frames, whose variables reference the exception and the model.
         recorder.release()
         del error
     return ran
@@ -293,7 +291,7 @@ def _runs_compiled(model: nn.Module) -> bool:
 
 
 def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Call the model. The search for the calling line stops at this function's name."""
+    """Call the model. `calling_lines` recognizes this function by its name as an entry point."""
     return model(*args, **kwargs)
 
 
@@ -305,10 +303,9 @@ def _differentiate(
     operators: Operators,
     registered: Registered,
 ) -> None:
-    # Tied entries are the same object, and get the same gradient.
-    # Those of modules that forward removed are still wanted.
-    held = (*parameters_of(model), *registered.parameters())
-    parameters = list({id(parameter): parameter for parameter in held}.values())
+    # Tied entries are the same object, with one gradient. Modules that forward removed are included.
+    every = (*parameters_of(model), *registered.parameters())
+    parameters = list({id(parameter): parameter for parameter in every}.values())
     try:
         ran.backward, gradients = run_backward(
             output, parameters, seed=request.seed, notes=ran.warnings, operators=operators

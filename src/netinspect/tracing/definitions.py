@@ -31,7 +31,7 @@ def is_library(cls: type) -> bool:
 @by_class
 def runs_torchs_forward(cls: Any) -> bool:
     """Return whether instances run torch's forward, as a user's subclass of Sequential does."""
-    # Statically, for a TorchScript class answers only through an instance.
+    # Read statically, because TorchScript classes resolve attributes only on instances.
     forward = class_attribute(cls, "forward")
     if type(forward) is types.FunctionType:
         return str(forward.__module__).startswith("torch.")
@@ -41,7 +41,7 @@ def runs_torchs_forward(cls: Any) -> bool:
 @by_class
 def class_path(cls: Any) -> str:
     """Return the qualified name of a class; for a `torch.fx` class, that of its generated code."""
-    # They share one name; the file name of the generated code identifies its origin by a number.
+    # All torch.fx classes have one name; the file name of the generated code has a distinct number.
     if (code := _generated_forward(cls)) is not None:
         return f"torch.fx.GraphModule {code.co_filename.partition(' from ')[0]}"
     return f"{defining_module(cls)}.{qualified_name(cls)}"
@@ -56,10 +56,10 @@ def _generated_forward(cls: Any) -> types.CodeType | None:
 
 
 def class_location(cls: type) -> tuple[str | None, int | None]:
-    """Find the file and line of a class statement.
+    """Return file and line of a class statement.
 
-    A class that was made while the program ran has none, as that of a parametrized layer; then it is
-    that of the class whose `forward` it runs.
+    A class created at run time, such as that of a parametrized layer, has no statement. The result is
+    then the statement of the class whose `forward` it runs.
     """
     if (generated := _generated_forward(cls)) is not None:
         return generated.co_filename, generated.co_firstlineno
@@ -68,28 +68,27 @@ def class_location(cls: type) -> tuple[str | None, int | None]:
 
 
 def classes_down_to_forward(cls: type) -> list[type]:
-    """Yield a class and its bases, up to the one that defines its `forward`."""
+    """Return a class and its bases, up to the one that defines its `forward`."""
     classes = [each for each in ancestors(cls) if each is not object]
     defining = [index for index, each in enumerate(classes) if "forward" in namespace_of(each)]
     return classes[: defining[0] + 1] if defining else [cls]
 
 
 def _own_location(cls: type) -> tuple[str | None, int | None]:
-    """Find the file and line of the statement of one class.
+    """Return file and line of the statement of one class.
 
-    `inspect.getsourcelines` parses the whole file each time; a search for the statement takes a
-    thousandth of that.
+    `inspect.getsourcelines` parses the whole file each time; this search is a thousand times faster.
     """
     module = sys.modules.get(defining_module(cls))
     file = getattr(module, "__file__", None)
     if file is None:
-        # A notebook cell has a file that only its functions know.
+        # Only functions have the file name of a notebook cell.
         file = getattr(getattr(namespace_of(cls).get("forward"), "__code__", None), "co_filename", None)
     if file is None or file.endswith((".so", ".pyd")):
         return None, None
     numbers = class_statements(cls, lines_of(file))
     above = [number for number in numbers if number <= first_method_line(cls, file)]
-    # Where a file defines a name twice, the class is the last one above its first method.
+    # If a file defines a name several times, the class is the last one above its first method.
     return file, above[-1] if above else next(iter(numbers), None)
 
 
@@ -124,7 +123,7 @@ def first_method_line(cls: type, file: str) -> int:
 
 
 def callable_location(function: Any) -> tuple[str, str | None, int | None]:
-    """Name a callable and find where it is defined: qualified name, file, line."""
+    """Return qualified name, file and line of a callable."""
     target = function
     for _ in range(_MAXIMUM_WRAPPERS):
         inner = attribute(target, "__wrapped__")
@@ -135,7 +134,7 @@ def callable_location(function: Any) -> tuple[str, str | None, int | None]:
         target = inner
     cls: Any = type(target)
     bound = target.__func__ if cls in _BOUND else target
-    # Only of Python's own kinds of callables; any other may compute what it is asked for.
+    # Only for Python's own kinds of callables; others may run code when an attribute is read.
     if type(bound) is types.FunctionType:
         code: Any = bound.__code__
         return bound.__qualname__, code.co_filename, code.co_firstlineno

@@ -16,26 +16,26 @@ _KERNELS = (
     "prim::mkldnn_", "prim::MKLDNN", "prim::TensorExpr", "prim::FusionGroup", "prim::Cuda",
     "prim::oneDNN", "prim::StaticSubgraph",
 )  # fmt: skip
-"""Kernels that `optimize_for_inference` and similar passes insert; they bypass the dispatcher."""
+"""Kernels inserted by `optimize_for_inference` and similar passes, which bypass the dispatcher."""
 
 
 def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
-    """Return notes on what could not be recorded."""
+    """Yield notes on what could not be recorded."""
     modules = dict(named_modules(model))
     scripted = [path for path, module in modules.items() if is_a(module, torch.jit.ScriptModule)]
     outermost = [path for path in scripted if path.rpartition(".")[0] not in scripted or not path]
     if outermost:
-        names = _several([path or plain_name(type(model)) for path in outermost])
+        names = _names([path or plain_name(type(model)) for path in outermost])
         yield f"steps inside TorchScript modules are not recorded: {names}"
     if fused := [path or plain_name(type(model)) for path in fused_scripts(model)]:
-        yield f"optimized TorchScript calls kernels that are not counted: {_several(fused)}"
+        yield f"optimized TorchScript calls kernels that are not counted: {_names(fused)}"
     compiled = [path or plain_name(type(model)) for path in compiled_modules(model)]
     if compiled:
-        yield f"compiled modules were run uncompiled: {_several(compiled)}"
+        yield f"compiled modules were run in eager mode: {_names(compiled)}"
     if recorder.direct:
         direct = [path or plain_name(type(model)) for path in recorder.direct]
         yield (
-            f"called through .forward(), which bypasses hooks: {_several(direct)}; their inputs "
+            f"called through .forward(), which bypasses hooks: {_names(direct)}; their inputs "
             "were read from variables at the first step, and their outputs are unknown"
         )
     registered = set(map(id, modules.values()))
@@ -43,7 +43,7 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     if hidden:
         yield (
             f"forward made {len(hidden)} call{'s' if len(hidden) > 1 else ''} of modules that are not "
-            f"registered ({_several(dict.fromkeys(hidden))}), as in a plain list or a local variable: "
+            f"registered ({_names(dict.fromkeys(hidden))}), as in a plain list or a local variable: "
             "model.parameters() misses theirs, so they will not be trained or saved; use nn.ModuleList"
         )
     if recorder.uses_vmap:
@@ -52,9 +52,9 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
             "and the mapped code does not see it"
         )
     if packed := [name for names in recorder.registered.packed.values() for name in names]:
-        yield f"packed for quantized functions, shown as buffers: {_several(packed)}"
+        yield f"packed for quantized functions, shown as buffers: {_names(packed)}"
     if unread := recorder.registered.unread:
-        yield f"packed in C++ objects whose tensors cannot be read: {_several(unread)}"
+        yield f"packed in C++ objects whose tensors cannot be read: {_names(unread)}"
     if count := recorder.calls_in_older_threads:
         calls = f"{count} call{'s' if count > 1 else ''} of modules"
         yield (
@@ -63,7 +63,7 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
         )
     if recorder.interrupted:
         yield (
-            f"a hook raised and forward continued: {_several(recorder.interrupted)}; the output "
+            f"a hook raised and forward continued: {_names(recorder.interrupted)}; the output "
             "shown is that of the layer's own forward"
         )
     if recorder.values_exported:
@@ -102,6 +102,6 @@ def compiled_modules(model: nn.Module) -> list[str]:
     ]
 
 
-def _several(names: Collection[str]) -> str:
-    shown = ", ".join(list(names)[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+def _names(names: Collection[str]) -> str:
+    first = ", ".join(list(names)[:3])
+    return first if len(names) <= 3 else f"{first} and {len(names) - 3} more"

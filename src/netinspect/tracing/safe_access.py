@@ -1,7 +1,7 @@
-"""Reads of objects that run none of their own code: no property, `__getattr__` or `__iter__`.
+"""Access to objects that runs none of their code: no property, `__getattr__` or `__iter__`.
 
-`isinstance` asks an object for its `__class__`, and a set hashes a class by its metaclass. Where the
-object is somebody else's, both are that person's code.
+Even `isinstance` reads `__class__` of an object, and a set hashes a class by its metaclass. For user
+objects, both may run user code.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _ABSENT = object()
 _CLASS: Any = vars(object)["__class__"]
 _MAXIMUM_CLASSES = 1024
 state_of = vars(nn.Module)["__dict__"].__get__
-"""The instance's dictionary of a module, whatever its class makes of `__dict__`."""
+"""Return the attribute dictionary of a module, even if its class defines its own `__dict__`."""
 
 _IN_C = (types.WrapperDescriptorType, types.MethodDescriptorType, types.BuiltinFunctionType)
 _BUILT_IN = (str, bytes, int, float, complex)
 
 
 def class_attribute(cls: Any, name: str, default: Any = None) -> Any:
-    """Return an attribute of a class as it is stored, without binding it."""
+    """Return the stored attribute of a class without binding it."""
     for base in ancestors(cls):
         if (found := namespace_of(base).get(name, _ABSENT)) is not _ABSENT:
             return found
@@ -52,17 +52,17 @@ def class_attribute(cls: Any, name: str, default: Any = None) -> Any:
 
 
 def dictionary_of(value: Any) -> dict[str, Any] | None:
-    """Return the dictionary that holds the attributes of an object; None if it has none."""
+    """Return the attribute dictionary of an object; None if it has no dictionary."""
     descriptor = _dictionary_in(type(value))
     found: dict[str, Any] | None = None if descriptor is None else descriptor.__get__(value)
     return found
 
 
-def give_dictionary(value: Any, held: dict[str, Any]) -> None:
-    """Make a dictionary the one that holds the attributes of an object, if it is not."""
+def give_dictionary(value: Any, attributes: dict[str, Any]) -> None:
+    """Set the attribute dictionary of an object."""
     descriptor = _dictionary_in(type(value))
-    if descriptor.__get__(value) is not held:
-        descriptor.__set__(value, held)
+    if descriptor.__get__(value) is not attributes:
+        descriptor.__set__(value, attributes)
 
 
 def give_class(value: Any, cls: type) -> None:
@@ -71,7 +71,7 @@ def give_class(value: Any, cls: type) -> None:
 
 
 def slots_of(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield descriptor and content of the slots that an object has filled."""
+    """Yield descriptor and content of the filled slots of an object."""
     for descriptor in slotted(type(value)):
         try:
             yield descriptor, descriptor.__get__(value)
@@ -80,12 +80,12 @@ def slots_of(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def attribute(value: Any, name: str, default: Any = None) -> Any:
-    """Return an attribute of an object, if it is stored and not computed.
+    """Return a stored attribute of an object.
 
     Args:
         value: The object.
         name: The attribute.
-        default: What to return for a property, a method, or an attribute that is not there.
+        default: Result for a property, a method or a missing attribute.
     """
     if (found := (dictionary_of(value) or {}).get(name, _ABSENT)) is not _ABSENT:
         return found
@@ -100,10 +100,10 @@ def attribute(value: Any, name: str, default: Any = None) -> Any:
 
 
 def setting_of(value: Any, name: str) -> Any:
-    """Return an attribute of a model or of its configuration; None if it has none.
+    """Return an attribute of a model or of its configuration; None if it is missing.
 
-    A class of an installed package may compute it, as configurations rename settings; for a class of
-    the user's it has to be stored.
+    A class of an installed package may compute it, for example under an old name of a setting. For a
+    user's class, it has to be stored.
     """
     if (found := attribute(value, name)) is not None or value is None:
         return found
@@ -113,19 +113,19 @@ def setting_of(value: Any, name: str) -> Any:
         return None
     try:
         return getattr(value, name, None)
-    except Exception:  # a property of the library's own that does not apply
+    except Exception:  # a property of a library that does not apply
         return None
 
 
 def items_of(mapping: Any) -> Iterable[tuple[Any, Any]]:
-    """Return the items of a dictionary, also of a subclass that overrides `items`."""
+    """Return the items of a dictionary, even if its class overrides `items`."""
     if is_a(mapping, OrderedDict):
         return OrderedDict.items(mapping)
     return dict.items(mapping)
 
 
 def values_of(container: Any) -> Iterable[Any]:
-    """Return the entries of a dictionary, list, tuple, set or deque, also of a subclass."""
+    """Return the entries of a built-in container, even if its class overrides methods."""
     if is_a(container, dict):
         return (value for _, value in items_of(container))
     for cls in (list, tuple, set, deque, frozenset):
@@ -135,7 +135,7 @@ def values_of(container: Any) -> Iterable[Any]:
 
 
 def iter_of(cls: Any, container: Any) -> Iterator[Any]:
-    """Iterate over an instance of a subclass as over one of a built-in class."""
+    """Iterate over an instance of a subclass with the iterator of a built-in class."""
     found: Iterator[Any] = cls.__iter__(container)
     return found
 
@@ -147,10 +147,10 @@ def is_mapping(value: Any) -> bool:
 
 
 def runs_users_code(method: Any) -> bool:
-    """Return whether a function is Python code of the user's, or generated for a class of anybody's.
+    """Return whether a function is Python code of the user, or generated code.
 
     Args:
-        method: What is stored in a class: a function, one that is wrapped, or a slot in C.
+        method: Attribute stored in a class: a function, a wrapped function or a slot in C.
     """
     if type(method) is classmethod or type(method) is staticmethod:
         method = method.__func__
@@ -163,25 +163,25 @@ def runs_users_code(method: Any) -> bool:
 
 
 def by_class(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
-    """Remember what a function returns for each class; a metaclass may define how classes hash."""
+    """Cache a function of a class by address, because a metaclass may define the hash of a class."""
     known: dict[int, tuple[Any, Found]] = {}
 
     @functools.wraps(function)
-    def remembered(cls: Any) -> Found:
+    def cached(cls: Any) -> Found:
         entry = known.get(id(cls))
         if entry is None:
             if len(known) >= _MAXIMUM_CLASSES:
                 known.clear()
-            # The entry keeps the class, and so its address.
+            # The entry references the class, so that its address is not reused.
             entry = known[id(cls)] = cls, function(cls)
         return entry[1]
 
-    return remembered
+    return cached
 
 
 @by_class
 def _dictionary_in(cls: Any) -> Any:
-    """The descriptor of the attributes' dictionary: the real one, if a class defines another."""
+    """Return Python's own descriptor of `__dict__`, even if a class overrides it."""
     for base in ancestors(cls):
         stored = namespace_of(base).get("__dict__")
         if type(stored) in (types.GetSetDescriptorType, types.MemberDescriptorType):
@@ -191,7 +191,7 @@ def _dictionary_in(cls: Any) -> Any:
 
 @by_class
 def dispatches(cls: Any) -> bool:
-    """Return whether a class of tensors has a `__torch_dispatch__` of its own, and so runs its code."""
+    """Return whether a tensor class defines its own `__torch_dispatch__`."""
     name = "__torch_dispatch__"
     return class_attribute(cls, name) is not class_attribute(torch.Tensor, name)
 
@@ -210,21 +210,21 @@ def slotted(cls: Any) -> tuple[Any, ...]:
 
 @by_class
 def is_users_class(cls: Any) -> bool:
-    """Return whether a class is defined in the user's code, and not in an installed package."""
+    """Return whether a class is defined in user code, and not in an installed package."""
     for value in namespace_of(cls).values():
         if type(value) is types.FunctionType:
-            place = value.__code__.co_filename
-            # Python gives a dataclass its methods.
-            if not place.startswith("<") and owner(place) != "python":
-                return is_users(place)
+            file = value.__code__.co_filename
+            # Python generates methods of dataclasses.
+            if not file.startswith("<") and owner(file) != "python":
+                return is_users(file)
     if not is_made_by_python(cls) or is_pythons(cls):
         return False
-    file = getattr(sys.modules.get(defining_module(cls)), "__file__", None)
-    return file is None or (isinstance(file, str) and is_users(file))
+    module_file = getattr(sys.modules.get(defining_module(cls)), "__file__", None)
+    return module_file is None or (isinstance(module_file, str) and is_users(module_file))
 
 
 def is_pythons(cls: Any) -> bool:
-    """Return whether a class belongs to Python's own library."""
+    """Return whether a class belongs to the standard library."""
     name = defining_module(cls).partition(".")[0]
     return name in sys.stdlib_module_names and name != "__main__"
 
@@ -247,7 +247,7 @@ def fields_of(value: Any) -> list[tuple[str, Any]]:
 def text_of(value: Any) -> str:
     """Return the `repr` of a number, text or other plain value, or of a tuple or list of them.
 
-    A subclass with a `__repr__` of the user's is shown as what it is derived from.
+    A subclass with a user-defined `__repr__` is shown like its built-in base class.
     """
     cls = type(value)
     if id(cls) in _SIMPLE:
@@ -276,7 +276,7 @@ def text_of(value: Any) -> str:
 
 
 def shallow_copy(value: Any) -> Any:
-    """Copy an object with its attributes; that of a user's class without its own code for it."""
+    """Copy an object with its attributes, without calling copy methods of user classes."""
     cls = type(value)
     if not is_users_class(cls):
         return copy.copy(value)

@@ -25,8 +25,7 @@ _MODULE_CALL = str(Path(TORCH, "nn", "modules", "module.py"))
 _MACHINERY = frozenset(
     str(Path(TORCH, *parts)) for parts in (("utils", "hooks.py"), ("nn", "modules", "lazy.py"))
 )
-# Functions of torch's that are written in Python, and what in each does the work; the rest is not a
-# step.
+# Python functions of torch, with the functions in them that are steps; other calls in them are not.
 _HELPERS_FILE = str(Path(TORCH, "nn", "utils", "rnn.py"))
 _HELPERS: dict[str, tuple[str, ...]] = {
     "pack_padded_sequence": ("_pack_padded_sequence",),
@@ -37,7 +36,7 @@ _HELPERS: dict[str, tuple[str, ...]] = {
 }
 
 _LONGEST_LINE = 500
-"""Characters of a source line that are reported."""
+"""Maximum length of a reported source line."""
 
 Location = tuple[str, int, str, int]
 """File, line, function, instruction: a source line before its text is read."""
@@ -50,17 +49,17 @@ class Calling(NamedTuple):
     """The innermost line outside torch and Python's own library."""
 
     site: Location | None
-    """The innermost line of torch that does more than forward the call."""
+    """The innermost line of torch that does more than pass on the call."""
 
     via: tuple[Location, ...]
     """The lines that led to `source` inside the same module call, as from `forward` to a helper."""
 
     forwards: tuple[types.FrameType, ...] = ()
-    """Frames inside the same module call that run a `forward` which was not called by a module's
-    `__call__`, innermost first: a layer's own that passed its hooks by, or one of a base class."""
+    """Frames inside the same module call with a `forward` that no `__call__` of a module runs, innermost
+    first: a layer that was called without hooks, or a `forward` of a base class."""
 
     hidden: bool = False
-    """Whether torch made the call internally: in its hooks, or as part of one function."""
+    """True if torch made the call internally: in its hooks, or as part of one function."""
 
 
 def calling_lines(
@@ -72,16 +71,15 @@ def calling_lines(
     """Find the source locations of a caller.
 
     Args:
-        frame: Where to start.
-        name: The function that is called.
-        running: The frame of torch's that runs the innermost module call, where it is known.
-        source: The line that made that module call: the search ends where it would go over the same
-            frames again.
+        frame: Frame to start from.
+        name: Name of the called function.
+        running: Frame of torch that runs the innermost module call, if known. The search ends there.
+        source: Calling line of that module call.
     """
     site: Location | None = None
     entered = left_module = False
     forwards: list[types.FrameType] = []
-    # The first frames of a module's call are torch's own that lead to its hooks.
+    # Skip the frames of torch between a module call and its hooks.
     while frame is not None and _role(frame.f_code) == "call":
         frame = frame.f_back
     while frame is not None:
@@ -98,7 +96,7 @@ def calling_lines(
         if role == "start":
             break
         if role == "call":
-            # The first of these frames belong to the very call that is asked about.
+            # The first of these frames belong to the call itself.
             left_module = entered
             if entered and frame is running:
                 return Calling(source, site, (), tuple(forwards) if forwards else ())
@@ -134,12 +132,12 @@ def _outer_lines(frame: types.FrameType, forwards: list[types.FrameType]) -> tup
 
 
 def _is_called(forward: types.FrameType) -> bool:
-    """Return whether a module's `__call__` runs this forward, so that our hooks see it."""
+    """Return whether a module's `__call__` runs this forward, so that its hooks run."""
     return forward.f_back is not None and _role(forward.f_back.f_code) == "call"
 
 
 ENTRY_POINTS = ("run_forward", "consume_output", "run_constructor")
-"""Functions of ours that call the user's code."""
+"""Functions of netinspect that call user code."""
 
 Role = Literal["user", "call", "layer", "plumbing", "machinery", "helper", "ours", "start", "python"]
 _TORCHS = frozenset({"layer", "plumbing", "machinery", "helper"})
@@ -147,8 +145,8 @@ _roles: dict[int, tuple[types.CodeType, Role]] = {}
 
 
 def _role(code: types.CodeType) -> Role:
-    """Role of a code object in calls; cached, because each is queried many times."""
-    # By its address, since code hashes all that is in it; the entry keeps the address from others.
+    """Return the role of a code object; cached, because each is queried many times."""
+    # By address, because hashing code is slow. The entry prevents reuse of the address.
     known = _roles.get(id(code))
     if known is None:
         if len(_roles) >= _MAX_LOCATIONS:
@@ -161,7 +159,7 @@ def _find_role(code: types.CodeType) -> Role:
     file = code.co_filename
     whose = owner(file)
     if whose == "ours" and code.co_name in ENTRY_POINTS:
-        return "start"  # of all; our other frames are the hook that is asking
+        return "start"  # other frames of netinspect belong to a hook or mode
     if whose != "torch":
         return whose
     if file == _MODULE_CALL:
@@ -195,7 +193,7 @@ _locations: dict[tuple[int, int], tuple[types.CodeType, Location]] = {}
 def _location(frame: types.FrameType) -> Location:
     """Return the location of a frame; cached per instruction, because line lookup is slow."""
     code, instruction = frame.f_code, frame.f_lasti
-    # By its address, since code hashes all that is in it; the entry keeps the address from others.
+    # By address, because hashing code is slow. The entry prevents reuse of the address.
     known = _locations.get((id(code), instruction))
     if known is None:
         if len(_locations) >= _MAX_LOCATIONS:
@@ -206,12 +204,12 @@ def _location(frame: types.FrameType) -> Location:
 
 
 def raising_line(error: BaseException) -> SourceLine | None:
-    """Find the innermost line of the user's in an exception's traceback, in a file if there is one."""
+    """Return the innermost line of the user in a traceback, preferably one in a file."""
     found: types.TracebackType | None = None
     traceback = error.__traceback__
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
-        # Text that was executed, as by a dataclass, is at no place that could be opened.
+        # Executed text, as in a dataclass, is in no file.
         has_lines = not file.startswith("<") or bool(lines_of(file))
         if owner(file) == "user" and (has_lines or found is None):
             found = traceback
@@ -223,13 +221,13 @@ def raising_line(error: BaseException) -> SourceLine | None:
 
 
 def is_raised_by_user(error: BaseException) -> bool:
-    """Return whether the user's code raised an exception, directly or in a library it called."""
+    """Return whether user code raised an exception, directly or in a library that it called."""
     whose = ""
     traceback = error.__traceback__
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
         each = owner(file)
-        # What torch, NumPy and Python's own library raise, they raise for whoever called them.
+        # Exceptions from torch, NumPy and the standard library are attributed to their caller.
         if each in ("user", "ours") and _NUMPY not in file:
             whose = each
         traceback = traceback.tb_next
@@ -237,7 +235,7 @@ def is_raised_by_user(error: BaseException) -> bool:
 
 
 def source_line(place: Location | None) -> SourceLine | None:
-    """Read the text of a source line; empty for torch's own files."""
+    """Return a location with its source text, which is empty for torch's own files."""
     if place is None:
         return None
     file, line, function, instruction = place
@@ -251,10 +249,10 @@ def _line_of(file: str, line: int) -> str:
 
 
 def lines_of(file: str) -> list[str]:
-    """Read the lines of a code file; a pipe or a device under that name is not waited for."""
+    """Read the lines of a code file; empty for a pipe or a device, which might block."""
     if file not in linecache.cache and os.path.exists(file) and not os.path.isfile(file):
         return []
     try:
         return linecache.getlines(file)
-    except (OSError, ValueError):  # a relative name is looked for from the current folder
+    except (OSError, ValueError):  # a relative name, searched in a folder that is gone
         return []

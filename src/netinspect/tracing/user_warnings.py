@@ -1,7 +1,7 @@
-"""Warnings of torch, shown at the line of the user's code that caused them.
+"""Warnings of torch, attributed to the line of the user's code that caused them.
 
-Torch names the innermost line of Python, or one some calls further out. While a run is recorded, that
-may be a line of ours, which handed the call on.
+Torch attributes a warning to the innermost Python line, or to a line some calls further out. During a
+recorded run, that may be a line of netinspect, which only forwarded the call.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from netinspect.tracing.source_lines import ENTRY_POINTS, PLUMBING
 
 @contextmanager
 def at_the_users_line() -> Iterator[None]:
-    """Show warnings that name one of our files at the line of the user's that made the call.
+    """Attribute warnings from files of netinspect to the calling line of the user.
 
-    `warnings.showwarning` may be replaced, as documented, and is put back at the end. Which
-    warnings are shown, and whether one is an error, is for the filters as always.
+    Replaces `warnings.showwarning`, as documented in Python, and restores it at the end. Filters still
+    decide which warnings are shown or raised.
     """
-    shown = warnings.showwarning
+    original = warnings.showwarning
 
     def show(
         message: Warning | str,
@@ -35,23 +35,23 @@ def at_the_users_line() -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         if owner(filename) == "ours":
-            place = _calling_location(sys._getframe(1))
-            if place is None:
+            location = _calling_location(sys._getframe(1))
+            if location is None:
                 return  # caused by tracing itself; the user cannot fix it
-            filename, lineno, line = *place, None
-        shown(message, category, filename, lineno, file, line)
+            filename, lineno, line = *location, None
+        original(message, category, filename, lineno, file, line)
 
     warnings.showwarning = show
     try:
         yield
     finally:
         if warnings.showwarning is show:
-            warnings.showwarning = shown
+            warnings.showwarning = original
 
 
 def _calling_location(frame: FrameType | None) -> tuple[str, int] | None:
-    """Return file and line of the innermost frame of the user's, or else of torch's, inside a run."""
-    torchs = None
+    """Return file and line of the user's innermost frame in a run; without one, of torch's."""
+    of_torch = None
     while frame is not None:
         code = frame.f_code
         whose = owner(code.co_filename)
@@ -59,7 +59,7 @@ def _calling_location(frame: FrameType | None) -> tuple[str, int] | None:
             return code.co_filename, frame.f_lineno
         if whose == "ours" and code.co_name in ENTRY_POINTS:
             break
-        if whose == "torch" and torchs is None and code.co_filename not in PLUMBING:
-            torchs = code.co_filename, frame.f_lineno
+        if whose == "torch" and of_torch is None and code.co_filename not in PLUMBING:
+            of_torch = code.co_filename, frame.f_lineno
         frame = frame.f_back
-    return torchs
+    return of_torch

@@ -377,7 +377,7 @@ def test_products_that_give_out_sparse_tensors(function: Callable[..., Any]) -> 
 
 
 def test_a_note_tells_that_sparse_operands_count_by_what_they_store() -> None:
-    note = "products with a sparse operand are counted by the elements that it stores"
+    note = "products with a sparse operand are counted by its stored elements"
     trace = look_at(lambda x: torch.sparse.mm(torch.eye(4).to_sparse(), x), rows(4, 3))
     assert trace.warnings == (note,)
     assert look_at(lambda x: x @ x.t(), rows(4, 3)).warnings == ()

@@ -70,7 +70,7 @@ def test_a_class_of_tensors_that_is_called_is_not_counted_and_runs() -> None:
     assert trace.failure is None
     assert "Linear" in [step.name for step in trace.steps]
     assert "at least 0 MACs" in netinspect.cost(trace).text()
-    assert any(note.startswith("no operator was counted") for note in trace.warnings)
+    assert any(note.startswith("no operators were counted") for note in trace.warnings)
 
 
 def test_what_numpy_does_is_missing_and_said() -> None:

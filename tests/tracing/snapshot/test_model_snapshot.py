@@ -153,7 +153,7 @@ def test_lazy_layers_stay_lazy_and_their_sizes_are_told() -> None:
     trace = capture_trace(model, rows(4, 3), options=TraceRequest(values=True, stats=True))
     assert trace.failure is None
     assert trace.warnings == (
-        "lazy layers took their sizes from this input; the model itself still has none",
+        "lazy layers were initialized from this input for the trace; the model itself stays lazy",
     )
     assert {entry.name: entry.spec.shape for entry in trace.parameters}["linear.weight"] == (4, 3)
     assert_untouched(before, snapshot(model))
@@ -222,7 +222,9 @@ def test_a_write_that_nobody_can_foresee_is_told() -> None:
             return out
 
     (warning,) = capture_trace(Swapping(), rows(4, 3)).warnings
-    assert warning == "forward wrote to linear.weight unforeseen; its old values are lost"
+    assert warning == (
+        "forward wrote to linear.weight in a way that cannot be observed; its old values are lost"
+    )
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)

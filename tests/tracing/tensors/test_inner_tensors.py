@@ -249,7 +249,7 @@ def test_sparse_input_is_described_and_has_no_spec() -> None:
     sparse, plain = trace.inputs
     assert isinstance(sparse.value, TensorSpec)
     assert (sparse.value.bytes, sparse.spec, plain.spec) == (80, "", "x=4x2")
-    with pytest.raises(UsageError, match="cannot be made again"):
+    with pytest.raises(UsageError, match="cannot be created again"):
         netinspect.memory(trace)
 
 

@@ -65,9 +65,9 @@ def _preserved_torch() -> Iterator[None]:
     import torch
 
     from netinspect.tracing.snapshot.model_snapshot import preserved_defaults
-    from netinspect.tracing.snapshot.process_flags import preserved_switches
+    from netinspect.tracing.snapshot.process_flags import preserved_flags
 
-    with preserved_defaults(), preserved_switches(), torch.set_grad_enabled(torch.is_grad_enabled()):
+    with preserved_defaults(), preserved_flags(), torch.set_grad_enabled(torch.is_grad_enabled()):
         yield
 
 

@@ -147,7 +147,7 @@ def _sampled(dimensions: int, *, backward: bool = False) -> Formula:
 _INTERPOLATION: dict[str, Formula] = {
     **{name: per_output(neighbours) for name, neighbours in _NEIGHBOURS.items()},
     **{f"{name}_backward": per_input(max(1, each)) for name, each in _NEIGHBOURS.items()},
-    # How many neighbours there are depends on the scale.
+    # The number of neighbours depends on the scale.
     **{f"{name}{after}": unknown_flops for name in _ANTI_ALIASED for after in ("", "_backward")},
     "grid_sampler_2d": _sampled(2),
     "grid_sampler_3d": _sampled(3),
@@ -176,7 +176,7 @@ _REDUCED = {
 }  # fmt: skip
 _TAKEN_IN: dict[str, tuple[int, str]] = {
     "index_add": (3, "source"), "scatter_add": (2, "index"), "scatter_reduce": (2, "index"),
-    # Of each row only the one element that its target names.
+    # Only the element of each row that the target selects.
     "nll_loss_forward": (1, "target"), "nll_loss2d_forward": (1, "target"),
     "index_reduce": (3, "source"), "_unsafe_masked_index_put_accumulate": (3, "values"),
 }  # fmt: skip
@@ -227,7 +227,7 @@ _REDUCTION: dict[str, Formula] = {
     "_embedding_bag_backward": _bags_backward(1),
     "_embedding_bag_dense_backward": _bags_backward(1),
     "_embedding_bag_per_sample_weights_backward": _bags_backward(2),
-    # What they cost depends on values, or on a case of the kernel.
+    # Their cost depends on values, or on a case of the kernel.
     **dict.fromkeys(
         (
             "_ctc_loss",
@@ -329,7 +329,7 @@ def _rules(kind: Kind, formulas: Iterable[tuple[str, Formula]]) -> dict[str, Rul
 
 
 _ONE_EACH = Rule("elementwise", per_output(1))
-# What works on a list in place gives out nothing.
+# An in-place operator on a list returns nothing.
 _ONE_IN_EACH = Rule("elementwise", per_input(1))
 
 ARITHMETIC: dict[str, Rule] = {

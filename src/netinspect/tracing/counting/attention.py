@@ -1,4 +1,4 @@
-"""Costs of fused attention: two full products, even under a mask, and projections if any."""
+"""Costs of fused attention: two full products, also with a mask, and any projections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _attended(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tu
 
 
 def _attention(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Count attention on CPU and MPS, without a formula in torch, and with fewer key heads."""
+    """Count attention, including kernels without a formula in torch and grouped key heads."""
     macs, elements = _attended(*args[:3])
     return products(macs, out, elements)
 
@@ -36,7 +36,7 @@ def _attention(args: Args, kwargs: Kwargs, out: Any) -> Count:
 def _attention_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
     """Count two products for each product of the forward.
 
-    Torch also counts the one that these kernels do again; the same model would cost more with them.
+    Torch also counts the product that these kernels recompute, which would make a model cost more.
     """
     macs, elements = _attended(*args[1:4])
     return products(2 * macs, out, 2 * elements)
@@ -65,25 +65,25 @@ def _projected_attention(
     columns = dense(key).shape[1]
     projected = 2 * batch * (rows + columns) * width
     weights = batch * rows * columns
-    # The narrower a head is, the more of them there are: their number drops out of the MACs.
+    # The number of heads times their width is constant, so the MACs do not depend on it.
     macs = projected * width + 2 * weights * width
     return macs, projected + heads * weights + batch * rows * width
 
 
-# --- sequences of their own lengths ----------------------------------------------------------------
+# --- sequences of different lengths ----------------------------------------------------------------
 
 
 def _packed(start: int, lengths: int, products_each: int = 1) -> Formula:
     """Count kernels on concatenated sequences, such as those for jagged tensors.
 
-    Torch's formulas take a batch that is not packed for (batch, heads, length, width), and it is
+    Torch's formulas assume (batch, heads, length, width) for an unpacked batch, but its shape is
     (batch, length, heads, width).
 
     Args:
         start: Position of the query; key and value follow it.
-        lengths: Position of the offsets of the queries; those of the keys, and the longest of each,
-            follow it. Without any, the batch is not packed.
-        products_each: 2 for a backward, which makes two products for each of the forward.
+        lengths: Position of the offsets of the queries; the offsets of the keys and the two maximum
+            lengths follow. The batch is not packed if there are no offsets.
+        products_each: 2 for a backward, which has two products for each product of the forward.
     """
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
@@ -96,9 +96,11 @@ def _packed(start: int, lengths: int, products_each: int = 1) -> Formula:
             rows = _lengths(offsets, longest)
             columns = _lengths(offsets if key_offsets is None else key_offsets, longest_key)
         weights = heads * sum(row * column for row, column in zip(rows, columns, strict=True))
-        given_out = heads * sum(rows) * value_width
+        output_elements = heads * sum(rows) * value_width
         return products(
-            products_each * weights * (width + value_width), out, products_each * (weights + given_out)
+            products_each * weights * (width + value_width),
+            out,
+            products_each * (weights + output_elements),
         )
 
     return count

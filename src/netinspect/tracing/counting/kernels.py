@@ -24,14 +24,14 @@ from netinspect.tracing.counting.rule import (
 )
 from netinspect.tracing.tensors.packed_weights import packed_tensors
 
-# --- recurrent layers: torch has formulas for none of their kernels --------------------------------
+# --- recurrent layers: torch has no formulas for their kernels --------------------------------
 
 
 def _cells(weights: Any, rows: int, out: Any, times: int = 1) -> Count:
-    """Count each element of the matrices for each row of each time step; biases are vectors."""
+    """Count each element of the matrices once per row of each time step; biases are vectors."""
     matrices = [dense(weight) for weight in weights if weight.dim() == 2]
-    given_out = rows * sum(matrix.shape[0] for matrix in matrices)
-    return products(times * rows * sum(map(elements_of, matrices)), out, times * given_out)
+    output_elements = rows * sum(matrix.shape[0] for matrix in matrices)
+    return products(times * rows * sum(map(elements_of, matrices)), out, times * output_elements)
 
 
 def _mkldnn(times: int) -> Formula:
@@ -52,7 +52,7 @@ def _quantized_layers(gates: int) -> Formula:
     """Count packed cells by their states: hidden width, and layers times directions."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
-        # A packed sequence has its batch sizes in second place, and all else one place further on.
+        # The second argument of a packed sequence is its batch sizes; the others are shifted by one.
         shift = int(_is_state(args[2]))
         given, state, both_ways = dense(args[0]), _state(args[1 + shift]), bool(args[7 + shift])
         directions, hidden = 2 if both_ways else 1, state.shape[-1]
@@ -87,7 +87,7 @@ def _fused_gates(args: Args, kwargs: Kwargs, out: Any) -> Count:
     return Count(0, 2 * elements_of(args[0]) + 4 * elements_of(out))
 
 
-# --- quantized layers: torch has formulas for none of their kernels ----------------------------------
+# --- quantized layers: torch has no formulas for their kernels ----------------------------------
 
 
 def _quantized_linear(args: Args, kwargs: Kwargs, out: Any) -> Count:
@@ -96,7 +96,7 @@ def _quantized_linear(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 def _quantized_convolution(transposed: bool) -> Formula:
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
-        # Unpacking copies the weight; its shape is not available otherwise.
+        # Unpacking copies the weight, but there is no other way to get its shape.
         weights = packed_tensors(args[1])
         if not weights:
             raise UncountableError
@@ -120,7 +120,7 @@ def _deformable_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
 def _aligned_regions(args: Args, kwargs: Kwargs, out: Any) -> Count:
     """Count each output as the mean of samples with four neighbours each.
 
-    Their number may depend on region sizes, which are unknown.
+    The number of samples may depend on the sizes of the regions, which are unknown.
     """
     ratio = int(argument(args, kwargs, 5, "sampling_ratio", -1))
     return Count(0, 4 * ratio * ratio * elements_of(out) if ratio > 0 else None)

@@ -1,4 +1,4 @@
-"""Operators that move, create, sort or draw values: no arithmetic, except additions of scatters."""
+"""Rules of operators that move, create, sort or draw values: no arithmetic except in scatters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netinspect.tracing.counting.rule import (
 
 
 def _put(index: int, name: str) -> Formula:
-    """Count one addition per value put if the accumulate flag is set."""
+    """Count one addition per value if the accumulate flag is set."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         return Count(0, elements_of(args[2])) if argument(args, kwargs, index, name) else NOTHING
@@ -120,7 +120,7 @@ MOVEMENT: dict[str, Rule] = {
     "torchvision.nms": _SORTED,
 }
 
-UNNOTED = frozenset(
+UNCOUNTED = frozenset(
     f"aten.{name}"
     for name in (
         "empty", "empty_like", "_empty_affine_quantized", "_empty_per_channel_affine_quantized",

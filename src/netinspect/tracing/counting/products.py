@@ -1,7 +1,7 @@
 """MACs of matrix products, convolutions and attention, by torch's formulas where these are correct.
 
-Neither a bias nor a scale is counted. Attention is its two products, whole also where a mask leaves half
-of it out, and the same whether it ran as one kernel or as its parts.
+Neither a bias nor a scale is counted. Attention counts as its two full products, also with a mask,
+whether it ran as one kernel or as several operators.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def torchs(formula: Any, share: tuple[int, int] = (1, 1)) -> Formula:
 
     Args:
         formula: Entry of `flop_registry`.
-        share: Which part of it is meant, as a fraction.
+        share: Fraction of the result to count, as numerator and denominator.
     """
-    # Most take shapes, and are wrapped in a search through all arguments, which costs most.
+    # Most formulas take shapes; torch's wrapper, which searches all arguments for tensors, is slow.
     of_shapes = getattr(formula, "__wrapped__", None)
     multiply, divide = share
 
@@ -67,8 +67,8 @@ def _with_layouts(first: int, formula: Formula = unknown) -> Formula:
     """Wrap a formula to count a sparse operand by stored elements and nested ones by each tensor.
 
     Args:
-        first: Position of the left one of two matrices; the right one follows.
-        formula: For two dense ones, which is all that torch's own know of.
+        first: Position of the left matrix; the right one follows.
+        formula: Formula for two dense matrices, which torch's own formulas require.
     """
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
@@ -168,9 +168,9 @@ def _affine_grid(args: Args, kwargs: Kwargs, out: Any) -> Count:
 def _trilinear(args: Args, kwargs: Kwargs, out: Any) -> Count:
     """Count `nn.Bilinear` as two products per slice along one dimension, as the kernel does.
 
-    The three operands are given the dimensions that they lack. The first two are multiplied and summed
-    over what the third one lacks; the result is multiplied by the third one and summed over the rest.
-    Where nothing is summed, torch multiplies elementwise, which is not a matrix product.
+    Missing dimensions of the three operands are inserted. The first two are multiplied and summed over
+    the dimensions that the third one lacks; the result is multiplied by the third one and summed over
+    the rest. Without a sum, torch multiplies elementwise, which is not a matrix product.
     """
     lacking = [{*each} for each in args[3:6]]
     summed, slices = {*args[6]}, argument(args, kwargs, 7, "unroll_dim", 1)
@@ -187,7 +187,7 @@ def _trilinear(args: Args, kwargs: Kwargs, out: Any) -> Count:
     macs = elements = 0
     for other, over in ((right, summed & lacking[2]), (last, summed - lacking[2])):
         space = [max(sizes) for sizes in zip(left, other, strict=True)]
-        # What only one of them has is summed before they are multiplied.
+        # Dimensions of only one operand are summed before the multiplication.
         alone = [dimension for dimension in over if 1 in (left[dimension], other[dimension])]
         left = [1 if dimension in over else size for dimension, size in enumerate(space)]
         for dimension in alone:
@@ -213,15 +213,16 @@ def convolved(window: torch.Tensor, weight: torch.Tensor) -> int:
     """Return the MACs of a convolution.
 
     Args:
-        window: What the kernel is laid upon: the output, or the input of a transposed one.
-        weight: Its first dimension runs over the channels of `window`, its second over the others of
-            one group.
+        window: Tensor whose elements each take one kernel: the output, or the input of a transposed
+            convolution.
+        weight: Kernel whose first dimension is the channels of `window`, and whose second dimension is
+            the other channels of one group.
     """
     return dense(window).numel() * product(dense(weight).shape[1:])
 
 
 def _convolution_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Count each gradient like the forward; torch ignores groups in that of the weight."""
+    """Count each gradient like the forward; torch's formula ignores groups for the weight."""
     gradient, given, weight = args[:3]
     transposed, mask = args[7], args[10]
     once = convolved(given if transposed else gradient, weight)
@@ -255,7 +256,7 @@ OWN: dict[str, Rule] = {
             "_dyn_quant_matmul_4bit": 0,
         }.items()
     },
-    # Torch takes these two apart, but not where an operand is nested or sparse.
+    # Torch decomposes these two, except with a nested or sparse operand.
     "aten.linear": Rule("matrix_product", _linear, decomposes=True),
     "aten.matmul": Rule("matrix_product", _with_layouts(0), decomposes=True),
     "aten.linear_backward": Rule("matrix_product", _backward_of_nested(1, 0, 3)),
@@ -269,7 +270,7 @@ OWN: dict[str, Rule] = {
     "aten._sparse_mm_reduce_impl": Rule("matrix_product", _with_layouts(0)),
     "torch_nn._linear_cross_entropy_batch_chunked": Rule("matrix_product", _linear_loss),
     "torch_nn._linear_cross_entropy_batch_chunked_no_reduction": Rule("matrix_product", _linear_loss),
-    # A grid of coordinates by a matrix for each image.
+    # Multiplies a grid of coordinates by a matrix for each image.
     "aten.affine_grid_generator": Rule("matrix_product", _affine_grid),
     "aten.cudnn_affine_grid_generator": Rule("matrix_product", _affine_grid),
     "aten.dot": Rule("matrix_product", _dot),
@@ -301,21 +302,21 @@ OWN: dict[str, Rule] = {
     "aten.conv_tbc": Rule("convolution", _convolution_by_time),
     "aten.convolution_backward": Rule("convolution", _convolution_backward),
 }  # fmt: skip
-"""Operators for which torch has no formula, or a wrong one."""
+"""Operators without a correct formula in torch."""
 
 
 def torchs_rule(name: str, operator: Any) -> Rule | None:
     """Find torch's own formula for an operator.
 
     Args:
-        name: Such as `aten.mm`.
-        operator: What it is registered under.
+        name: Name such as `aten.mm`.
+        operator: Key in the registry of formulas.
     """
     formula = flop_registry.get(operator)
     if formula is None:
         return None
     kind: Kind = next((kind for part, kind in _KINDS.items() if part in name), "matrix_product")
-    # These count five products for two of the forward, of which one is done again: see above.
+    # These formulas count five products for two of the forward, one of which is recomputed.
     repeats = kind == "attention" and name.endswith("_backward")
     counted = torchs(formula, (4, 5) if repeats else (1, 1))
     if name in ("aten.mm", "aten.bmm", "aten.addmm"):

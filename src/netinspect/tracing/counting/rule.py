@@ -17,15 +17,15 @@ Kwargs = Mapping[str, Any]
 
 
 class Count(NamedTuple):
-    """Cost of one operator call; None where unknown."""
+    """Cost of one operator call; None for an unknown cost."""
 
     macs: int | None = 0
     flops: int | None = 0
     elements: int | None = None
-    """Number of output elements, if not that of the first output."""
+    """Number of output elements; None for those of the first output."""
 
     counts_stored: bool = False
-    """Whether a sparse operand was counted by its stored elements."""
+    """True if a sparse operand was counted by its stored elements."""
 
 
 class UncountableError(Exception):
@@ -45,18 +45,19 @@ class Rule:
     kind: Kind
     formula: Formula
     reads: OneOf["all", "selected", "rows", "sources"] = "all"
-    """Operands that are read: all; of the first only as much as is returned (a lookup) or one row
-    per index in the second; or all but the first, which is only written to."""
+    """Operands that are read. `all`: every operand. `selected`: of the first operand, only as much as is
+    returned, as in a lookup. `rows`: of the first operand, one row per index in the second. `sources`:
+    every operand except the first, which is only written to."""
 
     parts: bool = False
-    """Whether it only calls its function arguments, whose operators are counted instead."""
+    """True if it only calls its function arguments, whose operators are counted instead."""
 
     decomposes: bool = False
-    """Whether torch decomposes it into other operators, which are counted instead."""
+    """True if torch decomposes it into other operators, which are counted instead."""
 
 
 def products(macs: int, out: Any, elements: int | None = None) -> Count:
-    """Count multiply-accumulates; one of complex numbers is four of real ones."""
+    """Count multiply-accumulates. A complex one is four real ones."""
     first = out[0] if isinstance(out, (tuple, list)) else out
     if isinstance(first, torch.Tensor) and first.is_complex():
         macs *= 4
@@ -97,9 +98,9 @@ def per_input(operations: int) -> Formula:
 
 
 def elements_of(value: Any) -> int:
-    """Return the elements of a tensor, of the first in a tuple of outputs, or of all in a list.
+    """Return the number of elements of a tensor, of the first output in a tuple, or of all in a list.
 
-    Of a sparse tensor they are those that it stores.
+    The elements of a sparse tensor are those that it stores.
     """
     if isinstance(value, torch.Tensor):
         return (value if value.layout is torch.strided else stored(value)[0]).numel()
@@ -123,7 +124,7 @@ def stored(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 
 def components(tensor: torch.Tensor) -> list[list[int]]:
-    """Return the sizes of each tensor in a nested one of the strided layout."""
+    """Return the sizes of each tensor in a nested tensor of the strided layout."""
     sizes: list[list[int]] = tensor._nested_tensor_size().tolist()
     return sizes
 
@@ -137,7 +138,7 @@ def dense(tensor: Any) -> torch.Tensor:
     """Return an operand, if its shape determines its cost.
 
     Raises:
-        UncountableError: It is sparse, nested, or no tensor at all.
+        UncountableError: The operand is sparse, nested or not a tensor.
     """
     if not isinstance(tensor, torch.Tensor) or tensor.is_nested or tensor.is_sparse:
         raise UncountableError

@@ -1,4 +1,4 @@
-"""Table of rules: ours where torch has no formula or a wrong one, then torch's formula, then tags."""
+"""Table of counting rules: first own rules, then formulas of torch, then tags of operators."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch._ops import OpOverload
 from netinspect.tracing.counting.arithmetic import ARITHMETIC, elementwise
 from netinspect.tracing.counting.attention import ATTENTION
 from netinspect.tracing.counting.kernels import KERNELS
-from netinspect.tracing.counting.movement import MOVEMENT, UNNOTED
+from netinspect.tracing.counting.movement import MOVEMENT, UNCOUNTED
 from netinspect.tracing.counting.products import OWN, torchs_rule
 from netinspect.tracing.counting.rule import Rule, no_arithmetic, unknown
 
@@ -29,8 +29,8 @@ _CALLING = frozenset(
 )  # fmt: skip
 """Operators that call their function arguments."""
 
-_QUIET = frozenset({"prim", "profiler", "debugprims"})
-"""Namespaces of queries and markers; the dispatcher does not know some of them."""
+_NO_WORK = frozenset({"prim", "profiler", "debugprims"})
+"""Namespaces of queries and markers, some of which are unknown to the dispatcher."""
 
 
 def name_of(operator: Any) -> str:
@@ -45,15 +45,15 @@ def rule_for(operator: Any) -> Rule | None:
     """Find the rule of an operator.
 
     Args:
-        operator: An overload such as `torch.ops.aten.mm.default`, or an operator of a higher order.
+        operator: An overload such as `torch.ops.aten.mm.default`, or a higher-order operator.
 
     Returns:
-        None for what neither computes nor moves anything: views, sizes, flags.
+        The rule; None for an operator that neither computes nor moves anything: views, sizes, flags.
     """
     name = name_of(operator)
     if not isinstance(operator, OpOverload):
         return torchs_rule(name, operator) or (_CALLS if name in _CALLING else _UNKNOWN)
-    if name in UNNOTED or operator.namespace in _QUIET:
+    if name in UNCOUNTED or operator.namespace in _NO_WORK:
         return None
     known = _RULES.get(name) or torchs_rule(name, operator.overloadpacket)
     if known is None and name.endswith("_"):
@@ -80,7 +80,7 @@ def rule_for(operator: Any) -> Rule | None:
 
 
 def _is_pointwise(operator: OpOverload) -> bool:
-    """Return whether torch tags it as pointwise; some variants only by their functional form."""
+    """Return whether torch tags an operator or its functional form as pointwise."""
     packets = {operator.overloadpacket.__name__, operator.overloadpacket.__name__.removesuffix("_")}
     return any(
         torch.Tag.pointwise in getattr(packet, overload).tags
@@ -91,7 +91,7 @@ def _is_pointwise(operator: OpOverload) -> bool:
 
 
 def _is_composed(operator: OpOverload) -> bool:
-    """Return whether torch decomposes it outside inference mode."""
+    """Return whether torch decomposes an operator outside inference mode."""
     composed: bool = torch._C._dispatch_has_kernel_for_dispatch_key(
         operator._name, "CompositeImplicitAutograd"
     )

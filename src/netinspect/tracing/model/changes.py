@@ -26,7 +26,7 @@ from netinspect.tracing.model.static_walk import named_tensors, walk_modules, wa
 from netinspect.tracing.tensors.describe import is_uninitialised, tensor_spec
 
 _LISTED = 3
-"""How many changes of a kind are named in a note."""
+"""Maximum number of changes of one kind that a note names."""
 
 
 class Whole(NamedTuple):
@@ -40,17 +40,17 @@ class Whole(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """The model as forward left it, where that is not what it was before."""
+    """State of a model after a forward that changed its registrations."""
 
     changes: tuple[Change, ...]
     modules: tuple[Module, ...]
     parameters: tuple[Parameter, ...]
     buffers: tuple[Buffer, ...]
     live: Mapping[str, torch.Tensor]
-    """The tensors that are registered now, by name."""
+    """Tensors registered after forward, by name."""
 
-    passing: After | None = None
-    """What forward made and removed again."""
+    temporary: After | None = None
+    """Modules and tensors that forward registered and removed again."""
 
     def notes(self) -> Iterator[str]:
         """Describe the changes that forward made."""
@@ -71,38 +71,38 @@ class After:
         buffers: Sequence[Buffer],
         steps: Sequence[Step],
     ) -> Whole:
-        """Return all that the steps are about: what is there after the run, and what took part and went.
+        """Return everything that the steps refer to: registered after the run, or removed during it.
 
         Args:
-            modules: Those before the run, also for what forward does not change, such as modes.
-            parameters: Those before the run.
-            buffers: Those before the run.
-            steps: What happened.
+            modules: Modules before the run, which also have the facts that forward does not change.
+            parameters: Parameters before the run.
+            buffers: Buffers before the run.
+            steps: Steps of the run.
         """
-        passing: tuple[Parameter | Buffer, ...] = ()
-        if self.passing is not None:
-            passing = (*self.passing.parameters, *self.passing.buffers)
-            modules = (*self.passing.modules, *modules)
+        temporary: tuple[Parameter | Buffer, ...] = ()
+        if self.temporary is not None:
+            temporary = (*self.temporary.parameters, *self.temporary.buffers)
+            modules = (*self.temporary.modules, *modules)
         before = {each.path: each for each in modules}
         found = {each.path: _own(each, before.get(each.path)) for each in self.modules}
         called = {step.module for step in steps} - found.keys()
-        held: list[Parameter | Buffer] = [*passing, *parameters, *buffers]
-        gone = [each for each in held if each.module in called]
+        every: list[Parameter | Buffer] = [*temporary, *parameters, *buffers]
+        removed = [each for each in every if each.module in called]
         for path in [path for path in before if path in called]:
             _add(path, found, before)
-        for each in gone:
-            holder = found[each.module]
+        for each in removed:
+            module = found[each.module]
             if isinstance(each, Parameter):
-                found[each.module] = replace(holder, parameters=_with(holder.parameters, each.name))
+                found[each.module] = replace(module, parameters=_with(module.parameters, each.name))
             else:
-                found[each.module] = replace(holder, buffers=_with(holder.buffers, each.name))
-        names = {each.name for each in (*self.parameters, *self.buffers, *gone)}
-        gone = list(_renumbered(gone, len(names), {each.module for each in passing}))
+                found[each.module] = replace(module, buffers=_with(module.buffers, each.name))
+        names = {each.name for each in (*self.parameters, *self.buffers, *removed)}
+        removed = list(_renumbered(removed, len(names), {each.module for each in temporary}))
         return Whole(
             tuple(_in_order(found)),
-            (*self.parameters, *(each for each in gone if isinstance(each, Parameter))),
-            (*self.buffers, *(each for each in gone if isinstance(each, Buffer))),
-            tuple([_naming(step, names) for step in steps]),
+            (*self.parameters, *(each for each in removed if isinstance(each, Parameter))),
+            (*self.buffers, *(each for each in removed if isinstance(each, Buffer))),
+            tuple([_without_unknown_names(step, names) for step in steps]),
         )
 
 
@@ -110,7 +110,7 @@ class Before:
     """Modules and tensors registered in a model before a run.
 
     Args:
-        model: The model; what it registers is kept alive by this.
+        model: The model. Its modules and tensors stay alive as long as this object.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -118,28 +118,28 @@ class Before:
         self._sizes = {name: _size(tensor) for name, tensor in self._tensors.items()}
 
     def compared(self, model: nn.Module, registered: Registered) -> After | None:
-        """Return what the model is now, if forward has registered, replaced or removed something.
+        """Return the changed model; None if forward registered, replaced and removed nothing.
 
         Args:
             model: The model.
-            registered: What the run has met in it.
+            registered: All modules and tensors registered during the run.
         """
         modules, tensors = _registered(model)
-        passing = [
+        temporary = [
             entry
             for entry in registered.entries()
             if entry.path not in modules and entry.path not in self._modules
         ]
-        changes = (*self._changes(modules, tensors), *_outermost(passing))
+        changes = (*self._changes(modules, tensors), *_outermost(temporary))
         if not changes:
             return None
         after = _walked(changes, model, "")
-        if not passing:
+        if not temporary:
             return after
-        parts = [_walked((), entry.module, entry.path) for entry in passing]
+        parts = [_walked((), entry.module, entry.path) for entry in temporary]
         return replace(
             after,
-            passing=After(
+            temporary=After(
                 (),
                 tuple(each for part in parts for each in part.modules[:1]),
                 tuple(
@@ -166,13 +166,13 @@ class Before:
             if path in new and not _is_below(path, new):
                 kind: Literal["made", "replaced"] = "replaced" if path in self._modules else "made"
                 yield Change(kind=kind, name=path, what=plain_name(type(modules[path])))
-        gone = self._modules.keys() - modules.keys()
+        removed = self._modules.keys() - modules.keys()
         for path in self._modules:
-            if path in gone and not _is_below(path, gone | new):
+            if path in removed and not _is_below(path, removed | new):
                 yield Change(kind="removed", name=path, what=plain_name(type(self._modules[path])))
         for name, tensor in tensors.items():
-            holder = name.rpartition(".")[0]
-            if holder in new or _is_below(holder, new):
+            module = name.rpartition(".")[0]
+            if module in new or _is_below(module, new):
                 continue
             before, size = self._tensors.get(name), self._sizes.get(name)
             now = _size(tensor)
@@ -188,13 +188,13 @@ class Before:
                     else f"{_format_tensor(tensor)}, was {size[0]}",
                 )
         for name in self._tensors.keys() - tensors.keys():
-            holder = name.rpartition(".")[0]
-            if not (holder in gone | new or _is_below(holder, gone | new)):
+            module = name.rpartition(".")[0]
+            if not (module in removed | new or _is_below(module, removed | new)):
                 yield Change(kind="removed", name=name, what=_format_tensor(self._tensors[name]))
 
 
 def live_tensors(model: nn.Module, after: After | None) -> dict[str, torch.Tensor]:
-    """Return the tensors by name: as they are, and those that were there only after the run."""
+    """Return the tensors by name, including those that exist only after the run."""
     live = {join_path(path, name): tensor for path, _, _, name, tensor in named_tensors(model)}
     if after is None:
         return live
@@ -240,7 +240,7 @@ def _registered(model: nn.Module) -> tuple[dict[str, nn.Module], dict[str, torch
 
 
 def _size(tensor: torch.Tensor) -> tuple[str, str] | None:
-    """Return shape and dtype; None for a tensor of a lazy layer, which waits for its shape."""
+    """Return shape and dtype; None for an uninitialized tensor of a lazy layer."""
     if is_uninitialised(tensor):
         return None
     spec = tensor_spec(tensor)
@@ -267,7 +267,7 @@ def _is_below(path: str, others: Collection[str]) -> bool:
 
 
 def _own(after: Module, before: Module | None) -> Module:
-    """Return a module's record, as far as forward did not change it that from before the run."""
+    """Return the record of a module after the run, with its mode and attributes from before the run."""
     if before is None or before.class_path != after.class_path:
         return after
     changed = replace(after, attributes=before.attributes, training=before.training)
@@ -275,7 +275,7 @@ def _own(after: Module, before: Module | None) -> Module:
 
 
 def _add(path: str, found: dict[str, Module], before: Mapping[str, Module]) -> None:
-    """Add a module that has gone, and all above it that have gone too."""
+    """Add a removed module with its removed ancestors."""
     while path and path not in found and path in before:
         module = before[path]
         found[path] = replace(module, parameters=(), buffers=(), children=())
@@ -290,8 +290,8 @@ def _with(names: tuple[str, ...], name: str) -> tuple[str, ...]:
     return names if name in names else (*names, name)
 
 
-def _naming(step: Step, names: Collection[str]) -> Step:
-    """Leave out names of tensors that are no longer there."""
+def _without_unknown_names(step: Step, names: Collection[str]) -> Step:
+    """Remove the names of tensors that are not recorded."""
     if all(name in names for name in step.parameters):
         return step
     return replace(step, parameters=tuple(name for name in step.parameters if name in names))
@@ -309,16 +309,16 @@ def _in_order(found: Mapping[str, Module]) -> Iterator[Module]:
 
 
 def _renumbered(
-    gone: Iterable[Parameter | Buffer], start: int, passing: Collection[str]
+    removed: Iterable[Parameter | Buffer], start: int, temporary: Collection[str]
 ) -> Iterator[Parameter | Buffer]:
-    """Yield what has gone under numbers that nothing else has; what was tied stays tied.
+    """Yield removed tensors with new identities; tied tensors stay tied.
 
     Args:
-        gone: The tensors.
-        start: The first number that is free.
-        passing: The modules whose tensors were numbered each by itself.
+        removed: The tensors.
+        start: First free number.
+        temporary: Paths of modules whose tensors were numbered module by module.
     """
     numbers: dict[tuple[str, int], int] = {}
-    for each in gone:
-        key = each.module if each.module in passing else "", each.identity
+    for each in removed:
+        key = each.module if each.module in temporary else "", each.identity
         yield replace(each, identity=numbers.setdefault(key, start + len(numbers)))

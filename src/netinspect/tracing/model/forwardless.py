@@ -1,4 +1,4 @@
-"""Models that cannot be called: those without a forward, and those whose forward refuses on purpose."""
+"""Models that cannot be called: without a forward, or with a forward that raises on purpose."""
 
 from __future__ import annotations
 
@@ -18,56 +18,58 @@ from netinspect.tracing.model.members import children, join_path
 from netinspect.tracing.model.modes import script_of
 from netinspect.tracing.safe_access import class_attribute, is_users_class, state_of
 
-_UNWRITTEN = vars(nn.Module)["forward"]
+_NOT_IMPLEMENTED = vars(nn.Module)["forward"]
 
 _REFUSES = re.compile(
     r"\b(use|call)\b.+|\binstead\b|not implemented|no forward|not (be )?call(ed|able)", re.IGNORECASE
 )
-"""What an exception states that has nothing to do with what forward was given."""
+"""Messages of exceptions that do not depend on the inputs of forward."""
 
 _RAISES = re.compile(r"(^|:\s*)raise\b")
-"""A line that raises; a whole function may be one line."""
+"""A line with a raise statement, also in a function of one line."""
 
-_MOST_METHODS = 4
-_FOR_OTHERS = re.compile(r"^(configure|on|log|load|save|set|register|reset|init|build|get|print|add)_")
-"""What methods are called that take no input of the model's."""
+_MAX_METHODS = 4
+_OTHER_PURPOSE = re.compile(
+    r"^(configure|on|log|load|save|set|register|reset|init|build|get|print|add)_"
+)
+"""Names of methods that take no model input."""
 
 _TAKES_TENSOR = re.compile(r"Tensor|Any|^$")
 
 
 def lacks_forward(model: nn.Module) -> bool:
-    """Return whether calling a model could only raise that no forward was written for it."""
+    """Return whether a model has no forward, so that calling it can only raise."""
     cls: Any = type(model)
     if "forward" in state_of(model) or script_of(model) is not None:
         return False
     called = class_attribute(cls, "__call__")
-    # Lists of parameters have a `__call__` of torch's own, which only raises.
+    # ParameterList and ParameterDict have a `__call__` of torch that only raises.
     is_torchs = str(getattr(called, "__module__", "")).startswith("torch.")
-    return is_torchs and class_attribute(cls, "forward") is _UNWRITTEN
+    return is_torchs and class_attribute(cls, "forward") is _NOT_IMPLEMENTED
 
 
-def what_to_name(model: nn.Module, target: str | None, *, is_instance: bool) -> str:
+def name_instead(model: nn.Module, target: str | None, *, is_instance: bool) -> str:
     """Return a hint on what to inspect instead of a model without a forward.
 
     Args:
         model: The model.
-        target: What the user called it; None for a live model of a program.
-        is_instance: Whether the target is the very object, so that its attributes can be named.
+        target: Target string of the user; None for a live model.
+        is_instance: Whether the target is this object, so that its attributes can be named.
     """
     callable_ones = list(_callable_inside(model))
     if not callable_ones:
         return f"write a forward method in {plain_name(type(model))}"
     path, module = callable_ones[0]
     if target is not None and is_instance and ":" in target:
-        return f"name a module in it that has one, such as {target}.{path}"
+        return f"name a module in it that has a forward, such as {target}.{path}"
     own = next((each for _, each in callable_ones if not is_library(type(each))), None)
     if own is not None and (file := class_location(type(own))[0]) is not None:
         if target is not None and os.path.realpath(named := target.partition(":")[0]) == file:
             file = named
         return f"name the class of a module in it, such as {file}:{plain_name(type(own))}"
     return (
-        f"write a function that returns a module of it, such as {path} "
-        f"({plain_name(type(module))}), or one that calls them, and name that"
+        f"write a function that returns one of its modules, such as {path} "
+        f"({plain_name(type(module))}), or a module that calls them, and name that function"
     )
 
 
@@ -87,7 +89,7 @@ def _callable_inside(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def refuses(failure: Failure) -> bool:
-    """Return whether forward failed at once and on purpose, so that no input would do."""
+    """Return whether forward failed in its first step on purpose, so that no input can work."""
     line = failure.place.text if failure.place is not None else ""
     if failure.step != 0 or failure.module or not _RAISES.search(line):
         return False
@@ -98,7 +100,7 @@ def refuses(failure: Failure) -> bool:
 
 
 def other_methods(model: nn.Module) -> tuple[str, ...]:
-    """Name public methods of the user's that may take a tensor, in the order of the class."""
+    """Return names of public user methods that may take a tensor, in the order of the class."""
     found: dict[str, None] = {}
     for base in ancestors(type(model)):
         if base is nn.Module or not is_users_class(base):
@@ -106,11 +108,11 @@ def other_methods(model: nn.Module) -> tuple[str, ...]:
         for name, stored in namespace_of(base).items():
             if type(stored) is types.FunctionType and _is_for_input(name, stored):
                 found[name] = None
-    return tuple(found)[:_MOST_METHODS]
+    return tuple(found)[:_MAX_METHODS]
 
 
 def _is_for_input(name: str, function: types.FunctionType) -> bool:
-    if name.startswith("_") or name in ("forward", "extra_repr", "train") or _FOR_OTHERS.match(name):
+    if name.startswith("_") or name in ("forward", "extra_repr", "train") or _OTHER_PURPOSE.match(name):
         return False
     arguments = list(inspect.signature(function).parameters.values())[1:]
     if not arguments or arguments[0].kind not in (

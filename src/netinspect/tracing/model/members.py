@@ -1,8 +1,7 @@
 """Walks over the modules, parameters and buffers of a model.
 
-They read torch's own dictionaries, in torch's order and each entry once. `Module.named_modules` and
-the like are methods of every child, and any class may override them. No walk recurses, so that models
-of any depth can be read.
+They read torch's own dictionaries, in torch's order and each entry once, because a class may override
+methods such as `Module.named_modules`. No walk recurses, so that models of any depth can be read.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ _SCRIPT = "_actual_script_module"
 
 
 def table_of(module: nn.Module, table: Table) -> Any:
-    """Return one of torch's dictionaries of a module itself; an empty one if it has none."""
+    """Return one of torch's own dictionaries of a module; empty if it has no such dictionary."""
     state = state_of(module)
     found = state.get(table)
-    if found is None and _SCRIPT in state:  # a traced module holds another one that does the work
+    if found is None and _SCRIPT in state:  # a traced module wraps the script module
         found = state_of(state[_SCRIPT]).get(table)
     return _NOTHING if found is None else found
 
@@ -48,13 +47,13 @@ def items_in(found: Any) -> Iterable[tuple[str, Any]]:
 
 
 def put(module: nn.Module, table: Table, name: str, value: Any) -> None:
-    """Register another object under the name of one that is registered."""
+    """Register another object under a registered name."""
     found = table_of(module, table)
     if is_a(found, dict):
-        dict.__setitem__(found, name, value)  # also of an ordered one: the key is there
+        dict.__setitem__(found, name, value)  # also for an OrderedDict, because the key exists
     else:
         found[name] = value
-    # Recurrent layers have a list of their weights too.
+    # Recurrent layers also have a list of their weights.
     state = state_of(module)
     names = state.get("_flat_weights_names")
     if type(names) is list and name in names:
@@ -62,9 +61,9 @@ def put(module: nn.Module, table: Table, name: str, value: Any) -> None:
 
 
 def children(module: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Return the names and modules that a module registers itself."""
+    """Return the direct submodules of a module, with their names."""
     table = state_of(module).get("_modules")
-    if type(table) is dict and not table:  # as that of most layers
+    if type(table) is dict and not table:  # most layers
         return []
     return [
         (name, child)
@@ -76,8 +75,8 @@ def children(module: nn.Module) -> list[tuple[str, nn.Module]]:
 def every_path(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module, str | None]]:
     """Yield path, module and alias path of the whole tree, root first, depth first.
 
-    A module that was met before is yielded again under its further path, with the first path as its
-    alias, and not entered again.
+    A module with several paths is yielded under each of them, with the first path as `alias_of` from the
+    second one on, and entered only once.
     """
     first_paths: dict[int, str] = {}
     stack: list[tuple[str, nn.Module]] = [(prefix, model)]
@@ -164,6 +163,6 @@ def _named(model: nn.Module, table: Table, *, duplicates: bool) -> Iterator[tupl
 
 
 def under_each_path(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Yield each module under each of its paths, and so also what is in a module that has two."""
+    """Yield each module under each of its paths, including paths through a module with several paths."""
     for path, module, alias_of in every_path(model, prefix):
         yield from [(path, module)] if alias_of is None else named_modules(module, path)

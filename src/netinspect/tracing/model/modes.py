@@ -1,8 +1,8 @@
-"""Train and eval mode of a model, switched without calling a `train` that means something else.
+"""Train and eval mode of a model, switched without calling a `train` method that trains the model.
 
-Torch's `Module.train(mode)` calls the `train` of every child. Some classes have a method of that name
-that trains: it is never called. One with torch's own signature is, as it may keep a part of the model
-in eval mode.
+Torch's `Module.train(mode)` calls the `train` of every child. A `train` method that trains the model is
+never called. A method with torch's signature is called, because it may leave a part of the model in eval
+mode.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ def script_of(module: nn.Module) -> Any:
 
 
 def mode_of(module: nn.Module) -> Any:
-    """Return the train mode of one module; None if it has none, as frozen TorchScript."""
+    """Return the train mode of one module; None if it has no mode, as frozen TorchScript."""
     found = attribute(module, "training")
     script = script_of(module) if found is None else None
     return script.getattr("training") if script is not None and script.hasattr("training") else found
 
 
 def set_mode(model: nn.Module, training: bool) -> None:
-    """Switch a model to train or eval mode; where its own `train` cannot, set the flags alone.
+    """Switch a model to train or eval mode; if its own `train` fails, only set the flags.
 
-    A module that has registered its parent calls itself for ever, and one that was exported refuses;
-    forward may well work.
+    The `train` of a module that registers its parent never ends, and that of an exported module raises;
+    their forward may work.
 
     Args:
         model: The live module.
@@ -69,23 +69,23 @@ def _set_mode(model: nn.Module, training: bool) -> None:
         (overriding if _switches_mode(module, defined) else foreign).append(module)
         computed |= _is_data_descriptor(defined)
     if not overriding or computed:
-        # What is called would ask a child for its `train`, and that may run the code of a property.
+        # A called method would read `train` of its children, which may run the code of a property.
         for module in found:
             _set_flag(module, training)
         return
     called = {id(module) for module in overriding}
-    with _out_of_reach(foreign, called):
+    with _replaced_train(foreign, called):
         _switch(model, training, called)
 
 
 def set_flags(model: nn.Module, training: bool) -> None:
-    """Set the flag of every module, and call nothing."""
+    """Set the flag of every module without calling any method."""
     for module in modules(model):
         _set_flag(module, training)
 
 
 def _switch(model: nn.Module, training: bool, called: set[int]) -> None:
-    """Set the flags of modules; of those in `called`, have their own `train` do it."""
+    """Set the flags of all modules; modules in `called` do it in their own `train`."""
     waiting, seen = [model], set[int]()
     while waiting:
         module = waiting.pop()
@@ -93,7 +93,7 @@ def _switch(model: nn.Module, training: bool, called: set[int]) -> None:
             continue
         seen.add(id(module))
         if id(module) in called:
-            module.train(training)  # it switches what is in it, or means not to
+            module.train(training)  # it switches its children, or leaves them on purpose
             continue
         _set_flag(module, training)
         waiting += reversed([child for _, child in children(module)])
@@ -101,7 +101,7 @@ def _switch(model: nn.Module, training: bool, called: set[int]) -> None:
 
 def _set_flag(module: nn.Module, training: bool) -> None:
     state = state_of(module)
-    if "training" in state:  # as in all but those of TorchScript
+    if "training" in state:  # every module that is not TorchScript
         state["training"] = training
         return
     script = script_of(module)
@@ -112,8 +112,8 @@ def _set_flag(module: nn.Module, training: bool) -> None:
 
 
 @contextmanager
-def _out_of_reach(foreign: list[nn.Module], called: set[int]) -> Iterator[None]:
-    """Have torch's own `train`, which calls that of each child, only set the flags of some modules."""
+def _replaced_train(foreign: list[nn.Module], called: set[int]) -> Iterator[None]:
+    """Temporarily replace the `train` of modules that torch would call, so that only flags are set."""
     before = [(state := state_of(module), state.get("train", _ABSENT)) for module in foreign]
     try:
         for module in foreign:
@@ -139,7 +139,7 @@ def _switches_mode(module: nn.Module, defined: Any) -> bool:
         return _takes_mode(defined, ("self", "mode"))
     if type(stored) is types.MethodType:
         return _takes_mode(stored.__func__, ("self", "mode"))
-    # A function stored in the instance is not bound; people also put one there that has a self.
+    # A function stored on the instance is not bound, and may be written with or without self.
     return _takes_mode(stored, ("self", "mode")) or _takes_mode(stored, ("mode",))
 
 
@@ -148,7 +148,7 @@ def _is_data_descriptor(stored: Any) -> bool:
 
 
 def _takes_mode(function: Any, names: tuple[str, ...]) -> bool:
-    """Return whether a function takes exactly these arguments, and `mode` is True if left out."""
+    """Return whether a function takes exactly these arguments, with True as the default of `mode`."""
     for _ in range(_MAXIMUM_WRAPPERS):
         if type(function) is not types.FunctionType or "__wrapped__" not in vars(function):
             break

@@ -1,7 +1,7 @@
-"""Weights that are kept elsewhere, and brought by a hook for the time of a call.
+"""Offloaded weights: tensors on the meta device that a hook replaces during a call.
 
-Libraries that run models larger than a device do so: a layer has tensors on the meta device, and a hook
-of its own, or of a module around it, replaces them before its forward.
+Libraries that run models larger than a device work this way: a hook of a layer or of a module around it
+replaces the layer's tensors before its forward.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def absent_tensors(model: nn.Module) -> list[torch.Tensor]:
 
 
 def home_of(model: nn.Module) -> torch.device | None:
-    """Return the device of the first tensor that is not absent; None if all are absent."""
+    """Return the device of the first tensor that is not offloaded; None if all are."""
     return next((tensor.device for tensor, is_absent in _tensors(model) if not is_absent), None)
 
 
 def lacks_values(model: nn.Module) -> bool:
-    """Return whether some parameter or buffer is on the meta device, and no hook brings it."""
+    """Return whether some parameter or buffer is on the meta device and no hook may replace it."""
     with torch._C.DisableTorchFunction():
         return any(
             not is_absent and tensor.device.type == "meta" for tensor, is_absent in _tensors(model)
@@ -34,7 +34,7 @@ def lacks_values(model: nn.Module) -> bool:
 
 
 def _tensors(model: nn.Module) -> Iterator[tuple[torch.Tensor, bool]]:
-    """Yield parameters, then buffers, each with whether it is absent."""
+    """Yield parameters, then buffers, each with whether it is offloaded."""
     seen: set[int] = set()
     hooked: list[tuple[nn.Module, bool]] = []
     waiting = [(model, False)]

@@ -1,4 +1,4 @@
-"""The static walk: what a module tree is and holds, before anything runs."""
+"""Static walk: records of the modules, parameters and buffers of a model, before anything runs."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from netinspect.tracing.tensors.describe import registered_spec
 from netinspect.tracing.tensors.inner_tensors import bytes_of, is_empty, memory_key, memory_of
 from netinspect.tracing.tensors.packed_weights import packed_objects, packed_tensors
 
-# Dictionaries next to a hook dictionary hold only the numbers of those hooks that were registered so.
+# Dictionaries with these suffixes hold the numbers of the hooks that were registered with that option.
 _FLAG_SUFFIXES = ("_with_kwargs", "_always_called")
 _SCALAR_STATE = ("_is_full_backward_hook",)
 _SHOWN_ATTRIBUTES = (bool, int, float, complex, str, type(None), torch.dtype, torch.device)
 
-# Values of one of these types that are equal have equal text; of others, 0.0 and -0.0 are not.
-_ALIKE = frozenset(map(id, (bool, int, type(None))))
+# Equal values of these types have equal text, unlike 0.0 and -0.0.
+_EQUAL_TEXT = frozenset(map(id, (bool, int, type(None))))
 _INTEGERS = frozenset({id(int)})
 
 _NO_EXTRA = vars(nn.Module)["extra_repr"]
@@ -51,27 +51,26 @@ _TABLES: tuple[Table, ...] = (*TENSORS, "_modules")
 class TensorIdentities:
     """Numbers the memory of tensors, so that tied ones share a number.
 
-    Two tensors are tied where they cover the same elements of the same storage: the same object
-    under two names, `a.weight = b.weight`, a transposed view; or where all tensors that they are made of
-    are tied.
+    Two tensors are tied if they cover the same elements of the same storage: one object under two names,
+    `a.weight = b.weight`, or a transposed view. Tensors with inner tensors are tied if all of these are.
     """
 
     def __init__(self) -> None:
         self._numbers: dict[Any, int] = {}
         self._owners: dict[Any, int] = {}
-        """By key of each memory, the number of the first tensor that has it."""
+        """Number of the first tensor on each memory, by memory key."""
 
-        self._kept: list[torch.Tensor] = []
-        """What was numbered: unpacked copies would else give their addresses to one another."""
+        self._alive: list[torch.Tensor] = []
+        """Numbered tensors; otherwise, unpacked copies could reuse the addresses of earlier ones."""
 
     def number(self, tensor: torch.Tensor) -> tuple[int, int]:
-        """Return the number of a tensor's memory, a new one if it was not met before.
+        """Return the number of a tensor's memory.
 
         Returns:
-            The number, and how many of its bytes are in a memory that an earlier number has already.
+            The number, and how many bytes of the tensor are in memory with an earlier number.
         """
         parts = {memory_key(part): part for part in memory_of(tensor) if not is_empty(part)}
-        self._kept += (tensor, *parts.values())
+        self._alive += (tensor, *parts.values())
         number = self._numbers.setdefault(frozenset(parts) or id(tensor), len(self._numbers))
         shared = 0
         for key, part in parts.items():
@@ -92,8 +91,8 @@ def named_tensors(
 ) -> Iterator[tuple[str, nn.Module, Table, str, torch.Tensor]]:
     """Yield path, module, table, name and tensor of every registered parameter and buffer.
 
-    The packed weights of quantized layers come as buffers: they are state, and get no gradient.
-    Tied tensors come under each of their names, so also all those of a module that has two paths.
+    Packed weights of quantized layers are yielded as buffers, because they are state without gradients.
+    Tied tensors are yielded under each of their names, as are all tensors of a module with two paths.
     """
     unpacked: dict[int, list[tuple[str, torch.Tensor]]] = {}  # each unpacking makes copies
     for path, module in under_each_path(model, prefix):
@@ -142,7 +141,7 @@ def walk_tensors(model: nn.Module, prefix: str = "") -> tuple[tuple[Parameter, .
 
 @functools.cache
 def hook_dictionaries() -> tuple[str, ...]:
-    """Name the hook attributes of a module in the installed torch, in its own order."""
+    """Return the names of the hook attributes of a module in the installed torch, in its order."""
     return tuple(
         name for name, value in vars(nn.Module()).items() if "hook" in name and isinstance(value, dict)
     )
@@ -168,13 +167,13 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
     cls: Any = type(module)
     class_name, class_path, bases, library, file, line = _describe_class(cls)
     state = state_of(module)
-    untold = _omitted_attributes()
-    # Statically, for a compiled class answers only through an instance. One that was patched on the
-    # instance is not cached: it may hold the model itself.
+    omitted = _omitted_attributes()
+    # Read statically, because compiled classes resolve attributes only on instances. A forward patched
+    # onto the instance is not cached, because it may reference the model.
     if "forward" in state:
         _, forward_file, forward_line = callable_location(state["forward"])
     else:
-        forward_file, forward_line = _forward_place(cls)
+        forward_file, forward_line = _forward_location(cls)
     own = [entries(module, table) for table in _TABLES]
     return Module(
         path=path,
@@ -188,7 +187,7 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
         forward_file=forward_file,
         forward_line=forward_line,
         extra=_extra(module),
-        # TorchScript that was frozen has no mode any more.
+        # Frozen TorchScript has no mode.
         training=bool(mode_of(module)),
         parameters=_paths(path, own[0]),
         buffers=_paths(path, own[1]),
@@ -197,7 +196,7 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
         alias_of=alias_of,
         hooks=tuple(_hooks(state)) if any(map(state.get, hook_dictionaries())) else (),
         attributes=tuple(
-            [_attribute(name, value) for name, value in state.items() if name not in untold]
+            [_attribute(name, value) for name, value in state.items() if name not in omitted]
         ),
     )
 
@@ -223,14 +222,14 @@ def _describe_class(
 
 
 @by_class
-def _forward_place(cls: Any) -> tuple[str | None, int | None]:
+def _forward_location(cls: Any) -> tuple[str | None, int | None]:
     _, file, line = callable_location(class_attribute(cls, "forward"))
     return file, line
 
 
 def _extra(module: nn.Module) -> str:
     try:
-        # A list of parameters has a line for each.
+        # The text of a ParameterList has a line for each parameter.
         return ", ".join(line.strip() for line in _extra_repr(module).split("\n"))
     except (
         Exception,
@@ -251,14 +250,14 @@ def _extra_repr(module: nn.Module) -> str:
         return module.extra_repr()
     if is_library(cls) or not stored.__module__.startswith("torch."):
         return str(stored(module))
-    # That of torch's containers asks for length and entries, which a class of the user's may override:
-    # it is given an object of torch's class, with the attributes of this one.
+    # The method of torch's containers reads length and entries, which a user's class may override. It is
+    # called on an object of torch's class with the same attributes.
     own: Any = next(base for base in ancestors(cls) if is_library(base))
     plain = own.__new__(own)
     state_of(plain).update(state_of(module))
     try:
         return str(stored(plain))
-    except AttributeError:  # the user's class computes what torch's has as an attribute
+    except AttributeError:  # an attribute of torch's class that the user's class computes
         return ""
 
 
@@ -269,7 +268,7 @@ def _hooks(state: dict[str, Any]) -> Iterator[Hook]:
 
 
 def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterator[Hook]:
-    """Describe the hooks of one dictionary; those next to it record their registration."""
+    """Describe the hooks of one dictionary, with the options of their registration."""
     if name.endswith(_FLAG_SUFFIXES):
         return
     for number, hook in hooks.items():
@@ -288,7 +287,7 @@ def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterat
 def _attribute(name: str, value: Any) -> Attribute:
     """Return one shared record for equal values of many layers."""
     kind = type(value)
-    if id(kind) in _ALIKE or (kind is tuple and _INTEGERS.issuperset(map(id, map(type, value)))):
+    if id(kind) in _EQUAL_TEXT or (kind is tuple and _INTEGERS.issuperset(map(id, map(type, value)))):
         return _attribute_of_value(name, value)
     return _attribute_of_text(name, plain_name(kind), _attribute_text(value))
 

@@ -1,4 +1,4 @@
-"""Tensors that require gradients and that a module holds without having registered them."""
+"""Unregistered tensors: tensors of a module that require gradients but are not registered."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from netinspect.tracing.tensors.describe import registered_spec
 _TABLES = frozenset(("_parameters", "_buffers", "_modules"))
 _MAXIMUM_DEPTH = 4
 _MAXIMUM_ENTRIES = 4096
-"""Entries of one container that are read."""
+"""Maximum size of a container that is read."""
 
 _ATOMS = frozenset(map(id, (bool, int, float, complex, str, bytes, type(None), torch.dtype)))
 
 
 def unregistered_tensors(model: nn.Module) -> tuple[Unregistered, ...]:
-    """List the leaves of autograd that modules hold as plain attributes, or in lists and dictionaries.
+    """Return the autograd leaves that modules hold as plain attributes or in lists and dictionaries.
 
-    `model.parameters()` misses them: an optimizer does not train them, and `state_dict` does not save
-    them. What a module that is not registered itself holds is not among them.
+    `model.parameters()` misses them, so an optimizer does not train them and `state_dict` does not save
+    them. Tensors of unregistered modules are not included.
     """
     known = {id(tensor) for tensor in registered_tensors(model)}
     found: list[Unregistered] = []

@@ -1,6 +1,6 @@
-"""Containers as they were: copied, compared and filled again by the built-in classes' own methods.
+"""Copies of containers, from which their entries are restored.
 
-A subclass may override each of these methods, and they are then the user's code.
+Only methods of the built-in classes are called, because those of a subclass may be user code.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ CONTAINERS: tuple[type, ...] = (dict, set, *SEQUENCES)
 
 
 def copy_of(container: Any) -> Any:
-    """Copy a container, to a plain one of its kind."""
-    if type(container) is dict:  # of which there are most
+    """Copy a container to an instance of its built-in class."""
+    if type(container) is dict:
         return container.copy()
     if is_a(container, dict):
         return dict(items_of(container))
@@ -35,7 +35,7 @@ def copy_of(container: Any) -> Any:
 
 
 def refill(container: Any, before: Any) -> None:
-    """Give a container its old entries again, each the same object, without replacing it."""
+    """Restore the entries of a container in place, each the same object."""
     if is_a(container, dict):
         _refill_dictionary(container, before)
     elif is_a(container, set):
@@ -43,11 +43,11 @@ def refill(container: Any, before: Any) -> None:
             set.clear(container)
             set.update(container, before)
     elif is_a(container, list):
-        if not _are(list.__iter__(container), before):
+        if not _are_same(list.__iter__(container), before):
             list.clear(container)
             list.extend(container, before)
     elif is_a(container, deque):
-        if not _are(deque.__iter__(container), before):
+        if not _are_same(deque.__iter__(container), before):
             deque.clear(container)
             deque.extend(container, before)
     elif is_a(container, bytearray):
@@ -75,6 +75,6 @@ def _refill_dictionary(container: Any, before: dict[Any, Any]) -> None:
         dict.update(container, before)
 
 
-def _are(entries: Iterable[Any], before: Iterable[Any]) -> bool:
+def _are_same(entries: Iterable[Any], before: Iterable[Any]) -> bool:
     one, other = list(entries), list(before)
     return len(one) == len(other) and all(map(operator.is_, one, other))

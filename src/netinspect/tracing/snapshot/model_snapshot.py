@@ -1,14 +1,15 @@
-"""Snapshot of a model, which restores its state after a trace.
+"""Snapshot of a model, from which its state is restored after a trace.
 
-What is put back: the attributes, mode, hooks and registered entries of every module, of TorchScript
-too, and the entries of the containers and objects in them; the bytes of all buffers, of every tensor
-that `forward` was seen writing to, and of those where no write can be seen: parts of sparse and of
-wrapped tensors, and tensors of TorchScript; `requires_grad` and `.grad`; the state of random
-generators; torch's default dtype and device, and its switches. It is put back on any exit, exceptions
-and Ctrl-C included.
+Restored on any exit, including exceptions and Ctrl-C:
 
-What cannot be put back: what a Python generator, an open file, a closure, a class or an object of C++
-holds, and what objects of libraries hold that no module leads to.
+- attributes, mode, hooks and registered entries of every module, including TorchScript, and the entries
+  of containers and objects in them;
+- bytes of all buffers, of every tensor that `forward` wrote to, and of tensors whose writes cannot be
+  observed: inner tensors of sparse and wrapper tensors, and tensors of TorchScript;
+- `requires_grad` and `.grad`, random generators, and torch's default dtype, default device and flags.
+
+Not restored: the state of Python generators, open files, closures, classes and C++ objects, and of
+objects of libraries that no module references.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from netinspect.tracing.safe_access import (
     state_of,
 )
 from netinspect.tracing.snapshot.containers import copy_of, refill
-from netinspect.tracing.snapshot.process_flags import preserved_switches
+from netinspect.tracing.snapshot.process_flags import preserved_flags
 from netinspect.tracing.snapshot.random_state import preserved_randomness
 from netinspect.tracing.snapshot.reachable_objects import ReachableObjects
 from netinspect.tracing.tensors.describe import is_uninitialised
@@ -51,41 +52,41 @@ class _Tensor:
     tensor: torch.Tensor
     cls: type[torch.Tensor]
     data: torch.Tensor | None
-    """A second view of its memory, to which it can be pointed again; None for a tensor whose class
-    makes views by code of its own: the tensors in it are looked after instead."""
+    """View of its memory, with which the memory can be restored; None for a tensor class with its own
+    dispatch, whose inner tensors are restored instead."""
 
     requires_grad: bool
     is_leaf: bool
     gradient: torch.Tensor | None
     version: int | None
     counter: Any
-    """Sets autograd's count of writes back: a graph of the user's that waits for its backward would
-    refuse to run, though the bytes that it saved are the same again."""
+    """Restores autograd's version counter. Otherwise, the backward of an existing graph of the user
+    would fail, although the saved bytes are restored."""
 
     hooks: tuple[Any, Any]
 
     def is_written(self) -> bool:
-        """Return whether autograd counts another number of writes."""
+        """Return whether autograd's version counter has changed."""
         return self.version is not None and self.tensor._version != self.version
 
-    def is_elsewhere(self) -> bool:
+    def has_moved(self) -> bool:
         """Return whether the tensor now refers to other memory, which may have been written."""
         if self.data is None or self.version is None or is_uninitialised(self.tensor):
             return False
-        return _is_elsewhere(self.tensor, self.data)
+        return _has_other_memory(self.tensor, self.data)
 
-    def put_back(self) -> None:
-        """Make the tensor object what it was."""
+    def restore(self) -> None:
+        """Restore the tensor object."""
         tensor = self.tensor
         if self.data is None:
             pass
         elif type(tensor) is not self.cls:  # a lazy tensor that became a real one
             tensor.data = torch.empty(0, dtype=self.data.dtype, device=self.data.device)
             give_class(tensor, self.cls)
-        elif not is_uninitialised(tensor) and _is_elsewhere(tensor, self.data):
+        elif not is_uninitialised(tensor) and _has_other_memory(tensor, self.data):
             tensor.data = self.data
         if self.is_leaf and not tensor.is_leaf:
-            # Values with a graph were written to it; only a view cannot be taken out of its graph.
+            # Values with a graph were written to it. Only a view cannot be detached.
             with suppress(RuntimeError):
                 tensor.detach_()
         if tensor._backward_hooks is not self.hooks[0]:
@@ -100,11 +101,12 @@ class _Tensor:
 
 
 class ModelSnapshot:
-    """One model under observation.
+    """State of one model.
 
     Args:
         model: The live module.
-        inputs: What forward will be given; its tensors are looked after like the model's own.
+        inputs: Arguments of forward, whose tensors are restored like the model's own.
+        closures: Whether to restore closures of user functions in the model, such as hooks.
     """
 
     def __init__(self, model: nn.Module, inputs: Any = (), *, closures: bool = False) -> None:
@@ -121,42 +123,42 @@ class ModelSnapshot:
         self._arrays = [(array, numpy.ndarray.copy(array)) for array in reach.arrays]
         self._tensors = [state for tensor in reach.tensors if (state := _state(tensor)) is not None]
         self.lazy = any(each.version is None and is_uninitialised(each.tensor) for each in self._tensors)
-        """Whether some parameter has a size that depends on the first input."""
+        """True if the size of some parameter depends on the first input."""
 
         self._copying_thread: int | None = None
         """Identifier of the thread that is making a copy."""
 
-        self._watched: set[int] = set()
+        self._storages: set[int] = set()
         self._copies: dict[int, tuple[torch.UntypedStorage, torch.Tensor, torch.Tensor]] = {}
-        """By its address: a storage, a view of its bytes, and what they were."""
+        """Copied storages by address: storage, view of its bytes, and copy of its bytes."""
 
         for state in self._tensors:
             for tensor in (state.data, state.gradient):
                 if tensor is not None and (storage := _storage(tensor)) is not None:
-                    self._watched.add(storage._cdata)
+                    self._storages.add(storage._cdata)
         for module in reach.modules:
             self._copy_all(tensor for _, tensor in entries(module, "_buffers"))
             if _rescales_its_weight(module):
                 self._copy_all(parameters(module))
-        self._unseen = {id(tensor) for tensor in reach.unseen}
-        self._copy_all(reach.unseen)
+        self._unobserved = {id(tensor) for tensor in reach.unobserved}
+        self._copy_all(reach.unobserved)
         # A backward inside forward adds to the gradients in place.
         self._copy_all(state.gradient for state in self._tensors)
 
     def about_to_write(self, tensor: torch.Tensor) -> None:
-        """Keep the bytes of a tensor's storage, if it is one of the model's or of its inputs'.
+        """Copy the bytes of a tensor's storage, if it belongs to the model or its inputs.
 
-        The tensor may be another one on that storage, as in `weight.data.mul_(2)`.
+        The tensor may be a view of a parameter, as in `weight.data.mul_(2)`.
         """
         with torch._C.DisableTorchFunction():
-            self._keep(tensor)
+            self._copy_storage(tensor)
 
-    def _keep(self, tensor: torch.Tensor) -> None:
+    def _copy_storage(self, tensor: torch.Tensor) -> None:
         try:
-            is_watched = tensor.untyped_storage()._cdata in self._watched
+            is_known = tensor.untyped_storage()._cdata in self._storages
         except NO_STORAGE:
             return
-        if is_watched:
+        if is_known:
             self._copying_thread = threading.get_ident()
             try:
                 self._copy_all((tensor,))
@@ -176,20 +178,20 @@ class ModelSnapshot:
                 self._copies[storage._cdata] = storage, view, view.clone()
 
     def unrestored(self) -> list[str]:
-        """Name what changed in a way that was not foreseen, and so cannot be put back."""
+        """Return notes on writes that were not observed and cannot be restored."""
         with torch._C.DisableTorchFunction():
             return list(self._lost())
 
     def _lost(self) -> Iterator[str]:
-        written = [state for state in self._tensors if state.is_written() and not state.is_elsewhere()]
-        lost = [state for state in written if not self._kept(state)]
+        written = [state for state in self._tensors if state.is_written() and not state.has_moved()]
+        lost = [state for state in written if not self._is_copied(state)]
         names = {id(each): name for name, each in named_parameters(self._model)} if lost else {}
         for state in lost:
             name = names.get(id(state.tensor), f"a tensor of shape {tuple(state.tensor.shape)}")
-            yield f"forward wrote to {name} unforeseen; its old values are lost"
+            yield f"forward wrote to {name} in a way that cannot be observed; its old values are lost"
 
     def restore(self) -> None:
-        """Put everything back; a Ctrl-C meanwhile takes effect at the end."""
+        """Restore everything; Ctrl-C takes effect at the end."""
         with _uninterrupted(), torch._C.DisableTorchFunction():
             self._restore()
 
@@ -197,8 +199,8 @@ class ModelSnapshot:
         for module, cls in self._classes:
             if type(module) is not cls:
                 give_class(module, cls)  # a lazy layer that became a real one
-        for owner, held in self._dictionaries:
-            give_dictionary(owner, held)
+        for owner, attributes in self._dictionaries:
+            give_dictionary(owner, attributes)
         for container in self._empty:
             if container:
                 container.clear()
@@ -211,7 +213,7 @@ class ModelSnapshot:
             cell.cell_contents = content
         for script in self._scripts:
             script.restore()
-        # Outside of inference mode, a tensor that was made in it may not be written to.
+        # A tensor made in inference mode is writable only in inference mode.
         with torch.inference_mode():
             for storage, view, copy in self._copies.values():
                 if storage.nbytes() != copy.numel():
@@ -219,10 +221,10 @@ class ModelSnapshot:
                 if not torch.equal(view, copy):
                     view.copy_(copy)
         for state in self._tensors:
-            was_elsewhere = state.is_written() and state.is_elsewhere()
+            had_moved = state.is_written() and state.has_moved()
             with suppress(*NO_STORAGE):
-                state.put_back()
-            if state.is_written() and (was_elsewhere or self._kept(state)):
+                state.restore()
+            if state.is_written() and (had_moved or self._is_copied(state)):
                 state.counter.__exit__(None, None, None)
         for rewind in self._rewinders:
             rewind()
@@ -230,9 +232,9 @@ class ModelSnapshot:
             if numpy.ndarray.tobytes(array) != array_before.tobytes():
                 numpy.ndarray.__setitem__(array, ..., array_before)
 
-    def _kept(self, state: _Tensor) -> bool:
-        """Return whether the bytes of a tensor, or of all that it is made of, were copied."""
-        if state.data is None or id(state.tensor) in self._unseen:
+    def _is_copied(self, state: _Tensor) -> bool:
+        """Return whether the bytes of a tensor or of its inner tensors were copied."""
+        if state.data is None or id(state.tensor) in self._unobserved:
             return True
         storage = _storage(state.data)
         if storage is None:
@@ -242,7 +244,7 @@ class ModelSnapshot:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Have a Ctrl-C take effect at the end."""
+    """Delay Ctrl-C until the end."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -262,17 +264,17 @@ def _uninterrupted() -> Iterator[None]:
 
 @contextmanager
 def preserved(model: nn.Module, inputs: Any = (), *, closures: bool = False) -> Iterator[ModelSnapshot]:
-    """Put everything back at the end.
+    """Restore model, inputs and process state at the end.
 
     Args:
         model: The live module.
-        inputs: What forward will be given.
-        closures: Whether the variables of functions that modules hold, such as hooks, are put back too.
+        inputs: Arguments of forward.
+        closures: Whether to restore closures of user functions in the model, such as hooks.
     """
     with ExitStack() as stack:
         stack.enter_context(preserved_randomness())
         stack.enter_context(preserved_defaults())
-        stack.enter_context(preserved_switches())
+        stack.enter_context(preserved_flags())
         with torch._C.DisableTorchFunction():
             snapshot = ModelSnapshot(model, inputs, closures=closures)
         stack.callback(snapshot.restore)
@@ -281,12 +283,12 @@ def preserved(model: nn.Module, inputs: Any = (), *, closures: bool = False) -> 
 
 @contextmanager
 def snapshot_for_run(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[ModelSnapshot]:
-    """Switch a model to one mode, and put everything back at the end.
+    """Switch a model to train or eval mode, and restore everything at the end.
 
     Args:
         model: The live module.
-        inputs: What forward will be given.
-        training: The mode that it is to run in.
+        inputs: Arguments of forward.
+        training: True for train mode.
     """
     with preserved(model, inputs) as snapshot:
         set_mode(model, training)
@@ -295,9 +297,9 @@ def snapshot_for_run(model: nn.Module, inputs: Any = (), *, training: bool) -> I
 
 @contextmanager
 def preserved_defaults() -> Iterator[None]:
-    """Put torch's default dtype and device back at the end, and leave no bytecode files meanwhile.
+    """Restore torch's default dtype and device at the end; write no bytecode files in between.
 
-    What forward imports is in the folder of the user's file, and so would its `__pycache__` be.
+    A module that forward imports would leave a `__pycache__` in the user's folder.
     """
     writes_no_bytecode, dtype = sys.dont_write_bytecode, torch.get_default_dtype()
     device = _default_device()
@@ -313,7 +315,7 @@ def preserved_defaults() -> Iterator[None]:
 
 
 def _default_device() -> torch.device:
-    # `torch.get_default_device` fails in older versions once a default was set and taken back.
+    # In older versions, `torch.get_default_device` fails after a default was set and reset.
     return torch.empty(0).device
 
 
@@ -339,10 +341,10 @@ def _state(tensor: torch.Tensor) -> _Tensor | None:
         return None
 
 
-def _is_elsewhere(tensor: torch.Tensor, data: torch.Tensor) -> bool:
-    """Return whether a tensor has other memory than an earlier view of it, or sees it otherwise."""
+def _has_other_memory(tensor: torch.Tensor, data: torch.Tensor) -> bool:
+    """Return whether memory, dtype or layout of a tensor differ from those of an earlier view."""
     if data.layout in SPARSE:
-        return True  # it is identified by its parts, and each may have been replaced
+        return True  # each of its inner tensors may have been replaced
     try:
         return (
             tensor.shape != data.shape
@@ -356,20 +358,20 @@ def _is_elsewhere(tensor: torch.Tensor, data: torch.Tensor) -> bool:
 
 
 def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
-    """A tensor's storage; None if it has none, or holds no values."""
+    """Return a tensor's storage; None if it has no storage or no values."""
     try:
         storage = tensor.untyped_storage()
-        # A fake tensor names a device of its own, and its storage is on the meta device all the same.
+        # The storage of a fake tensor is on the meta device, whatever device the tensor reports.
         if storage.device.type == "meta":
             return None
-        # That of a tensor which wraps others has a size, and no memory.
+        # The storage of a wrapper tensor has a size and no memory.
         return storage if storage.data_ptr() or not storage.nbytes() else None
     except NO_STORAGE:
         return None
 
 
 def _bytes(storage: torch.UntypedStorage) -> torch.Tensor:
-    """View a whole storage as bytes: they can be compared and copied regardless of dtype."""
+    """View a whole storage as bytes, which can be compared and copied regardless of dtype."""
     return torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
 
 

@@ -1,4 +1,4 @@
-"""Switches of torch for the whole process that forward may turn: put back at the end."""
+"""Process-wide flags of torch that forward may change, restored at the end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-Switch = tuple[Callable[[], Any], Callable[[Any], Any]]
-"""Reads a switch, and sets it."""
+Flag = tuple[Callable[[], Any], Callable[[Any], Any]]
+"""Getter and setter of a flag."""
 
 _NAMES = (
     ("_get_cudnn_enabled", "_set_cudnn_enabled"),
@@ -31,10 +31,10 @@ _NAMES = (
 )
 
 
-def _switches() -> Iterator[Switch]:
+def _flags() -> Iterator[Flag]:
     for getter, setter in _NAMES:
-        for home in (torch._C, torch):
-            read, write = getattr(home, getter, None), getattr(home, setter, None)
+        for module in (torch._C, torch):
+            read, write = getattr(module, getter, None), getattr(module, setter, None)
             if read is not None and write is not None:
                 yield read, write
                 break
@@ -56,13 +56,13 @@ def _switches() -> Iterator[Switch]:
     )
 
 
-_SWITCHES = tuple(_switches())
+_FLAGS = tuple(_flags())
 
 
 @contextmanager
-def preserved_switches() -> Iterator[None]:
-    """Put the switches back at the end."""
-    before = [(read, write, _read(read)) for read, write in _SWITCHES]
+def preserved_flags() -> Iterator[None]:
+    """Restore the flags at the end."""
+    before = [(read, write, _read(read)) for read, write in _FLAGS]
     try:
         yield
     finally:
@@ -75,5 +75,5 @@ def preserved_switches() -> Iterator[None]:
 def _read(read: Callable[[], Any]) -> Any:
     try:
         return read()
-    except RuntimeError:  # it was set in a newer way, which this one does not know of
+    except RuntimeError:  # it was set through a newer interface that this getter does not support
         return None

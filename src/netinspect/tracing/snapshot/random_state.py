@@ -18,10 +18,10 @@ import torch
 _NUMPY = "numpy.random"
 
 
-class _SeededLater(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Seeds NumPy's random module when it is loaded; NumPy loads it only when it is first asked for.
+class _SeedOnImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Import hook that seeds `numpy.random` when it is imported, which NumPy does on first access.
 
-    Loading it for every trace would take 10 ms and 2.6 MiB, for models that draw from torch.
+    Importing it for every trace would take 10 ms and 2.6 MiB, although most models only use torch.
     """
 
     def __init__(self, seed: int) -> None:
@@ -31,44 +31,44 @@ class _SeededLater(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, name: str, path: object = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find the module as it would be found without us, and load it ourselves. Called by Python."""
+        """Find the module with the other finders, and load it here. Called by Python."""
         if name != _NUMPY:
             return None
-        _forget()
+        _remove_hook()
         spec = importlib.util.find_spec(name)
         if spec is not None:
             self._loader, spec.loader = spec.loader, self
         return spec
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Make the module. Called by Python."""
+        """Create the module. Called by Python."""
         made: ModuleType | None = self._loader.create_module(spec)
         return made
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run its code, and seed it. Called by Python."""
+        """Execute and seed the module. Called by Python."""
         assert module.__spec__ is not None
         module.__spec__.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
         module.seed(self._seed)
 
 
-def _forget() -> None:
-    sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, _SeededLater)]
+def _remove_hook() -> None:
+    sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, _SeedOnImport)]
 
 
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch; within `preserved_randomness`.
 
-    `torch.manual_seed` is not used: where CUDA has not been started, it leaves an order to seed it
-    later, and nothing takes that back.
+    `torch.manual_seed` is not used: before CUDA is initialized, it queues a call that seeds CUDA later,
+    and the queue cannot be restored.
     """
     random.seed(seed)
-    _forget()
+    _remove_hook()
     if (module := sys.modules.get(_NUMPY)) is not None:
         module.seed(seed % 2**32)
     elif "numpy" in sys.modules:
-        sys.meta_path.insert(0, _SeededLater(seed % 2**32))
+        sys.meta_path.insert(0, _SeedOnImport(seed % 2**32))
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(seed)
@@ -76,7 +76,7 @@ def seed_everything(seed: int) -> None:
 
 @contextmanager
 def preserved_randomness() -> Iterator[None]:
-    """Put the random state of Python, NumPy and torch, on all devices, back at the end."""
+    """Restore the random state of Python, NumPy and torch, on all devices, at the end."""
     python_state, module = random.getstate(), sys.modules.get(_NUMPY)
     numpy_state = None if module is None else module.get_state()
     try:
@@ -84,22 +84,22 @@ def preserved_randomness() -> Iterator[None]:
             yield
     finally:
         random.setstate(python_state)
-        _forget()
+        _remove_hook()
         if module is not None:
             module.set_state(numpy_state)
         elif (loaded := sys.modules.get(_NUMPY)) is not None:
-            loaded.seed()  # from anywhere, as it begins without us
+            loaded.seed()  # with entropy from the system, as on import
 
 
 def rewinder(generator: Any) -> Callable[[], object] | None:
-    """Return what puts a generator of a model's own back to where it stands; None for anything else."""
-    # By the methods of Python, torch and NumPy: a class that is derived may have others.
+    """Return a function that restores the current state of a generator; None for other objects."""
+    # With methods of Python, torch and NumPy, because a subclass may override them.
     kind = type(generator)
     if issubclass(kind, torch.Generator):
         state = torch.Generator.get_state(generator)
         return partial(torch.Generator.set_state, generator, state)
     if issubclass(kind, random.SystemRandom):
-        return lambda: None  # it has no state
+        return lambda: None  # stateless
     if issubclass(kind, random.Random):
         return partial(random.Random.setstate, generator, random.Random.getstate(generator))
     module = sys.modules.get(_NUMPY)

@@ -34,8 +34,8 @@ from netinspect.tracing.snapshot.random_state import rewinder
 from netinspect.tracing.snapshot.script_state import ScriptState
 from netinspect.tracing.tensors.describe import is_uninitialised
 
-# By address: how a class hashes is for its metaclass to define. An atom cannot hold anything that
-# changes; most of what a model holds is such.
+# By address, because a metaclass may define the hash of a class. An atom cannot contain anything that
+# changes; most values in a model are atoms.
 _ATOMS = (
     *(bool, int, float, complex, str, bytes, type(None), type, torch.Size, torch.dtype, torch.device),
     *(types.BuiltinFunctionType, types.ModuleType),
@@ -53,17 +53,16 @@ _NEVER_ENTERED = (type, types.FunctionType, types.ModuleType, types.CodeType, ty
 
 
 class ReachableObjects:
-    """Everything reachable from a model through attributes and plain containers, each once.
+    """Everything reachable from a model through attributes and plain containers, each object once.
 
-    Of other objects, those of the user's own classes are entered, and those of other
-    classes that a module holds itself, such as the hooks of a library that moves weights, with what
-    they hold of the same package. Objects of other packages are not: a trainer of a library reaches
-    the whole program.
+    Also entered are objects of the user's classes, and objects of other classes that a module holds
+    itself, such as hooks of an offloading library, with their objects of the same package. Objects of
+    other packages are not entered, because a library's trainer may reach the whole program.
 
     Args:
-        model: Where to start.
-        inputs: What forward will be given; its tensors are reached as well.
-        closures: Whether to enter what functions of the user's share, such as a list that a hook fills.
+        model: The model.
+        inputs: Arguments of forward, whose tensors are included.
+        closures: Whether to enter closures of user functions, such as a list that a hook fills.
     """
 
     def __init__(self, model: nn.Module, inputs: Any = (), *, closures: bool = False) -> None:
@@ -72,32 +71,31 @@ class ReachableObjects:
         self.scripts: list[ScriptState] = []
         self.containers: list[Container] = []
         self.empty: list[Container] = []
-        """Those with nothing in them, as the hook dictionaries of most modules are."""
+        """Empty containers, such as the hook dictionaries of most modules."""
 
         self.dictionaries: list[tuple[Any, dict[str, Any]]] = []
-        """Modules, tensors and objects, each with the dictionary of its attributes."""
+        """Modules, tensors and objects with their attribute dictionaries."""
 
         self.slots: list[tuple[Any, Any, Any]] = []
         """Object, descriptor and content of the filled slots of objects."""
 
         self.tensors: list[torch.Tensor] = []
-        self.unseen: list[torch.Tensor] = []
-        """Tensors of which no write can be foreseen: parts of others, and those of TorchScript."""
+        self.unobserved: list[torch.Tensor] = []
+        """Tensors whose writes cannot be observed: inner tensors, and tensors of TorchScript."""
 
         self.cells: list[tuple[types.CellType, Any]] = []
-        """Variables that functions share, such as a list that a hook adds to, each with its content."""
+        """Closure cells of functions with their contents."""
 
         self.arrays: list[numpy.ndarray[Any, Any]] = []
         self.rewinders: list[Callable[[], object]] = []
-        """What puts each random generator back to where it stands."""
+        """Functions that restore random generators."""
 
-        self._kept: list[Any] = []
-        """Views of parts of tensors that were made for this walk: no other object gets their address."""
+        self._alive: list[Any] = []
+        """Temporary views of parts of tensors, referenced so that no other object gets their address."""
 
         seen: set[int] = set()
         packages: dict[int, str] = {}
-        """By address of an object that a library's object holds, or a module: the package of the former,
-        whose objects are entered."""
+        """Packages to enter, by address of an object that a module or a library's object holds."""
 
         self._holders = holders = {id(inputs), *map(id, inputs if type(inputs) is tuple else ())}
         waiting: list[Any] = [inputs, model]
@@ -109,7 +107,7 @@ class ReachableObjects:
             is_holder = id(value) in holders or id(type(value)) in BOUND
             package = packages.get(id(value), "")
             is_entered = bool(package) and package == _package(type(value))
-            leads_on = is_entered or (bool(package) and id(type(value)) in _PASSED)
+            passes_on = is_entered or (bool(package) and id(type(value)) in _PASSED)
             for each in self._sort(value, is_entered=is_entered):
                 kind = _KINDS.get(id(type(each)))
                 if kind == "atom":
@@ -120,12 +118,12 @@ class ReachableObjects:
                 waiting.append(each)
                 if kind is None and is_holder:
                     packages[id(each)] = _package(type(each))
-                elif leads_on and len(packages) < _MAXIMUM_HELD:
+                elif passes_on and len(packages) < _MAXIMUM_HELD:
                     packages.setdefault(id(each), package)
 
     def _sort(self, value: Any, *, is_entered: bool) -> Iterable[Any]:
-        """Put one value into its list, and return what is in it."""
-        if is_a(value, dict):  # of which there are most
+        """Add one value to its list; return its contents."""
+        if is_a(value, dict):
             self.containers.append(value)
             return value.values() if type(value) is dict else (*values_of(value), *self._object(value))
         if is_a(value, torch.Tensor):
@@ -150,13 +148,13 @@ class ReachableObjects:
         return ()
 
     def _function(self, function: Any) -> Iterator[Any]:
-        """Yield what a function of the user's shares with others, or what a method is bound to."""
+        """Yield the closure of a user function, or the object that a method is bound to."""
         if type(function) is types.FunctionType:
             if not (self._enters_closures and is_users(function.__code__.co_filename)):
                 return
             yield (function.__defaults__, function.__kwdefaults__)
             for cell in function.__closure__ or ():
-                with suppress(ValueError):  # it is empty
+                with suppress(ValueError):  # an empty cell
                     self.cells.append((cell, cell.cell_contents))
                     yield cell.cell_contents
         else:
@@ -172,7 +170,7 @@ class ReachableObjects:
         script = ScriptState(module)
         self.scripts.append(script)
         tensors = list(script.tensors())
-        self.unseen += tensors
+        self.unobserved += tensors
         return (state, *tensors)
 
     def _tensor(self, tensor: torch.Tensor) -> Iterable[Any]:
@@ -184,14 +182,14 @@ class ReachableObjects:
             found.append(tensor.__dict__)
             return found
         if defining_module(type(tensor)).startswith("torch._subclasses."):
-            return found  # a fake tensor has no memory; what else it holds is torch's
+            return found  # a fake tensor has no memory, and its attributes are torch's
         parts = list(parts_of(tensor))
-        self._kept += parts
-        self.unseen += parts
+        self._alive += parts
+        self.unobserved += parts
         return (*found, *parts, *self._object(tensor))
 
     def _object(self, value: Any) -> Iterator[Any]:
-        """Yield what an object holds in its dictionary and in its slots."""
+        """Yield the attributes of an object, from its dictionary and slots."""
         if (held := dictionary_of(value)) is not None:
             self.dictionaries.append((value, held))
             yield held
@@ -204,14 +202,14 @@ class ReachableObjects:
 
 
 def bound_to(function: Any) -> tuple[Any, ...]:
-    """Return the function and the values in a bound method or in a `functools.partial`."""
+    """Return the function and values of a bound method or `functools.partial`."""
     if type(function) is types.MethodType:
         return function.__func__, function.__self__
     return function.func, function.args, function.keywords
 
 
 def parts_of(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Yield the tensors that a sparse tensor, or one of a class that wraps others, is made of."""
+    """Yield the inner tensors of a sparse tensor or of a wrapper subclass."""
     if is_uninitialised(tensor):
         return
     if tensor.layout is torch.sparse_coo:
@@ -236,7 +234,7 @@ def parts_of(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
 
 @by_class
 def _is_entered(cls: Any) -> bool:
-    """Return whether all that an object of a class holds is part of the model: of a user's class."""
+    """Return whether the attributes of an instance are part of the model, as for a user's class."""
     if issubclass(cls, _NEVER_ENTERED) or not is_made_by_python(cls):
         return cls is types.SimpleNamespace
     if class_attribute(cls, "__dataclass_fields__") is not None:
@@ -246,6 +244,6 @@ def _is_entered(cls: Any) -> bool:
 
 @by_class
 def _package(cls: Any) -> str:
-    """Return the package of a class whose objects have attributes; empty for one of Python's own."""
+    """Return the package of a class whose instances have attributes; empty for Python's own classes."""
     is_made = is_made_by_python(cls) and not issubclass(cls, (*_NEVER_ENTERED, torch.Tensor, nn.Module))
     return defining_module(cls).partition(".")[0] if is_made and not is_pythons(cls) else ""

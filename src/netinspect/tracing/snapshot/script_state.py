@@ -13,13 +13,13 @@ from netinspect.tracing.model.modes import script_of
 from netinspect.tracing.safe_access import dictionary_of
 
 _NO_ATTRIBUTE = (RuntimeError, AttributeError, TypeError, ValueError)
-"""What torch raises for a value that has no counterpart in Python."""
+"""Exceptions of torch for a value without a counterpart in Python."""
 
 
 class ScriptState:
-    """The attributes of one TorchScript module, as they are now.
+    """Snapshot of the attributes of one TorchScript module.
 
-    Python gets copies of lists, dictionaries and objects, but the very tensors.
+    Reading them creates copies of lists, dictionaries and objects, but returns the tensors themselves.
 
     Args:
         module: A scripted or traced module.
@@ -40,7 +40,7 @@ class ScriptState:
                 waiting += _contents(value)
 
     def restore(self) -> None:
-        """Put back what has changed since."""
+        """Restore the attributes that changed."""
         if self._script is None:
             return
         after = dict(_attributes(self._script))
@@ -66,7 +66,7 @@ def _contents(value: Any) -> list[Any]:
         return list(value)
     if isinstance(value, dict):
         return [*value, *value.values()]
-    # An object of a class that was scripted.
+    # An object of a scripted class.
     return [] if isinstance(value, (str, bytes)) else list((dictionary_of(value) or {}).values())
 
 
@@ -76,7 +76,7 @@ def _same(one: Any, other: Any) -> bool:
     if type(one) is not type(other) or isinstance(one, torch.Tensor):
         return False
     if isinstance(one, (int, float, complex, str, bytes)):
-        return repr(one) == repr(other)  # NaN is NaN, and 0.0 is not -0.0
+        return repr(one) == repr(other)  # NaN equals NaN, and 0.0 differs from -0.0
     if isinstance(one, (list, tuple, dict)) or dictionary_of(one):
         first, second = _contents(one), _contents(other)
         return len(first) == len(second) and all(map(_same, first, second))

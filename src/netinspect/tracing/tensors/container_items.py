@@ -29,22 +29,22 @@ _VIEWS = frozenset(map(id, (type({}.keys()), type({}.values()), type({}.items())
 # Attributes that are not part of a value, or may be the whole program.
 _NEVER_ENTERED = (type, types.ModuleType, types.FunctionType, types.MethodType, torch.nn.Module)
 
-_DEEPEST = 16
-_MOST_MET = 2000
-"""How deep, and among how many objects, to look for a tensor before one is shown as holding none."""
+_MAX_DEPTH = 16
+_MAX_OBJECTS = 2000
+"""Limits of the search for a tensor; beyond them, a value counts as one without tensors."""
 
 
 def entries_of(value: Any) -> list[tuple[str, Any]]:
-    """Return what a container or object holds, with its own names; nothing where it cannot be read.
+    """Return the named entries of a container or object; empty if it cannot be read.
 
-    A set or an object of a class other than a container has entries only where there is a tensor among
-    them: of a user's object then all public attributes, of any other those that hold one.
+    A set, or an object that is not a container, has entries only if it contains a tensor. The entries of
+    a user's object are then all public attributes, those of other objects the attributes with tensors.
     """
     if type(value) is tuple or type(value) is list:
         return [(str(index), entry) for index, entry in enumerate(value)]
     try:
         return list(_entries(value))
-    except Exception:  # an object that is not complete; inspecting it must not fail the run
+    except Exception:  # an incomplete object; inspecting it must not fail the run
         return []
 
 
@@ -93,7 +93,7 @@ def _is_object(value: Any) -> bool:
 
 
 def _held(value: Any) -> Iterable[Any]:
-    """Return all that a value holds itself, shown or not."""
+    """Return all direct contents of a value, shown or not."""
     if is_mapping(value):
         return (
             values_of(value) if is_a(value, dict) else value.values()  # of an installed package
@@ -106,14 +106,14 @@ def _held(value: Any) -> Iterable[Any]:
 
 
 def _holds_tensor(value: Any) -> bool:
-    """Return whether a tensor is among what a value holds, as far as that is looked for."""
+    """Return whether a value contains a tensor, within the limits of the search."""
     seen: set[int] = set()
     waiting = [(value, 0)]
-    while waiting and len(seen) < _MOST_MET:
+    while waiting and len(seen) < _MAX_OBJECTS:
         each, depth = waiting.pop()
         if is_a(each, torch.Tensor):
             return True
-        if id(type(each)) in _SCALARS or id(each) in seen or depth > _DEEPEST:
+        if id(type(each)) in _SCALARS or id(each) in seen or depth > _MAX_DEPTH:
             continue
         seen.add(id(each))
         waiting += [(inner, depth + 1) for inner in _held(each)]

@@ -1,6 +1,6 @@
 """Live values to records: tensors to their specs, containers to their structure.
 
-A forward hands the same shapes and numbers on thousands of times: equal values share one record.
+A forward passes the same shapes and numbers thousands of times, so equal values share one record.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from netinspect.tracing.tensors.packed_weights import packed_tensors
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_TEXT = 60
 _MAXIMUM_ITEMS = 4096
-# In two forms: most values are of one of these very types, and a set answers that fastest.
-# By address: how a class hashes is for its metaclass to define.
+# Types by address for fast lookup, because a metaclass may define the hash of a class; and the types
+# themselves for subclass checks.
 _BUILT_IN = (type(None), bool, int, float, complex, str, bytes, type(...))
 _SCALARS = frozenset(map(id, _BUILT_IN))
 _PLAIN = (*_BUILT_IN, torch.dtype, torch.device, torch.layout, torch.memory_format, slice)
@@ -43,14 +43,14 @@ _INTEGERS = frozenset({id(int)})
 _LONG = frozenset(map(id, (str, bytes, tuple, list)))
 
 
-# Inside the transforms of torch.func, a tensor is a wrapper that hides a dimension that is mapped over.
+# Inside transforms of torch.func, a tensor is a wrapper that hides the mapped dimension.
 _functorch: Any = torch._C._functorch
 _is_wrapped = _functorch.is_functorch_wrapped_tensor
 
 
 def is_uninitialised(tensor: torch.Tensor) -> bool:
-    """Return whether a parameter or buffer of a lazy layer still waits for its size."""
-    # Their classes answer `isinstance` in Python; what this asks for is a base class of both.
+    """Return whether a parameter or buffer of a lazy layer is uninitialized."""
+    # `isinstance` runs Python code for these classes; `is_lazy` checks their common base class.
     return is_lazy(tensor)
 
 
@@ -62,7 +62,7 @@ def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
         shape = tensor.shape
         if _is_wrapped(tensor):
             shape = torch.Size((*_mapped_sizes(tensor), *shape))
-    except NO_STORAGE:  # that of a lazy layer waits for its size
+    except NO_STORAGE:  # an uninitialized tensor of a lazy layer
         return _spec(("?",), tensor.dtype, tensor.device)
     try:
         return _spec(shape, tensor.dtype, tensor.device)
@@ -71,7 +71,7 @@ def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
 
 
 def registered_spec(tensor: torch.Tensor) -> values.TensorSpec:
-    """Describe a parameter or buffer: as `tensor_spec`, with no more bytes than its storage has."""
+    """Describe a parameter or buffer like `tensor_spec`, with at most the bytes of its storage."""
     spec = tensor_spec(tensor)
     if spec.layout is None and spec.bytes and (size := bytes_of(tensor)) < spec.bytes:
         return replace(spec, bytes=size)
@@ -79,7 +79,7 @@ def registered_spec(tensor: torch.Tensor) -> values.TensorSpec:
 
 
 def _composed_spec(tensor: torch.Tensor) -> values.TensorSpec:
-    """Describe a tensor that is sparse, quantized or nested, or that wraps others."""
+    """Describe a sparse, quantized, nested or wrapper tensor."""
     shape = _known_sizes(_nested_sizes(tensor) if tensor.is_nested else tensor.shape)
     inner = inner_tensors(tensor)
     is_counted = all(type(size) is int for size in shape)
@@ -103,7 +103,7 @@ def _known_sizes(shape: Any) -> tuple[int | str, ...]:
 
 
 def _nested_sizes(tensor: torch.Tensor) -> Iterator[int | str]:
-    """Yield the sizes of a nested tensor; one that is not the same in all parts is `?`."""
+    """Yield the sizes of a nested tensor; `?` for a size that differs between its parts."""
     if may_wrap(type(tensor)):
         yield from _known_sizes(tensor.shape)
         return
@@ -117,8 +117,7 @@ def _nested_sizes(tensor: torch.Tensor) -> Iterator[int | str]:
 def _elements_of_nested(tensor: torch.Tensor, inner: Mapping[str, torch.Tensor]) -> int | None:
     if not tensor.is_nested:
         return None
-    held = inner.get("_values", tensor)
-    elements = held.numel()
+    elements = inner.get("_values", tensor).numel()
     return elements if type(elements) is int else None
 
 
@@ -143,7 +142,7 @@ def _spec(
 
 
 def _mapped_sizes(tensor: torch.Tensor) -> tuple[int, ...]:
-    """The sizes of the dimensions that `torch.vmap` hides, outermost first."""
+    """Return the sizes of the dimensions that `torch.vmap` hides, outermost first."""
     sizes: list[int] = []
     while _is_wrapped(tensor):
         inner = _functorch.get_unwrapped(tensor)
@@ -156,11 +155,11 @@ def _mapped_sizes(tensor: torch.Tensor) -> tuple[int, ...]:
 def describe(
     value: Any, tensors: list[torch.Tensor] | None = None, _within: tuple[int, ...] = ()
 ) -> values.Value:
-    """Describe any value: its tensors, and the containers and objects that hold them.
+    """Describe any value: its tensors, and the containers and objects around them.
 
     Args:
         value: The value.
-        tensors: Where to add the live tensors that are met, in their order.
+        tensors: Receives the live tensors in the value, in order.
     """
     if is_a(value, torch.Tensor):
         if tensors is not None:
@@ -169,7 +168,7 @@ def describe(
     cls: Any = type(value)
     address = id(cls)
     if address in _DISCRETE:
-        return _remembered_literal(value)
+        return _cached_literal(value)
     if address in _SCALARS:
         return _scalar(value)
     is_sequence = issubclass(cls, (tuple, list))
@@ -201,7 +200,7 @@ def describe(
 
 
 def _packed(value: torch.ScriptObject) -> values.Value:
-    """Describe an object of a C++ class: by the tensors packed in it, if it exposes them."""
+    """Describe an object of a C++ class by the tensors packed in it, if it exposes them."""
     name = str(value).rstrip(">").rpartition(".")[2]
     items = tuple(
         values.Item(key=key, value=tensor_spec(tensor)) for key, tensor in packed_tensors(value)
@@ -214,7 +213,7 @@ def _packed(value: torch.ScriptObject) -> values.Value:
 
 
 def tensors_within(value: Any) -> list[torch.Tensor]:
-    """Return the live tensors in any value, as far as `describe` looks into it."""
+    """Return the live tensors in any value that `describe` finds."""
     tensors: list[torch.Tensor] = []
     with torch._C.DisableTorchFunction():
         describe(value, tensors)
@@ -226,13 +225,13 @@ def describe_call(
     kwargs: Mapping[str, Any],
     tensors: list[torch.Tensor] | None = None,
 ) -> values.Structure:
-    """Describe the arguments of a call: positions first, then names; `tensors` as in `describe`."""
+    """Describe the arguments of a call, positional ones first; `tensors` as in `describe`."""
     described = [describe(value, tensors) for value in args]
     if kwargs:
         described += [describe(value, tensors) for value in kwargs.values()]
     key: tuple[int | str, ...] = (len(args), *kwargs, *map(id, described))
     call = _calls.get(key)
-    # As with an item: what is in it has its address to itself.
+    # The cached structure references its values, so no other object gets their addresses.
     if call is None:
         names = [*map(str, range(len(args))), *kwargs]
         items = tuple(_item(name, value) for name, value in zip(names, described, strict=True))
@@ -250,7 +249,7 @@ _items: dict[tuple[str, int], values.Item] = {}
 
 def _item(key: str, value: values.Value) -> values.Item:
     item = _items.get((key, id(value)))
-    # An item keeps its value, so that nothing else gets the address while it is here.
+    # The cached item references its value, so no other object gets the address.
     if item is None:
         item = values.Item(key=key, value=value)
         if type(value) is not values.Structure:
@@ -281,10 +280,10 @@ def _is_plain_sequence(value: Any, _depth: int = 0) -> bool:
 
 def _scalar(value: Any) -> values.Literal:
     if isinstance(value, (str, bytes)):
-        is_kept = len(value) <= _MAXIMUM_TEXT  # a longer one would be kept for nothing
+        is_cached = len(value) <= _MAXIMUM_TEXT  # longer text is rarely repeated
     else:
-        is_kept = bool(value) or not isinstance(value, (float, complex))  # 0.0 equals -0.0
-    return _remembered_literal(value) if is_kept else _literal(value)
+        is_cached = bool(value) or not isinstance(value, (float, complex))  # 0.0 equals -0.0
+    return _cached_literal(value) if is_cached else _literal(value)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -300,18 +299,18 @@ def _literal(value: Any) -> values.Literal:
     if issubclass(cls, torch.Size):
         value = tuple(value)
     if id(type(value)) in _LONG and len(value) > _MAXIMUM_TEXT:
-        value = value[:_MAXIMUM_TEXT]  # every entry is at least one character of the text
+        value = value[:_MAXIMUM_TEXT]  # each entry has at least one character
     try:
         text = text_of(value)
-    except Exception:  # a subclass of a library's
+    except Exception:  # a subclass from a library
         text = f"<{plain_name(cls)}>"
     if len(text) > _MAXIMUM_TEXT:
         text = text[: _MAXIMUM_TEXT - 3] + "..."
     return _text_literal(plain_name(cls), text)
 
 
-# By their type as well: 1, 1.0 and True are equal.
-_remembered_literal = functools.lru_cache(maxsize=4096, typed=True)(_literal)
+# Also keyed by type, because 1, 1.0 and True are equal.
+_cached_literal = functools.lru_cache(maxsize=4096, typed=True)(_literal)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,8 +1,8 @@
-"""The tensors inside sparse, quantized and wrapping tensors, and the bytes that a tensor takes.
+"""Inner tensors of sparse, quantized and wrapper tensors, and the memory that a tensor takes.
 
-A tensor of a class with a `__torch_dispatch__` of its own usually wraps others and has no memory itself.
-A class of an installed package is asked which they are, by `__tensor_flatten__`; of a class of the
-user's the attributes are read, so that none of its code runs.
+A tensor class with its own `__torch_dispatch__` usually wraps other tensors and has no memory itself.
+A class of an installed package names them in `__tensor_flatten__`. For a user's class, its attributes
+are read instead, so that none of its code runs.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ from netinspect.tracing.safe_access import (
 )
 
 NO_STORAGE = (RuntimeError, NotImplementedError, ValueError)
-"""What torch raises where a tensor is asked for its shape or memory and has none, of some kinds."""
+"""Exceptions of torch for tensors without a shape or without memory."""
 
 COMPRESSED_ROWS = (torch.sparse_csr, torch.sparse_bsr)
 COMPRESSED_COLUMNS = (torch.sparse_csc, torch.sparse_bsc)
 SPARSE = (torch.sparse_coo, *COMPRESSED_ROWS, *COMPRESSED_COLUMNS)
 QUANTIZED = frozenset((torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4))
 
-_USUAL = frozenset(map(id, (torch.Tensor, torch.nn.Parameter)))
+_PLAIN_TENSORS = frozenset(map(id, (torch.Tensor, torch.nn.Parameter)))
 _STRIDED = torch.strided
 _PER_CHANNEL = (torch.per_channel_affine, torch.per_channel_affine_float_qparams)
 _SEQUENCES = frozenset(map(id, (tuple, list)))
 _MAXIMUM_DEPTH = 8
-"""How many tensors may be wrapped around one another."""
+"""Maximum depth of nested wrapper tensors."""
 
 quietly: Callable[[], Any] = getattr(torch._C, "_DisableTorchDispatch", contextlib.nullcontext)
-"""While entered, no `__torch_dispatch__` is called: of a mode that counts operators, or of a class."""
+"""Context in which no `__torch_dispatch__` is called, neither of a mode nor of a class."""
 
 Inner = dict[str, torch.Tensor]
 
 
 @by_class
 def is_fake_class(cls: Any) -> bool:
-    """Return whether a class is torch's own for tensors without data, which represent plain ones."""
+    """Return whether a class is one of torch's fake tensors, which represent plain tensors."""
     return defining_module(cls).startswith("torch._subclasses.")
 
 
 @by_class
 def may_wrap(cls: Any) -> bool:
-    """Return whether tensors of a class may be made of others."""
+    """Return whether tensors of a class may wrap other tensors."""
     return dispatches(cls) and not is_fake_class(cls)
 
 
 def is_plain(tensor: torch.Tensor) -> bool:
-    """Return whether all of a tensor is in one memory, with each element for itself."""
-    if id(type(tensor)) not in _USUAL and may_wrap(type(tensor)):
+    """Return whether a tensor is strided and neither quantized, nested nor a wrapper."""
+    if id(type(tensor)) not in _PLAIN_TENSORS and may_wrap(type(tensor)):
         return False
     return tensor.layout is _STRIDED and tensor.dtype not in QUANTIZED and not tensor.is_nested
 
@@ -81,7 +81,7 @@ def is_sparse(tensor: torch.Tensor) -> bool:
 
 
 def wraps(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor has no memory itself, but those of the tensors that it is made of."""
+    """Return whether a tensor has no memory itself, only its inner tensors."""
     if not may_wrap(type(tensor)):
         return False
     try:
@@ -91,18 +91,18 @@ def wraps(tensor: torch.Tensor) -> bool:
             return False
     except NO_STORAGE:
         return True
-    return bool(_held(tensor))
+    return bool(_wrapped_tensors(tensor))
 
 
 def inner_tensors(tensor: torch.Tensor) -> Inner:
-    """Return the tensors that a tensor is made of, by name; empty for one that is made of none.
+    """Return the inner tensors of a tensor by name; empty if it has none.
 
-    A nested tensor of torch's older kind has its values in its own memory.
+    A nested tensor of the strided layout has its values in its own memory.
     """
     if is_lazy(tensor):
         return {}
     if may_wrap(type(tensor)):
-        return _held(tensor) if wraps(tensor) else {}
+        return _wrapped_tensors(tensor) if wraps(tensor) else {}
     with contextlib.nullcontext() if is_fake_class(type(tensor)) else quietly():
         return dict(_parts(tensor))
 
@@ -122,29 +122,29 @@ def _parts(tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
         yield "zero_points", tensor.q_per_channel_zero_points()
 
 
-def _held(tensor: torch.Tensor) -> Inner:
-    """Return the tensors that one of a wrapping class holds."""
+def _wrapped_tensors(tensor: torch.Tensor) -> Inner:
+    """Return the tensors in a wrapper tensor, by attribute name."""
     cls = type(tensor)
     flatten = class_attribute(cls, "__tensor_flatten__")
     if flatten is not None and not is_users_class(cls):
         try:
             names, _ = flatten(tensor)
-            # Among them can be other objects, such as the mesh of a distributed tensor.
+            # There may be other objects, such as the mesh of a distributed tensor.
             found = {name: getattr(tensor, name) for name in names}
             return {name: each for name, each in found.items() if is_a(each, torch.Tensor)}
-        except Exception:  # a class of a library that is not complete
+        except Exception:  # an incomplete class of a library
             pass
-    held = dict(dictionary_of(tensor) or {})
-    held |= {_name_of(descriptor): content for descriptor, content in slots_of(tensor)}
-    return dict(_tensors_in(held))
+    attributes = dict(dictionary_of(tensor) or {})
+    attributes |= {_name_of(descriptor): content for descriptor, content in slots_of(tensor)}
+    return dict(_tensors_in(attributes))
 
 
 def _name_of(descriptor: Any) -> str:
     return str(descriptor.__name__)
 
 
-def _tensors_in(held: dict[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
-    for name, value in held.items():
+def _tensors_in(attributes: dict[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, value in attributes.items():
         if is_a(value, torch.Tensor):
             yield name, value
         elif id(type(value)) in _SEQUENCES:
@@ -152,7 +152,7 @@ def _tensors_in(held: dict[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def memory_of(tensor: torch.Tensor, _depth: int = 0) -> Iterator[torch.Tensor]:
-    """Yield the tensors with a memory of their own that a tensor is made of, or the tensor itself."""
+    """Yield the inner tensors that have memory, or the tensor itself."""
     inner = inner_tensors(tensor) if _depth < _MAXIMUM_DEPTH else {}
     if not inner or tensor.is_quantized:
         yield tensor
@@ -161,9 +161,9 @@ def memory_of(tensor: torch.Tensor, _depth: int = 0) -> Iterator[torch.Tensor]:
 
 
 def bytes_of(tensor: torch.Tensor) -> int:
-    """Return the bytes that a tensor takes: of all tensors that it is made of, each memory once.
+    """Return the bytes that a tensor takes, with its inner tensors and each memory once.
 
-    A tensor with several elements in one place, as `expand` makes it, takes no more than its storage.
+    A tensor with several elements at one address, as after `expand`, takes at most its storage.
     """
     parts = {memory_key(part): part for part in memory_of(tensor)}
     return sum(map(_own_bytes, parts.values()))
@@ -176,7 +176,7 @@ def _own_bytes(tensor: torch.Tensor) -> int:
     size: int = elements * tensor.dtype.itemsize if type(elements) is int else 0
     try:
         return min(size, torch.Tensor.untyped_storage(tensor).nbytes())
-    except NO_STORAGE:  # of a layout such as oneDNN's, or of a class that hides what it is made of
+    except NO_STORAGE:  # a layout such as oneDNN's, or a class that hides its inner tensors
         return size
 
 
@@ -186,22 +186,22 @@ def is_empty(tensor: torch.Tensor) -> bool:
 
 
 def memory_key(tensor: torch.Tensor) -> Any:
-    """Return what two tensors have in common where they cover the same elements of the same storage.
+    """Return a key that is equal for tensors which cover the same elements of the same storage.
 
-    Storages are distinguished by their address in torch, which also works on the meta device, without a
-    data pointer.
+    Storages are identified by the address of their object in torch, because storages on the meta device
+    have no data pointer.
     """
     if is_empty(tensor):
         return id(tensor)
     try:
         elements = tensor.numel()
         storage = tensor.untyped_storage()._cdata
-        if tensor.is_contiguous():  # as most are
+        if tensor.is_contiguous():
             runs = ((1, elements),) if elements > 1 else ()
             return storage, tensor.storage_offset(), tensor.dtype, runs
         dimensions = sorted(zip(tensor.stride(), tensor.shape, strict=True), reverse=True)
-        # Dimensions from the widest stride, joined where one runs on where the next one ends: the
-        # same for a tensor, its transpose and its flat view.
+        # Adjacent dimensions are joined, from the widest stride on, so that a tensor, its transpose and
+        # its flat view have one key.
         joined: list[tuple[int, int]] = []
         for stride, size in dimensions:
             if joined and size > 1 and joined[-1][0] == stride * size:
@@ -210,5 +210,5 @@ def memory_key(tensor: torch.Tensor) -> Any:
                 joined.append((stride, size))
         return storage, tensor.storage_offset(), tensor.dtype, tuple(joined)
     except NO_STORAGE:
-        # Uninitialised tensors have no storage to compare.
+        # Uninitialized tensors have no storage to compare.
         return id(tensor)

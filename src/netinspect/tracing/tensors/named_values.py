@@ -23,7 +23,7 @@ def with_values(
 
     Args:
         entries: The records.
-        live: The tensors by name; one that forward made and removed again is not among them.
+        live: Tensors by name, without those that forward registered and removed again.
         text: Add the values as torch prints them.
         summary: Add their statistics, or the reason for their absence.
     """
@@ -44,7 +44,7 @@ def with_gradients(
     live: Mapping[str, torch.Tensor],
     gradients: Mapping[int, Gradient | None],
 ) -> tuple[Parameter, ...]:
-    """Return the records of parameters with their gradients, which are found by the tensors' ids."""
+    """Return the records of parameters with their gradients, given by the ids of the tensors."""
     if not gradients:
         return parameters
     return tuple([replace(each, gradient=gradients.get(id(live.get(each.name)))) for each in parameters])
@@ -56,7 +56,7 @@ def as_printed(value: Any) -> str:
         return printed(value)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # that of an installed package
+    except BaseException as error:  # raised in a repr of an installed package
         return f"<its repr raised {class_name(type(error))}>"
 
 

@@ -1,4 +1,4 @@
-"""Weights that quantized layers keep packed in objects of torch's C++ code, unregistered."""
+"""Packed weights of quantized layers, in unregistered C++ objects."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ _PACKED = id(torch.ScriptObject)
 
 
 def packed_objects(module: nn.Module) -> Iterator[tuple[str, torch.ScriptObject]]:
-    """Yield the objects of C++ classes that a module holds, by attribute."""
-    # Most hold none, and are many.
+    """Yield the C++ objects of a module with their attribute names."""
     state = state_of(module)
     if _PACKED in map(id, map(type, state.values())):
         for name, value in state.items():
@@ -24,10 +23,10 @@ def packed_objects(module: nn.Module) -> Iterator[tuple[str, torch.ScriptObject]
 
 
 def packed_tensors(packed: Any) -> list[tuple[str, torch.Tensor]]:
-    """Unpack the tensors of such an object, into copies; none if it cannot be unpacked."""
+    """Unpack copies of the tensors in a C++ object; empty if it cannot be unpacked."""
     try:
         return list(_unpack(packed))
-    except Exception:  # a class of the user's may refuse with any exception
+    except Exception:  # a user's class may raise any exception
         return []
 
 
@@ -59,11 +58,11 @@ def _sort(state: Any, tensors: list[torch.Tensor], packed: list[Any]) -> None:
 
 
 def names_of_packed(value: Any, names: Mapping[int, Sequence[str]]) -> Iterator[str]:
-    """Name the weights in the packed objects that a quantized layer hands to its function.
+    """Yield the names of the weights in packed objects that a quantized layer passes to its function.
 
     Args:
-        value: What the function is called with.
-        names: The names of the tensors in each packed object, by its address.
+        value: Arguments of the function.
+        names: Names of the tensors in each packed object, by its address.
     """
     if type(value) is torch.ScriptObject:
         yield from names.get(id(value), ())

@@ -1,4 +1,4 @@
-"""Values as Python prints them, without the `__repr__` of a class of the user's."""
+"""Representations of values as in Python, without calling the `__repr__` of user classes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _MAXIMUM_DEPTH = 32
 
 
 def printed(value: Any, depth: int = 0) -> str:
-    """Return what `repr` returns: of tensors, plain values and containers, and of library classes.
+    """Return the `repr` of tensors, plain values, containers and instances of library classes.
 
     Args:
         value: The value.
-        depth: How many containers are around it.
+        depth: Number of containers around it.
     """
     cls = type(value)
     if issubclass(cls, torch.Tensor):
@@ -45,7 +45,7 @@ def printed(value: Any, depth: int = 0) -> str:
         entries = ", ".join(f"{name}={printed(each, inside)}" for name, each in fields)
         return f"{qualified_name(cls)}({entries})"
     if issubclass(cls, (tuple, list, set, frozenset)):
-        return _around(cls, [printed(each, inside) for each in values_of(value)])
+        return _in_brackets(cls, [printed(each, inside) for each in values_of(value)])
     if is_a(value, dict):
         entries = ", ".join(
             f"{printed(key, inside)}: {printed(each, inside)}" for key, each in items_of(value)
@@ -57,7 +57,7 @@ def printed(value: Any, depth: int = 0) -> str:
 
 
 def _of_users_class(tensor: torch.Tensor, depth: int) -> str:
-    """Return a tensor of a class with a `__torch_dispatch__` of the user's: what it is made of."""
+    """Return the representation of a tensor with user-defined dispatch, from its inner tensors."""
     name = plain_name(type(tensor))
     if not wraps(tensor):
         with quietly():
@@ -68,7 +68,7 @@ def _of_users_class(tensor: torch.Tensor, depth: int) -> str:
     return f"{name}({', '.join(f'{key}={printed(each, depth + 1)}' for key, each in inner)})"
 
 
-def _around(cls: type, texts: list[str]) -> str:
+def _in_brackets(cls: type, texts: list[str]) -> str:
     entries = ", ".join(texts)
     if issubclass(cls, list):
         return f"[{entries}]"

@@ -1,4 +1,4 @@
-"""Summaries of a tensor's values, in bounded memory, or the reason for their absence."""
+"""Statistics of a tensor's values, computed in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from netinspect.tracing.tensors.inner_tensors import (
 )
 
 _CHUNK = 1 << 22
-"""Elements of one piece."""
+"""Number of elements in one piece."""
 
-_AT_ONCE = 1 << 26
-"""Elements up to which a tensor is dequantized whole; of a larger one, some rows at a time."""
+_MAX_AT_ONCE = 1 << 26
+"""Maximum elements of a tensor that is dequantized at once; a larger one is dequantized in rows."""
 
 
-_WAYS = ("get_original_weight", "dequantize", "to_dense")
-"""Methods by which classes of libraries return a tensor's values; the first that a class defines."""
+_METHODS_FOR_VALUES = ("get_original_weight", "dequantize", "to_dense")
+"""Methods of library classes that return a tensor's values. The first defined one is used."""
 
 
 class NotRead(Exception):
-    """No values can be summarised; the message gives the reason."""
+    """Raised if no values can be summarized; the message is the reason."""
 
 
 def statistics(tensor: torch.Tensor) -> tuple[Statistics | None, str]:
-    """Summarise the values of a tensor, in float64 and in pieces of bounded size.
+    """Summarize the values of a tensor, in float64 and in pieces of bounded size.
 
-    Quantized tensors, and those of classes of installed packages, are dequantized; of a sparse tensor
-    the zeros that it does not store count too. No code of a class of the user's is run.
+    Quantized tensors and tensor classes of installed packages are dequantized. The zeros that a sparse
+    tensor does not store are included. No code of user classes is run.
 
     Returns:
-        Mean, standard deviation, minimum and maximum over the finite elements, and the counts of
-        zeros, NaN and infinities over all; only these counts for complex values. Or None, and the
-        reason.
+        Statistics and an empty text: mean, standard deviation, minimum and maximum of the finite
+        elements, and counts of zeros, NaN and infinities; only the counts for complex values. Without
+        values, None and the reason.
     """
     try:
         with torch.no_grad():
@@ -70,7 +70,7 @@ class _Moments:
         self.is_complex = False
 
     def add(self, piece: torch.Tensor, times: int = 1) -> None:
-        """Add a piece of values, each of which occurs so many times."""
+        """Add a piece of values, each of which occurs `times` times."""
         self.is_complex |= piece.is_complex()
         wide = torch.complex128 if piece.is_complex() else torch.float64
         piece = piece.to(device="cpu", dtype=wide)
@@ -101,7 +101,7 @@ class _Moments:
         self.high = high if self.high is None else max(self.high, high)
 
     def statistics(self) -> Statistics:
-        """Return what it all comes to."""
+        """Return the statistics of all added pieces."""
         is_real = self.finite > 0 and not self.is_complex
         return Statistics(
             mean=self.mean if is_real else None,
@@ -160,7 +160,7 @@ def _add_plain(tensor: torch.Tensor, found: _Moments) -> None:
 
 
 def _add_strided(tensor: torch.Tensor, found: _Moments) -> None:
-    # What `expand` repeats is read once.
+    # Elements repeated by `expand` are read once.
     times = 1
     for dimension, stride in enumerate(tensor.stride()):
         if stride == 0 and tensor.shape[dimension] > 1:
@@ -189,7 +189,8 @@ def _pieces(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
 
 def _add_sparse(tensor: torch.Tensor, found: _Moments) -> None:
     if tensor.layout is torch.sparse_coo and not tensor.is_coalesced():
-        # Values of one place add up. A new tensor on the same parts: its flag is not the user's.
+        # Values at one index add up. Coalesces a new tensor on the same parts, so that the user's tensor
+        # does not change its flag.
         tensor = torch.sparse_coo_tensor(
             tensor._indices(), tensor._values(), tensor.shape, check_invariants=False
         ).coalesce()
@@ -199,37 +200,37 @@ def _add_sparse(tensor: torch.Tensor, found: _Moments) -> None:
 
 
 def _dequantized(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Yield the values of a quantized tensor, or of one of a class of an installed package.
+    """Yield the values of a quantized tensor, or of a tensor class of an installed package.
 
     Raises:
         NotRead: The class has no way to dequantize, or it failed.
     """
     with torch._C.DisableTorchFunction():
-        how = _way_to_values(tensor)
+        how = _source_of_values(tensor)
     if is_a(how, torch.Tensor):
         yield from _dequantized(how) if may_wrap(type(how)) else (how,)
         return
     name = f"{plain_name(type(tensor))}.{how}"
     try:
         detached = tensor.detach()
-        if detached.numel() <= _AT_ONCE:
+        if detached.numel() <= _MAX_AT_ONCE:
             yield from _as_several(getattr(detached, how)())
             return
         rows = max(1, _CHUNK * len(detached) // detached.numel())
         for start in range(0, len(detached), rows):
             yield from _as_several(getattr(detached[start : start + rows], how)())
-    except Exception as error:  # a class of a library may fail in any way
+    except Exception as error:  # a library's class may raise any exception
         raise NotRead(f"{name} raised {class_name(type(error))}: {_first_line(error)}") from error
 
 
-def _way_to_values(tensor: torch.Tensor) -> Any:
+def _source_of_values(tensor: torch.Tensor) -> Any:
     """Return the method that returns a tensor's values, or the inner tensor that holds them."""
     cls: Any = type(tensor)
     if not wraps(tensor):
         return "dequantize"
     if tensor.is_nested:
         return "unbind"
-    for name in _WAYS:
+    for name in _METHODS_FOR_VALUES:
         if class_attribute(cls, name) is not class_attribute(torch.Tensor, name):
             return name
     name = plain_name(cls)
@@ -243,7 +244,7 @@ def _way_to_values(tensor: torch.Tensor) -> Any:
         raise NotRead(f"a {name} of which only a part is in this process")
     if only is None or only.shape != tensor.shape or only.dtype != tensor.dtype:
         raise NotRead(f"a {name}, which has no method dequantize")
-    return only  # the class only adds something, such as how to quantize inputs
+    return only  # the class only adds information, such as how to quantize inputs
 
 
 def _as_several(values: Any) -> tuple[torch.Tensor, ...]:
@@ -251,7 +252,7 @@ def _as_several(values: Any) -> tuple[torch.Tensor, ...]:
 
 
 def _bounded(tensor: torch.Tensor) -> torch.Tensor:
-    if tensor.numel() > _AT_ONCE:
+    if tensor.numel() > _MAX_AT_ONCE:
         raise NotRead(f"too large to be made dense at once: {tensor.numel():,} elements")
     return tensor
 
