@@ -42,7 +42,7 @@ def sums(track: MemoryTrack, index: int) -> Counter[str]:
 # --- by hand -------------------------------------------------------------------------------------
 
 
-def test_the_inference_of_one_layer_is_its_tensors() -> None:
+def test_inference_of_linear_allocates_its_tensors() -> None:
     track = tracked(nn.Linear(10, 20), "8x10")
     assert peak_bytes(track, "cpu") == FLOAT * (10 * 20 + 20 + 8 * 10 + 8 * 20)
     assert [step.operation for step in track.steps] == ["", "aten.addmm"]
@@ -51,14 +51,14 @@ def test_the_inference_of_one_layer_is_its_tensors() -> None:
     }  # fmt: skip
 
 
-def test_what_is_no_longer_needed_is_gone() -> None:
+def test_unused_activations_are_freed() -> None:
     track = tracked(nn.Sequential(nn.Linear(8, 1000), nn.ReLU(), nn.Linear(1000, 8)), "4x8")
     last = sums(track, len(track.steps) - 1)
     # The second layer runs while the result of the ReLU is there, and the first one's is not.
     assert last["activations"] == FLOAT * (4 * 1000 + 4 * 8)
 
 
-def test_training_holds_gradients_and_states() -> None:
+def test_training_allocates_gradients_and_states() -> None:
     parameters = FLOAT * (64 * 256 + 256 + 256 * 256 + 256 * 64 + 64)
     track = tracked(Chain(), "16x64", training=True, optimizer="adam")
     stepping = [index for index, step in enumerate(track.steps) if step.phase == "optimizer"]
@@ -72,7 +72,7 @@ def test_training_holds_gradients_and_states() -> None:
     assert sums(track, forward[-1])["gradients"] == 0
 
 
-def test_activations_of_training_are_what_backward_needs() -> None:
+def test_training_keeps_activations_for_backward() -> None:
     track = tracked(Chain(), "16x64", training=True, optimizer="none")
     forward = [
         i for i, step in enumerate(track.steps) if step.phase == "forward" and step.iteration == 1
@@ -81,7 +81,7 @@ def test_activations_of_training_are_what_backward_needs() -> None:
     assert sums(track, forward[-1])["activations"] == FLOAT * (2 * 16 * 256 + 1)
 
 
-def test_steps_on_the_host_are_not_the_devices() -> None:
+def test_host_step_counters_are_not_counted() -> None:
     track = tracked(nn.Linear(8, 8), "4x8", training=True, optimizer="adamw", device="cuda")
     states = [each for each in track.allocations if each.kind == "optimizer_state"]
     assert {each.bytes for each in states} == {FLOAT * 64, FLOAT * 8}
@@ -96,7 +96,7 @@ def test_tied_weights_count_once() -> None:
     assert gradients == [FLOAT * 1600] * 2  # one in each iteration
 
 
-def test_a_gradient_belongs_to_its_module_and_backward_is_told_whose_it_is() -> None:
+def test_gradients_and_backward_have_modules() -> None:
     track = tracked(Chain(), "16x64", training=True, optimizer="none")
     gradients = Counter(each.module for each in track.allocations if each.kind == "gradient")
     assert set(gradients) == {"first", "second", "third"}
@@ -106,14 +106,14 @@ def test_a_gradient_belongs_to_its_module_and_backward_is_told_whose_it_is() -> 
     ]  # fmt: skip
 
 
-def test_a_dtype_halves_what_is_floating() -> None:
+def test_half_dtype_halves_floating_tensors() -> None:
     whole, half = (tracked(Chain(), "16x64", dtype=dtype) for dtype in (None, "bfloat16"))
     assert peak_bytes(half, "cpu") * 2 == peak_bytes(whole, "cpu")
     tokens = tracked(Tied(), "2x8:int64", dtype="float16")
     assert sums(tokens, 0) == {"parameters": 2 * 1600, "inputs": 8 * 16}
 
 
-def test_checkpointed_blocks_keep_only_their_inputs() -> None:
+def test_checkpointed_blocks_keep_only_inputs() -> None:
     plain = tracked(Blocks(), "64x32", training=True, optimizer="none")
     spared = tracked(Blocks(), "64x32", training=True, optimizer="none", checkpoint=True)
     assert spared.wrapped == ("blocks.0", "blocks.1", "blocks.2", "blocks.3")
@@ -132,7 +132,7 @@ def test_checkpointed_blocks_keep_only_their_inputs() -> None:
     assert peak_bytes(spared, "cpu") < peak_bytes(plain, "cpu")
 
 
-def test_blocks_that_run_again_drop_out_as_on_a_gpu() -> None:
+def test_recomputed_blocks_use_gpu_dropout() -> None:
     layers = [nn.Sequential(nn.Linear(32, 32), nn.Dropout()) for _ in range(3)]
     track = tracked(nn.Sequential(*layers), "64x32", training=True, device="cuda", checkpoint=True)
     masks = [each for each in track.allocations if each.recomputed and each.bytes == 64 * 32]
@@ -152,7 +152,7 @@ def test_every_optimizer_can_be_tracked(optimizer: str) -> None:
     assert (states > 0) == (optimizer not in ("sgd", "none"))
 
 
-def test_dropout_on_a_gpu_keeps_a_byte_an_element() -> None:
+def test_gpu_dropout_keeps_one_byte_per_element() -> None:
     model = nn.Sequential(nn.Linear(8, 4096), nn.Dropout(0.5))
 
     def kept(device: str) -> list[int]:
@@ -167,7 +167,7 @@ def test_dropout_on_a_gpu_keeps_a_byte_an_element() -> None:
     assert kept("cuda") == [16 * 4096]
 
 
-def test_attention_with_dropout_makes_no_matrix_on_a_gpu() -> None:
+def test_gpu_attention_with_dropout_allocates_no_matrix() -> None:
     class Attention(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -186,14 +186,14 @@ def test_attention_with_dropout_makes_no_matrix_on_a_gpu() -> None:
     assert largest("cuda") < FLOAT * 256 * 256
 
 
-def test_a_model_on_the_meta_device_is_tracked() -> None:
+def test_meta_model_is_tracked() -> None:
     with torch.device("meta"):
         empty = Chain()
     whole = tracked(Chain(), "16x64", training=True)
     assert peak_bytes(tracked(empty, "16x64", training=True), "cpu") == peak_bytes(whole, "cpu")
 
 
-def test_lazy_layers_get_their_sizes_from_a_first_run() -> None:
+def test_lazy_layers_are_initialized_by_first_run() -> None:
     lazy = nn.Sequential(nn.LazyLinear(10), nn.ReLU())
     parameters = [each.bytes for each in tracked(lazy, "2x5").allocations if each.kind == "parameter"]
     assert sorted(parameters) == [FLOAT * 10, FLOAT * 50]
@@ -205,7 +205,7 @@ def test_lazy_layers_get_their_sizes_from_a_first_run() -> None:
 @pytest.mark.parametrize(
     ("make", "spec"), [(Chain, "32x64"), (TinyGPT, "4x32:int64"), (ResNet18, "2x3x32x32")]
 )
-def test_run_with_values_takes_what_one_without_takes(make: Any, spec: str, training: bool) -> None:
+def test_run_with_values_equals_run_without(make: Any, spec: str, training: bool) -> None:
     model = make()
     without, with_values = (
         tracked(model, spec, training=training, with_values=wanted) for wanted in (False, True)
@@ -231,7 +231,7 @@ CASES: list[tuple[Any, str]] = [
 @pytest.mark.slow
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 @pytest.mark.parametrize(("make", "spec"), CASES, ids=[make.__name__ for make, _ in CASES])
-def test_torchs_own_tracker_comes_to_the_same_peak(make: Any, spec: str, training: bool) -> None:
+def test_peak_equals_torch_memory_tracker(make: Any, spec: str, training: bool) -> None:
     module = pytest.importorskip(
         "torch.distributed._tools.mem_tracker", reason="this torch has no memory tracker of its own"
     )
@@ -262,7 +262,7 @@ def test_torchs_own_tracker_comes_to_the_same_peak(make: Any, spec: str, trainin
     assert peak_bytes(track, "cpu") == told["Total"]
 
 
-def test_what_was_copied_while_fake_is_tracked_as_if_it_were_not() -> None:
+def test_fake_deepcopy_is_tracked_like_original() -> None:
     """Torch's transformers copy their layers; views of a fake copy do not share its memory."""
     request = TrackRequest(
         name="encoder",
@@ -291,9 +291,7 @@ def test_what_was_copied_while_fake_is_tracked_as_if_it_were_not() -> None:
     ("make", "spec", "least"),
     [(Chain, "512x64", 1.0), (TinyGPT, "16x64:int64", 0.95), (Blocks, "512x32", 0.95)],
 )
-def test_the_allocator_of_the_cpu_comes_to_the_same_peak(
-    make: Any, spec: str, least: float, training: bool
-) -> None:
+def test_peak_equals_cpu_allocator(make: Any, spec: str, least: float, training: bool) -> None:
     from netinspect.inputs.spec import parse_spec
     from netinspect.inputs.tensors import build_tensor
 
@@ -317,7 +315,7 @@ def test_the_allocator_of_the_cpu_comes_to_the_same_peak(
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
-def test_the_allocator_of_a_gpu_comes_near_to_the_peak(training: bool) -> None:
+def test_peak_is_close_to_gpu_allocator(training: bool) -> None:
     def run() -> None:
         model = Chain(512).to("cuda").train(training)
         given = torch.randn(2048, 512, device="cuda")
@@ -338,7 +336,7 @@ def test_the_allocator_of_a_gpu_comes_near_to_the_peak(training: bool) -> None:
 # --- the guest, and torch itself -----------------------------------------------------------------
 
 
-def test_a_live_model_is_only_read() -> None:
+def test_live_model_is_unchanged() -> None:
     model = Blocks()
     model.register_forward_hook(lambda *_: None)
     before, random = snapshot(model), torch.get_rng_state()
@@ -348,7 +346,7 @@ def test_a_live_model_is_only_read() -> None:
     assert torch.randn(2).sum().item() is not None  # tensors have data again
 
 
-def test_the_tracker_takes_its_hooks_away() -> None:
+def test_tracker_removes_its_hooks() -> None:
     with fake_tensors():
         model = Chain()
         hooks = copy.copy(model.first._forward_hooks), copy.copy(model._forward_pre_hooks)

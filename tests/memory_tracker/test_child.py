@@ -90,14 +90,14 @@ def asked(target: str, **more: object) -> TrackRequest:
     return TrackRequest(name=target, run=run, options=options)
 
 
-def test_it_comes_back_with_what_this_process_finds(net: str) -> None:
+def test_child_result_equals_own_process(net: str) -> None:
     track = track_in_child(asked(f"{net}:Net")).track
     here = tracked(Chain(), "16x64", training=True)
     assert track.steps == here.steps
     assert peak_bytes(track, "cpu") == peak_bytes(here, "cpu")
 
 
-def test_a_constructor_may_read_values(net: str) -> None:
+def test_constructor_that_reads_values_is_tracked(net: str) -> None:
     run = TraceRequest(target=parse_target(f"{net}:Reading"), inputs=("2x64",))
     request = TrackRequest(name="Reading", run=run, options=TrackOptions(device="cpu"))
     track = track_in_child(request).track
@@ -114,7 +114,7 @@ def test_child_without_answer_raises(net: str) -> None:
     assert "last words" in str(caught.value.cause)
 
 
-def test_its_errors_are_those_of_this_process(net: str) -> None:
+def test_child_errors_equal_own_process(net: str) -> None:
     with pytest.raises(LoadError, match="cannot build Failing") as caught:
         track_in_child(asked(f"{net}:Failing"))
     assert "not today" in str(caught.value.cause)
@@ -125,7 +125,7 @@ def test_its_errors_are_those_of_this_process(net: str) -> None:
     assert 'raise ValueError("not today")' in traceback
 
 
-def test_a_model_of_other_sizes_is_not_taken_for_the_one_that_was_looked_at(net: str) -> None:
+def test_model_that_differs_from_trace_raises(net: str) -> None:
     look = netinspect.load(f"{net}:Net", model_args={"width": 32}, inputs=["4x32"])
     with pytest.raises(LoadError, match="not the model that was traced") as caught:
         netinspect.memory(look)
@@ -134,13 +134,13 @@ def test_a_model_of_other_sizes_is_not_taken_for_the_one_that_was_looked_at(net:
     assert report.peak.amounts.parameters == sum(each.spec.bytes for each in look.parameters)
 
 
-def test_what_is_no_answer_is_no_result() -> None:
+def test_invalid_child_answer_raises() -> None:
     for words in ("", "print('hello')", "import sys; sys.exit(3)"):
         with pytest.raises(ForwardError, match="ended without an answer"):
             track_in_child(asked("lenet"), command=[sys.executable, "-c", words])
 
 
-def test_ctrl_c_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_child(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[str]] = []
 
     class Started(subprocess.Popen[str]):
@@ -167,7 +167,7 @@ def test_max_batch_reports_progress() -> None:
     assert [each.split(":")[0] for each in told] == [f"batch {probe.batch}" for probe in search.probes]
 
 
-def test_run_with_values_follows_one_that_torch_ended(net: str) -> None:
+def test_crashed_child_is_repeated_with_values(net: str) -> None:
     answers = """
 import json, os, sys
 document = json.load(sys.stdin)
@@ -185,7 +185,7 @@ print(json.dumps({"error": "LoadError", **words}))
     assert Path("killed").read_text() == "."
 
 
-def test_process_that_the_system_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_that_cannot_start_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     run = TraceRequest(target=parse_target("lenet"), inputs=("1x1x28x28",))
     request = TrackRequest(name="lenet", run=run, options=TrackOptions())
     with pytest.raises(UsageError, match="cannot start the process that tracks memory") as caught:

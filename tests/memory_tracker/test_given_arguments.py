@@ -51,7 +51,7 @@ def input_bytes(report: Memory) -> int:
 
 
 @pytest.mark.slow
-def test_memory_trains_on_what_a_function_makes(
+def test_memory_trains_on_inputs_from_function(
     installed: Callable[..., Outcome], detector: Path
 ) -> None:
     words = [f"{detector}:Detector", "--train", "--inputs-from", f"{detector}:make"]
@@ -81,7 +81,7 @@ class Detector(nn.Module):
 
 
 @pytest.mark.parametrize("dtype", [None, "bf16"])
-def test_memory_of_a_live_model_takes_its_arguments(dtype: str | None) -> None:
+def test_memory_of_live_model_with_arguments(dtype: str | None) -> None:
     image, target = torch.rand(16, 8), {"boxes": torch.rand(16, 4)}
     before = image.clone()
     view = netinspect.memory(
@@ -115,7 +115,7 @@ class TakesBatch(nn.Module):
 
 
 @pytest.mark.parametrize("reads", [False, True])
-def test_memory_of_a_live_model_leaves_its_arguments(reads: bool) -> None:
+def test_memory_of_live_model_keeps_arguments(reads: bool) -> None:
     batch = Batch(torch.ones(16, 8))
     report = netinspect.memory(TakesBatch(reads), batch, allocator="cpu").record
     assert input_bytes(report) == 4 * 16 * 8
@@ -134,7 +134,7 @@ class Graph(nn.Module):
         return torch.sparse.mm(graphs[0], self.linear(x))
 
 
-def test_memory_counts_a_sparse_input_by_what_it_stores() -> None:
+def test_memory_counts_stored_elements_of_sparse_input() -> None:
     graph = torch.eye(100).to_sparse_coo()
     report = netinspect.memory(Graph(), [graph], torch.ones(100, 4), allocator="cpu").record
     # 100 values of four bytes, and two indices of eight bytes each; and the dense input.

@@ -28,7 +28,7 @@ class Passes(nn.Module):
         return out
 
 
-def test_memory_empties_list_that_hooks_fill() -> None:
+def test_memory_restores_list_filled_by_hooks() -> None:
     model = Passes()
     model.features = features = []  # type: ignore[assignment]
     model.linear.register_forward_hook(lambda module, args, output: features.append(output))
@@ -44,7 +44,7 @@ def test_memory_of_compiled_module_leaves_gradients() -> None:
     assert model._compiled_call_impl == model._call_impl
 
 
-def test_memory_copies_a_model_that_holds_locks_and_modules() -> None:
+def test_memory_copies_model_with_locks_and_modules() -> None:
     model = Passes()
     held = threading.Lock()
     model.guards = {"one": held, "again": [threading.RLock()]}  # type: ignore[assignment]
@@ -71,14 +71,14 @@ class Settings(Copied):
     width: int = 3
 
 
-def test_memory_does_not_call_deepcopy_that_a_dataclass_inherits() -> None:
+def test_memory_does_not_call_inherited_deepcopy() -> None:
     model = Passes()
     model.settings = Settings()  # type: ignore[assignment]
     netinspect.memory(model, X)
     assert Copied.copies == 0
 
 
-def test_memory_copies_by_itself_after_torch_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_uses_own_copy_after_torch_compile(monkeypatch: pytest.MonkeyPatch) -> None:
     # torch.compile replaces this method of all modules, for the rest of the process.
     library = {"original": nn.Module.__setstate__}
     code = "def restore(self, state): original(self, state)"
@@ -132,7 +132,7 @@ class ClosesTable(dict[str, int]):
             Closes.ended += 1
 
 
-def test_memory_does_not_end_copies_by_their_own_code() -> None:
+def test_memory_does_not_call_del_of_copies() -> None:
     model = ClosesToo()
     Closes.ended = 0
     netinspect.memory(model, X, train=True, device_memory="1GiB")
@@ -151,7 +151,7 @@ class Switches(Passes):
         return super().forward(x)
 
 
-def test_memory_puts_switches_back() -> None:
+def test_memory_restores_flags() -> None:
     netinspect.memory(Switches(), X)
     assert torch.get_default_dtype() is torch.float32
     assert not torch.are_deterministic_algorithms_enabled()
@@ -164,7 +164,7 @@ class Keeps(Copied):
         self.output = output
 
 
-def test_memory_does_not_call_deepcopy_of_what_a_method_is_bound_to() -> None:
+def test_memory_does_not_call_deepcopy_of_bound_object() -> None:
     model, keeps = Passes(), Keeps()
     model.linear.register_forward_hook(keeps.hook)
     Copied.copies = 0

@@ -27,7 +27,9 @@ def searched(peak: Callable[[int], int], limit: int, start: int) -> BatchSearch:
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10**9), st.integers(1, 10**7), st.integers(1, 10**12), st.integers(1, 4096))
-def test_a_line_is_answered_by_a_line(fixed: int, slope: int, limit: int, start: int) -> None:
+def test_find_largest_of_linear_growth_uses_lines(
+    fixed: int, slope: int, limit: int, start: int
+) -> None:
     search = searched(lambda batch: fixed + slope * batch, limit, start)
     exact = (limit - fixed) // slope
     assert search.found == (None if exact >= MAXIMUM else max(0, exact))
@@ -43,7 +45,7 @@ def test_a_line_is_answered_by_a_line(fixed: int, slope: int, limit: int, start:
     st.integers(1, 1000),
     st.sampled_from([1, 512, 100_000]),
 )
-def test_whatever_grows_is_answered(
+def test_find_largest_of_any_growth(
     lines: list[tuple[int, int]], limit: int, start: int, block: int
 ) -> None:
     """The peak is the largest of several sums, rounded up."""
@@ -57,21 +59,21 @@ def test_whatever_grows_is_answered(
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(2, 10**6), st.integers(1, 4096))
-def test_what_grows_by_leaps_is_answered_by_halving(leap: int, start: int) -> None:
+def test_find_largest_of_stepwise_growth_uses_bisection(leap: int, start: int) -> None:
     search = searched(lambda batch: 1 + 10 * (batch >= leap), 5, start)
     assert search.found == leap - 1
 
 
-def test_what_does_not_grow_has_no_largest() -> None:
+def test_find_largest_without_growth_finds_none() -> None:
     search = searched(lambda batch: 100, 200, 8)
     assert search.found is None
 
 
-def test_where_one_is_too_much_none_fits() -> None:
+def test_find_largest_when_one_does_not_fit() -> None:
     assert searched(lambda batch: 100 + batch, 50, 8).found == 0
 
 
-def test_nothing_beyond_the_maximum_is_tried() -> None:
+def test_find_largest_does_not_exceed_maximum() -> None:
     search = find_largest(lambda batch: [batch], 10**9, start=8, maximum=1000)
     assert search.found is None
     assert max(probe.batch for probe in search.probes) == 1000
@@ -83,7 +85,7 @@ def test_nothing_beyond_the_maximum_is_tried() -> None:
     st.integers(1, 10**11),
     st.integers(1, 8),
 )
-def test_a_line_for_every_step_finds_it_at_once(
+def test_find_largest_fits_a_line_for_every_step(
     lines: list[tuple[int, int]], limit: int, start: int
 ) -> None:
     """Whichever step is the largest at the batches that are tried first."""
@@ -98,7 +100,7 @@ def test_a_line_for_every_step_finds_it_at_once(
         assert len(search.probes) <= 4
 
 
-def test_a_run_of_other_steps_is_not_compared() -> None:
+def test_find_largest_ignores_runs_with_other_steps() -> None:
     def sums(batch: int) -> list[int]:
         return [100, 10 * batch] if batch % 2 else [100, 50, 10 * batch]
 

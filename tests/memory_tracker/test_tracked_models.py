@@ -166,7 +166,7 @@ def moved(tmp_path: Path) -> str:
         *("moved_in_constructor", "lazy", "exported"),
     ],
 )
-def test_model_that_is_moved_when_built_takes_what_it_takes_otherwise(moved: str, factory: str) -> None:
+def test_model_moved_in_constructor_has_equal_memory(moved: str, factory: str) -> None:
     there = tracked_target(request_for(f"{moved}:{factory}", "4x8"))
     plain = tracked(nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 3)), "4x8", training=True)
     assert there.tensor_mode == "fake"
@@ -181,7 +181,7 @@ def test_model_that_is_moved_when_built_takes_what_it_takes_otherwise(moved: str
         ("pruned", "4x8", "buffer", 4 * 64),  # the mask
     ],
 )
-def test_weights_are_those_that_the_constructor_made(
+def test_weights_keep_constructor_shapes(
     moved: str, factory: str, spec: str, kind: str, size: int
 ) -> None:
     there = tracked_target(request_for(f"{moved}:{factory}", spec))
@@ -189,7 +189,7 @@ def test_weights_are_those_that_the_constructor_made(
 
 
 @pytest.mark.parametrize("factory", ["to_cpu", "cast", "normed", "moved_in_constructor"])
-def test_summary_on_fake_tensors_of_what_is_moved(moved: str, factory: str) -> None:
+def test_summary_on_fake_tensors_of_moved_model(moved: str, factory: str) -> None:
     spec = "4x8:bfloat16" if factory == "cast" else "4x8"
     trace = load(f"{moved}:{factory}", tensors="fake", inputs=spec)
     assert (trace.tensor_mode, trace.failure) == ("fake", None)
@@ -206,7 +206,7 @@ def test_large_weights_of_a_run_with_values_are_zeros(moved: str) -> None:
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
-def test_weights_that_a_hook_brings_count_from_their_call_on(tmp_path: Path, training: bool) -> None:
+def test_offloaded_weights_count_from_their_call(tmp_path: Path, training: bool) -> None:
     (tmp_path / "away.py").write_text(AWAY, encoding="utf-8")
     there = tracked_target(request_for(f"{tmp_path}/away.py:last_away", "4x8", training=training))
     assert there.tensor_mode == "fake"
@@ -252,7 +252,7 @@ class Listed(nn.Module):
     ("make", "spec"),
     [(Routed, "6x8"), (Listed, "3x4"), (Asking, "2x4:float32:0..1"), (Selecting, "2x4")],
 )
-def test_model_that_needs_values_is_left_as_it_was(make: Any, spec: str, training: bool) -> None:
+def test_model_that_needs_values_is_unchanged(make: Any, spec: str, training: bool) -> None:
     if make is Selecting and training:
         return  # it has nothing to train
     model = make()
@@ -264,7 +264,7 @@ def test_model_that_needs_values_is_left_as_it_was(make: Any, spec: str, trainin
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_run_with_values_ends_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_with_values_stops_at_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "_MOST_BYTES", 1 << 14)
     tracked(Asking(), "2x4")
     with pytest.raises(ForwardError, match="Asking takes too much memory") as caught:
@@ -274,7 +274,7 @@ def test_run_with_values_ends_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "smaller batch" in str(caught.value.hint)
 
 
-def test_model_too_large_for_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_too_large_for_values_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "_MOST_PARAMETERS", {"zeros": 19, "real": 19})
     with pytest.raises(ForwardError, match="Asking needs values") as caught:
         netinspect.memory(Asking(), torch.ones(2, 4))
@@ -282,7 +282,7 @@ def test_model_too_large_for_values_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert "too large to run with values" in str(caught.value.hint)
 
 
-def test_largest_batch_of_a_model_that_needs_values() -> None:
+def test_max_batch_of_model_that_needs_values() -> None:
     report = netinspect.memory(Asking(), torch.ones(1, 4), device_memory="8KiB", allocator="cpu").record
     assert report.search is not None
     assert report.search.found is not None
@@ -292,7 +292,7 @@ def test_largest_batch_of_a_model_that_needs_values() -> None:
     )
 
 
-def test_scripted_model_takes_what_it_takes_otherwise() -> None:
+def test_scripted_model_has_equal_memory() -> None:
     with pytest.warns(DeprecationWarning, match="jit.script"):
         scripted = torch.jit.script(Chain())
     both = [peak_bytes(tracked(each, "32x64", training=True), "cpu") for each in (scripted, Chain())]
@@ -339,7 +339,7 @@ EXPERTS = {
 
 @pytest.mark.slow
 @pytest.mark.libraries
-def test_memory_of_experts_by_name_is_that_of_the_model_as_it_runs(
+def test_memory_of_experts_by_name_equals_live_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     transformers = pytest.importorskip("transformers")

@@ -29,7 +29,7 @@ def place_of(failure: Failure) -> str:
     return failure.place.text
 
 
-def test_a_function_deep_inside() -> None:
+def test_failure_in_nested_function() -> None:
     trace = capture_trace(failing.Wrong(), rows(2, 3))
     failure = failure_of(trace)
     assert failure.step is not None
@@ -64,7 +64,7 @@ def test_a_function_deep_inside() -> None:
         (failing.recurse, "RecursionError", "maximum recursion depth", "return recurse(x)"),
     ],
 )
-def test_plain_python_code(
+def test_failure_in_plain_python(
     act: Callable[[Tensor], Any], type_name: str, message: str, line: str
 ) -> None:
     trace = capture_trace(failing.Plain(act), rows(2, 3))
@@ -85,7 +85,7 @@ def test_plain_python_code(
     assert failed == (["matmul"] if act is failing.translate else [])
 
 
-def test_a_function_of_the_users() -> None:
+def test_failure_in_user_function() -> None:
     trace = capture_trace(failing.Plain(failing.multiply), rows(2, 3))
     failure = failure_of(trace)
     assert failure.step == trace.steps[-1].index
@@ -94,7 +94,7 @@ def test_a_function_of_the_users() -> None:
 
 
 @pytest.mark.parametrize("when", ["pre-hook", "hook", "global"])
-def test_a_hook(when: str) -> None:
+def test_failure_in_hook(when: str) -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
 
     def hook(*_: Any) -> None:
@@ -117,13 +117,13 @@ def test_a_hook(when: str) -> None:
     assert place_of(failure) == "return 1 / 0"
 
 
-def test_an_argument_too_many() -> None:
+def test_failure_with_too_many_arguments() -> None:
     trace = capture_trace(nn.Linear(3, 3), rows(2, 3), rows(2, 3))
     failure = failure_of(trace)
     assert (failure.type, failure.step, failure.module, failure.place) == ("TypeError", 0, "", None)
 
 
-def test_a_train_that_raises_is_the_models_failure() -> None:
+def test_train_that_raises_is_a_failure() -> None:
     class Refusing(nn.Linear):
         def train(self, mode: bool = True) -> Refusing:
             raise ValueError("not this one")

@@ -32,7 +32,7 @@ class Block(nn.Module):
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 @pytest.mark.parametrize("how", ["script", "trace"])
 @pytest.mark.parametrize("where", ["child", "root"])
-def test_torchscript_is_one_step_and_warned_of(how: str, where: str) -> None:
+def test_torchscript_is_one_step_and_noted(how: str, where: str) -> None:
     compiled = torch.jit.script(Block()) if how == "script" else torch.jit.trace(Block(), rows(1, 3))
     model = compiled if where == "root" else nn.Sequential(compiled, nn.ReLU())
     assert model.forward is not None  # TorchScript keeps what was once asked for
@@ -110,7 +110,7 @@ for model, calls in ((both, 4), (nn.Sequential(both, net), 8), (net, 3)):
 @pytest.mark.skipif(
     not hasattr(torch.compiler, "set_stance"), reason="this torch cannot run compiled code uncompiled"
 )
-def test_compiled_modules_run_uncompiled_and_are_named() -> None:
+def test_compiled_modules_run_eagerly_and_are_noted() -> None:
     # In a process of its own: importing the compiler is slow, and changes torch for all other tests.
     subprocess.run([sys.executable, "-c", COMPILED], check=True, timeout=PATIENCE)
 
@@ -140,7 +140,7 @@ def test_buffers_of_every_kind_do_not_crash(make: Callable[[], Tensor]) -> None:
     assert model.odd is tensor
 
 
-def test_a_model_on_the_meta_device_has_shapes_and_no_values() -> None:
+def test_meta_model_has_shapes_and_no_values() -> None:
     model = nn.Sequential(nn.Linear(3, 4, device="meta"), nn.ReLU())
     options = TraceRequest(values=True, stats=True)
     trace = capture_trace(model, torch.empty(2, 3, device="meta"), options=options)

@@ -41,14 +41,14 @@ def called(steps: tuple[Step, ...]) -> list[str]:
 
 
 @every_net
-def test_the_trace_holds_together(case: Case) -> None:
+def test_trace_is_consistent(case: Case) -> None:
     trace = case.capture()
     assert trace.failure is None
     check_steps(trace)
 
 
 @every_net
-def test_the_calls_are_those_that_hooks_see(case: Case) -> None:
+def test_calls_equal_those_of_hooks(case: Case) -> None:
     expected, output = own_record(case.model(), case.args(), case.kwargs())
     trace = case.capture()
     assert recorded_calls(trace) == expected
@@ -56,7 +56,7 @@ def test_the_calls_are_those_that_hooks_see(case: Case) -> None:
 
 
 @every_net
-def test_the_output_is_the_same_with_and_without_us(case: Case) -> None:
+def test_output_is_the_same_without_tracing(case: Case) -> None:
     model = case.model()
     before = _run(model, case)
     capture_trace(model, *case.args(), **case.kwargs())
@@ -73,7 +73,7 @@ def _run(model: nn.Module, case: Case) -> Any:
 
 
 @every_net
-def test_with_everything_asked_for(case: Case) -> None:
+def test_trace_with_all_options(case: Case) -> None:
     trace = case.capture(backward=True, values=True, stats=True, code=True)
     check_steps(trace)
     if trace.failure is not None:
@@ -125,7 +125,7 @@ def test_outputs_of_every_kind() -> None:
     assert {spec.shape for spec in tensors_in(distributed)} == {(4, 2)}
 
 
-def test_dtypes_are_told() -> None:
+def test_output_dtypes() -> None:
     dtypes = [spec.dtype for spec in tensors_in(named("dtypes").capture().output)]
     assert dtypes == ["bfloat16", "complex64", "float16"]
 
@@ -133,14 +133,14 @@ def test_dtypes_are_told() -> None:
 # --- sharing -------------------------------------------------------------------------------------
 
 
-def test_a_reused_layer_is_called_each_time() -> None:
+def test_reused_layer_has_a_call_each_time() -> None:
     steps = [step for step in named("reused").capture().steps if step.module == "linear"]
     layers = [step for step in steps if step.kind == "module"]
     assert [step.call for step in layers] == [1, 2, 3]
     assert [next(tensors_in(step.output)).shape for step in layers] == [(4, 3), (4, 3), (1, 3)]
 
 
-def test_containers_are_walked_though_never_called() -> None:
+def test_containers_without_calls_are_walked() -> None:
     trace = named("containers").capture()
     assert called(trace.steps) == [
         "",
@@ -157,7 +157,7 @@ def test_containers_are_walked_though_never_called() -> None:
     }
 
 
-def test_a_layer_called_past_call_is_shown_but_for_its_output() -> None:
+def test_direct_forward_has_unknown_output() -> None:
     trace = named("uncalled").capture()
     assert called(trace.steps) == ["", "used", "direct"]
     used, direct = (step for step in trace.steps if step.kind == "function")
@@ -199,7 +199,7 @@ def test_ties(name: str, tied: set[tuple[str, ...]], total: int) -> None:
     assert sum(sizes.values()) == total
 
 
-def test_an_alias_is_told_once_and_called_under_its_first_path() -> None:
+def test_alias_is_called_under_first_path() -> None:
     trace = named("aliased").capture()
     assert [(m.path, m.alias_of) for m in trace.modules if m.alias_of] == [("right.1", "left.0")]
     assert called(trace.steps).count("left.0") == 2
@@ -209,7 +209,7 @@ def test_an_alias_is_told_once_and_called_under_its_first_path() -> None:
     ]
 
 
-def test_layers_in_a_plain_list_are_warned_of() -> None:
+def test_layers_in_plain_list_are_noted() -> None:
     trace = named("hidden").capture()
     assert called(trace.steps) == ["", "known"]
     assert functions(trace.steps) == ["linear", "add_", "batch_norm"]  # eval() does not reach it either
@@ -217,7 +217,7 @@ def test_layers_in_a_plain_list_are_warned_of() -> None:
     assert "forward made 2 calls of modules that are not registered (Linear, BatchNorm1d)" in warning
 
 
-def test_a_layer_made_on_the_spot_is_its_line() -> None:
+def test_temporary_layer_has_calling_line() -> None:
     trace = named("on-the-spot").capture()
     assert functions(trace.steps) == ["relu", "softmax"]
     softmax = trace.steps[-1]
@@ -226,7 +226,7 @@ def test_a_layer_made_on_the_spot_is_its_line() -> None:
     assert softmax.site is None
 
 
-def test_a_patched_forward_runs_and_is_found() -> None:
+def test_patched_forward_runs_and_is_located() -> None:
     trace = named("tricky").capture()
     assert called(trace.steps) == ["", "linear"]
     root = trace.modules[0]
@@ -260,7 +260,7 @@ def test_operators_are_steps_in_order() -> None:
     assert next(tensors_in(by_name["unsqueeze_"].output)).shape == (1, 4, 3)
 
 
-def test_an_exception_that_was_caught_is_no_failure() -> None:
+def test_caught_exception_is_not_a_failure() -> None:
     trace = named("fallback").capture()
     assert trace.failure is None
     assert not any(step.failed for step in trace.steps)
@@ -279,21 +279,21 @@ def test_reads_of_values_are_steps() -> None:
     assert {"numpy", "item", "bool"} <= set(functions(trace.steps))
 
 
-def test_an_autograd_function_is_seen_inside() -> None:
+def test_autograd_function_is_recorded_inside() -> None:
     trace = named("custom").capture(backward=True)
     assert functions(trace.steps) == ["mul", "add"]
     assert all(parameter.gradient for parameter in trace.parameters)
 
 
 @pytest.mark.parametrize("name", ["checkpointed", "checkpointed-reentrant"])
-def test_a_checkpoint_is_seen_inside_and_differentiated(name: str) -> None:
+def test_checkpoint_is_recorded_inside_and_differentiated(name: str) -> None:
     case = named(name)
     trace = case.capture(backward=True)
     assert called(trace.steps) == ["", "block", "block.0", "block.1"]
     assert all(parameter.gradient for parameter in trace.parameters)
 
 
-def test_the_two_kinds_of_checkpoint_give_the_same_gradients() -> None:
+def test_both_checkpoint_kinds_have_equal_gradients() -> None:
     one, other = (
         named(name).capture(backward=True) for name in ("checkpointed", "checkpointed-reentrant")
     )
@@ -311,13 +311,13 @@ def test_packed_sequences() -> None:
     assert next(spec.shape for spec in tensors_in(lstm.output)) == (5, 4)
 
 
-def test_a_forward_that_differentiates_gets_its_graph() -> None:
+def test_forward_that_differentiates_has_graph() -> None:
     trace = named("self-backward").capture()
     assert trace.failure is None
     assert trace.output == TensorSpec(shape=(4, 3), dtype="float32", device="cpu", bytes=48)
 
 
-def test_other_weights_are_followed_through_a_functional_call() -> None:
+def test_functional_call_weights_have_producers() -> None:
     steps = named("functional").capture().steps
     doubled = [step.index for step in steps if step.name == "mul"]
     (linear,) = [step for step in steps if step.name == "linear"]
@@ -325,7 +325,7 @@ def test_other_weights_are_followed_through_a_functional_call() -> None:
     assert linear.parameters == ("linear.weight", "linear.bias")
 
 
-def test_attention_is_seen_inside_though_torch_has_a_fast_path() -> None:
+def test_attention_fast_path_is_recorded_inside() -> None:
     trace = named("transformer").capture()
     assert [path for path in called(trace.steps) if "layers.0" in path] == [
         "layers.0",
@@ -336,10 +336,10 @@ def test_attention_is_seen_inside_though_torch_has_a_fast_path() -> None:
     assert handed == {entry.name for entry in trace.parameters}
 
 
-def test_parametrizations_are_modules_that_run() -> None:
+def test_parametrizations_are_called_modules() -> None:
     assert "parametrizations.weight.0" in called(named("weight-norm").capture().steps)
 
 
-def test_every_case_has_a_name_of_its_own() -> None:
+def test_case_names_are_unique() -> None:
     names = [case.name for case in every.CASES]
     assert len(names) == len(set(names))

@@ -52,14 +52,14 @@ COMMANDS: dict[str, Callable[[nn.Module], object]] = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command_leaves_no_mark(command: str) -> None:
+def test_command_triggers_no_trap(command: str) -> None:
     model = trapped_models.Net()
     with trapped_models.armed() as marks:
         COMMANDS[command](model)
     assert marks == []
 
 
-def test_failing_forward_leaves_no_mark() -> None:
+def test_failing_forward_triggers_no_trap() -> None:
     model = trapped_models.Net(fails=True)
     with trapped_models.armed() as marks:
         failures = [load(model, args=(X,)).failure, load(model).failure]
@@ -67,7 +67,7 @@ def test_failing_forward_leaves_no_mark() -> None:
     assert None not in failures
 
 
-def test_traps_leave_marks() -> None:
+def test_traps_record_access() -> None:
     model = trapped_models.Net()
     with trapped_models.armed() as marks:
         list(nn.Module.named_modules(model))
@@ -109,7 +109,7 @@ class Scales(nn.Module):
 
 
 @pytest.mark.parametrize("grad", [False, True])
-def test_tensor_subclass_hears_of_the_calls_of_forward_alone(grad: bool) -> None:
+def test_tensor_subclass_receives_only_calls_of_forward(grad: bool) -> None:
     model = Scales().eval()
     with torch.set_grad_enabled(grad):
         Heard.heard.clear()
@@ -145,7 +145,7 @@ class Reads(nn.Module):
         return out
 
 
-def test_attributes_without_a_run_are_not_asked_for() -> None:
+def test_static_trace_reads_no_attributes() -> None:
     model = Reads()
     asked = model.__dict__["asked"]
     asked.clear()

@@ -19,7 +19,7 @@ from tests.tracing.invariants import check_steps, own_record, recorded_calls
 
 
 @pytest.mark.parametrize("name", sample_names())
-def test_a_sample_is_told_as_torch_itself_has_it(name: str) -> None:
+def test_sample_trace_equals_torch(name: str) -> None:
     trace = load(name)
     assert trace.failure is None
     assert trace.warnings == ()

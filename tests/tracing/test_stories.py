@@ -28,17 +28,17 @@ def named(name: str) -> Case:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_the_steps_shapes_and_edges(name: str) -> None:
+def test_steps_have_shapes_and_producers(name: str) -> None:
     assert story(named(name).capture()) == STORIES[name]
 
 
 @pytest.mark.parametrize("name", ["hooked", "custom", "checkpointed", "checkpointed-reentrant"])
-def test_a_graph_changes_nothing_of_it(name: str) -> None:
+def test_steps_are_the_same_with_backward(name: str) -> None:
     assert story(named(name).capture(backward=True)) == STORIES[name]
 
 
 @pytest.mark.libraries
-def test_an_object_of_a_library() -> None:
+def test_library_object_output() -> None:
     pytest.importorskip("transformers")
     trace = named("model-output").capture()
     text = "BaseModelOutput[last_hidden_state=(4,2) hidden_states=tuple[0=(4,2) 1=(4,2)]]"
@@ -63,13 +63,13 @@ def test_an_object_of_a_library() -> None:
         ("sentences", []),
     ],
 )
-def test_what_is_seen_in_part_is_said(name: str, parts: list[str]) -> None:
+def test_limitations_are_noted(name: str, parts: list[str]) -> None:
     told = named(name).capture().warnings
     assert len(told) == len(parts)
     assert all(part in warning for part, warning in zip(parts, told, strict=True))
 
 
-def test_attention_of_torchs_own() -> None:
+def test_multi_head_attention_step() -> None:
     trace = named("attention").capture()
     (step,) = [each for each in trace.steps if each.name == "multi_head_attention_forward"]
     assert step.arguments == ("query", "key", "value")
@@ -77,7 +77,7 @@ def test_attention_of_torchs_own() -> None:
     assert spell(trace.output) == "tuple[0=(5,2,4) 1=(2,5,5)]"
 
 
-def test_a_gradient_of_torch_func_is_followed() -> None:
+def test_torch_func_grad_has_producers() -> None:
     trace = named("gradients").capture()
     steps = {step.name: step for step in trace.steps}
     assert steps["Linear"].producers  # z is what `grad` made of y
@@ -86,7 +86,7 @@ def test_a_gradient_of_torch_func_is_followed() -> None:
     assert steps["sum"].index in steps["grad"].producers
 
 
-def test_weights_of_a_functional_call_have_their_names() -> None:
+def test_functional_call_weights_are_named() -> None:
     (linear,) = [step for step in named("functional").capture().steps if step.name == "linear"]
     assert linear.parameters == ("linear.weight", "linear.bias")
 
@@ -116,7 +116,7 @@ def test_packed_weights_are_read(name: str, function: str, weights: dict[str, st
     assert len({entry.identity for entry in trace.buffers}) == len(trace.buffers)
 
 
-def test_an_object_that_does_not_tell_its_tensors_is_left() -> None:
+def test_unreadable_packed_object_has_no_tensors() -> None:
     class Refusing:
         def unpack(self) -> None:
             raise RuntimeError("no")
@@ -125,7 +125,7 @@ def test_an_object_that_does_not_tell_its_tensors_is_left() -> None:
     assert packed_tensors(object()) == []
 
 
-def test_lazy_layers_show_their_work_and_not_their_birth() -> None:
+def test_lazy_layers_record_no_initialization() -> None:
     trace = capture_trace(mutating.Lazy(), rows(4, 3))
     assert [step.name for step in trace.steps] == [
         *("Lazy", "LazyLinear", "linear", "LazyBatchNorm1d", "batch_norm"),
@@ -133,7 +133,7 @@ def test_lazy_layers_show_their_work_and_not_their_birth() -> None:
     assert trace.steps[3].producers == (2,)
 
 
-def test_a_direct_forward_that_fails_is_told_as_such() -> None:
+def test_failing_direct_forward_is_reported() -> None:
     class Failing(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -151,7 +151,7 @@ def test_a_direct_forward_that_fails_is_told_as_such() -> None:
     assert all(step.output is None for step in failed)
 
 
-def test_a_direct_forward_of_a_layer_in_a_loop_is_a_call_each_time() -> None:
+def test_direct_forward_in_loop_has_a_call_each_time() -> None:
     class Looping(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -171,7 +171,7 @@ def test_a_direct_forward_of_a_layer_in_a_loop_is_a_call_each_time() -> None:
     ]
 
 
-def test_the_source_of_a_layer_that_torch_derived_is_that_of_the_layer() -> None:
+def test_source_of_parametrized_layer_is_its_base() -> None:
     trace = named("parametrized").capture(code=True)
     module = next(each for each in trace.modules if each.path == "0")
     assert (module.class_name, module.bases[0]) == ("ParametrizedLinear", "Linear")
@@ -184,7 +184,7 @@ def test_the_source_of_a_layer_that_torch_derived_is_that_of_the_layer() -> None
     assert notes == ["(2,4,3), (3,3), (3) -> (2,4,3)"]
 
 
-def test_the_source_of_a_graph_module_is_what_was_written_for_it() -> None:
+def test_source_of_graph_module_is_generated_code() -> None:
     one, other = (torch.fx.symbolic_trace(nn.Sequential(layer)) for layer in (nn.ReLU(), nn.Tanh()))
     trace = capture_trace(nn.Sequential(one, other), rows(2, 3), options=TraceRequest(code=True))
     for path in ("0", "1"):
@@ -199,7 +199,7 @@ def test_the_source_of_a_graph_module_is_what_was_written_for_it() -> None:
     assert files["0"] != files["1"]
 
 
-def test_a_hook_for_every_module_may_call_torch() -> None:
+def test_global_hook_may_call_torch() -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
 
     def double(module: nn.Module, args: Any) -> Any:
@@ -216,7 +216,7 @@ def test_a_hook_for_every_module_may_call_torch() -> None:
     assert [row.path for row in table if row.kind == "module"] == ["", "0", "1"]
 
 
-def test_what_torch_warns_of_during_backward_is_a_note() -> None:
+def test_backward_warning_is_a_note() -> None:
     class Warning_(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -241,7 +241,7 @@ def test_what_torch_warns_of_during_backward_is_a_note() -> None:
     assert trace.warnings == ("backward warned: on purpose",)
 
 
-def test_the_facts_of_a_list_of_parameters_are_one_line() -> None:
+def test_extra_repr_of_parameter_list_is_one_line() -> None:
     trace = named("containers").capture()
     (scales,) = [module for module in trace.modules if module.path == "scales"]
     assert "\n" not in scales.extra
@@ -249,7 +249,7 @@ def test_the_facts_of_a_list_of_parameters_are_one_line() -> None:
     assert ", (1): " in scales.extra
 
 
-def test_writes_to_other_parts_of_a_tensor_are_not_sources() -> None:
+def test_writes_to_disjoint_parts_are_not_producers() -> None:
     base = torch.zeros(4, 6)
     parts = {
         "rows": base[1:3],
@@ -271,7 +271,7 @@ def test_writes_to_other_parts_of_a_tensor_are_not_sources() -> None:
         assert found == {written} | expected, written
 
 
-def test_memory_that_is_used_again_has_no_old_sources() -> None:
+def test_reused_memory_has_no_old_producers() -> None:
     flow = DataFlow()
     for index in range(50):
         tensor = torch.zeros(1000)

@@ -36,7 +36,7 @@ def line_of(function: Any) -> int:
 
 
 @pytest.mark.parametrize("function", [implicit, transposed, own])
-def test_a_warning_names_the_line_that_made_the_call(function: Any) -> None:
+def test_warning_names_calling_line(function: Any) -> None:
     before = warnings.showwarning
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -45,7 +45,7 @@ def test_a_warning_names_the_line_that_made_the_call(function: Any) -> None:
     assert warnings.showwarning is before
 
 
-def test_a_warning_in_the_constructor_names_its_line(tmp_path: Path) -> None:
+def test_warning_in_constructor_names_its_line(tmp_path: Path) -> None:
     file = tmp_path / "warns.py"
     file.write_text(
         "import torch\nfrom torch import nn\n\nclass Net(nn.Module):\n    def __init__(self):\n"
@@ -59,7 +59,7 @@ def test_a_warning_in_the_constructor_names_its_line(tmp_path: Path) -> None:
     assert named <= {("warns.py", 8)}
 
 
-def test_warnings_that_are_errors_fail_the_forward_at_its_line() -> None:
+def test_warning_as_error_fails_at_its_line() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         trace = capture_trace(Calls(implicit), rows(4, 4))
@@ -68,7 +68,7 @@ def test_warnings_that_are_errors_fail_the_forward_at_its_line() -> None:
     assert trace.failure.place.line == line_of(implicit)
 
 
-def test_what_torch_warns_of_in_a_library_model_names_no_file_of_ours() -> None:
+def test_library_warning_names_no_netinspect_file() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         layer = nn.TransformerEncoderLayer(8, 2, norm_first=True)

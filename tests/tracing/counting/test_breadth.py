@@ -58,7 +58,7 @@ def test_other_arithmetic(function: Callable[..., Any], flops: int) -> None:
     assert (found.uncounted, found.uncounted_flops) == (0, 0)
 
 
-def test_a_grid_of_coordinates_is_a_product_as_its_backward_is() -> None:
+def test_affine_grid_and_its_backward_are_products() -> None:
     def run(self: Any, x: Tensor) -> Tensor:
         return F.affine_grid(self.scale(x), [2, 4, 8, 8], align_corners=False)
 
@@ -80,7 +80,7 @@ class Shift(nn.Module):
 
 
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
-def test_backward_of_bags_is_counted(mode: str) -> None:
+def test_embedding_bag_backward_is_counted(mode: str) -> None:
     found = backward(nn.EmbeddingBag(10, 4, mode=mode), torch.arange(6).view(2, 3))
     assert (found.macs, found.uncounted) == (0, 0)
     assert found.other_flops >= 6 * 4
@@ -94,9 +94,7 @@ def test_backward_of_bags_is_counted(mode: str) -> None:
         (lambda x: nn.CTCLoss()(x[:, None].log_softmax(-1), ONE[None], 3 * ONE, ONE), 0),
     ],
 )
-def test_backward_without_products_has_no_macs_and_unknown_flops(
-    function: Callable[..., Any], macs: int
-) -> None:
+def test_backward_without_products_has_unknown_flops(function: Callable[..., Any], macs: int) -> None:
     class Learnt(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -126,7 +124,7 @@ def test_quantized_normalizations(layer: nn.Module, flops: int) -> None:
 
 
 @quantization
-def test_layers_in_training_for_quantization_have_no_uncounted_parts() -> None:
+def test_quantization_aware_layers_are_fully_counted() -> None:
     model = torch.ao.quantization.QuantWrapper(nn.Sequential(nn.Conv2d(4, 6, 3), nn.ReLU())).train()
     model.qconfig = torch.ao.quantization.get_default_qat_qconfig("fbgemm")
     prepared = torch.ao.quantization.prepare_qat(model)
@@ -135,7 +133,7 @@ def test_layers_in_training_for_quantization_have_no_uncounted_parts() -> None:
 
 
 @quantization
-def test_packing_a_weight_within_forward_is_no_arithmetic() -> None:
+def test_packing_weight_in_forward_has_no_arithmetic() -> None:
     from torch.ao.nn.quantized import functional
 
     def run(x: Tensor) -> Any:
@@ -156,7 +154,7 @@ def test_quantized_bags() -> None:
     assert (found.macs, found.other_flops, found.uncounted) == (0, 6 * 16, 0)
 
 
-def test_packing_four_bits_is_no_arithmetic() -> None:
+def test_packing_int4_has_no_arithmetic() -> None:
     pack = getattr(torch.ops.aten, "_convert_weight_to_int4pack_for_cpu", None)
     if pack is None:
         pytest.skip("this torch packs no four bits on the CPU")
@@ -171,7 +169,7 @@ def test_packing_four_bits_is_no_arithmetic() -> None:
 
 
 @pytest.mark.parametrize("reduction", ["mean", "none"])
-def test_a_layer_and_its_loss_in_one_call(reduction: str) -> None:
+def test_fused_linear_and_loss(reduction: str) -> None:
     pieces = pytest.importorskip("torch.nn.modules.linear_cross_entropy_options")
     options = pieces.LinearCrossEntropyOptions()
 

@@ -15,7 +15,7 @@ from tests.tracing.counting.counted import Calls, cost, look_at, operators
 CHANCES = torch.full((10,), 0.5)
 
 
-def test_what_an_output_is_written_into_is_not_read() -> None:
+def test_out_argument_is_not_read() -> None:
     def given(x: Tensor, y: Tensor) -> Tensor:
         return torch.mm(x, y, out=torch.empty(3, 5))
 
@@ -29,7 +29,7 @@ def test_what_an_output_is_written_into_is_not_read() -> None:
     assert (found.bytes_read, found.bytes_written) == (12 * 4, 4 * 4 + 4 * 8)
 
 
-def test_views_that_torch_calls_unsafe_move_nothing() -> None:
+def test_unsafe_views_move_no_bytes() -> None:
     found = cost(torch.matmul, rows(2, 3, 4, 5), rows(2, 3, 5, 6))
     assert found.bytes_read == (2 * 3 * 4 * 5 + 2 * 3 * 5 * 6) * 4
     assert found.bytes_written == 2 * 3 * 4 * 6 * 4
@@ -51,7 +51,7 @@ def test_views_that_torch_calls_unsafe_move_nothing() -> None:
         (lambda x: x.clone().normal_(), (CHANCES,), 40),  # by clone
     ],
 )
-def test_what_is_drawn_by_is_read(
+def test_distribution_parameters_are_read(
     function: Callable[..., Any], args: tuple[Tensor, ...], read: int
 ) -> None:
     found = cost(function, *args)
@@ -59,7 +59,7 @@ def test_what_is_drawn_by_is_read(
 
 
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
-def test_bags_read_the_rows_of_their_indices(mode: str) -> None:
+def test_embedding_bag_reads_indexed_rows(mode: str) -> None:
     bags = nn.EmbeddingBag(1000, 16, mode=mode)
     trace = look_at(bags, torch.arange(12).view(2, 6))
     work = operators(trace)["aten._embedding_bag"]
@@ -68,14 +68,14 @@ def test_bags_read_the_rows_of_their_indices(mode: str) -> None:
     assert work.flops == 12 * 16
 
 
-def test_a_table_that_is_bounded_has_no_macs_and_is_not_read_whole() -> None:
+def test_embedding_with_max_norm_has_no_macs_and_reads_rows() -> None:
     trace = look_at(nn.Embedding(1000, 16, max_norm=1.0), torch.arange(12))
     work = operators(trace)["aten.embedding_renorm_"]
     assert (work.macs, work.flops, work.bytes_read) == (0, None, 12 * 16 * 4 + 12 * 8)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-def test_a_packed_weight_is_read_too() -> None:
+def test_packed_weight_is_read() -> None:
     model = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(64, 32)), {nn.Linear})
     work = operators(look_at(model, rows(2, 64)))["quantized.linear_dynamic"]
     assert work.bytes_read == 2 * 64 * 4 + 32 * 64 + 32 * 4
@@ -83,13 +83,13 @@ def test_a_packed_weight_is_read_too() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
-def test_bytes_of_nested_tensors_are_those_of_each() -> None:
+def test_nested_bytes_are_summed_over_tensors() -> None:
     nested = torch.nested.nested_tensor([rows(3, 8), rows(5, 8)])
     work = operators(look_at(nn.Linear(8, 4), nested))["aten.linear"]
     assert (work.macs, work.bytes_read, work.bytes_written) == (8 * 8 * 4, (64 + 32 + 4) * 4, 32 * 4)
 
 
-def test_what_works_on_lists_in_place_counts_all_of_them() -> None:
+def test_foreach_in_place_counts_all_tensors() -> None:
     def run(self: Any, x: Tensor) -> Tensor:
         both = [x.clone(), x.clone()]
         torch._foreach_mul_(both, 2.0)

@@ -24,13 +24,13 @@ def test_linear_on_three_dimensions_counts_every_row() -> None:
     assert cost(nn.Linear(64, 64), rows(2, 5, 64)).macs == 2 * 5 * 64 * 64 == 40_960
 
 
-def test_transposed_convolution_costs_by_its_input() -> None:
+def test_transposed_convolution_counts_by_input() -> None:
     # Each of the 8 x 8 x 8 inputs meets 16 channels of a 4 x 4 kernel, whatever the stride.
     model = nn.ConvTranspose2d(8, 16, 4, stride=2)
     assert cost(model, rows(1, 8, 8, 8)).macs == 8 * 8 * 8 * 16 * 4 * 4 == 131_072
 
 
-def test_embedding_multiplies_nothing() -> None:
+def test_embedding_has_no_macs() -> None:
     found = cost(nn.Embedding(1000, 16), torch.arange(12).view(2, 6))
     assert (found.macs, found.flops, found.other_flops) == (0, 0, 0)
     # Of the table only the rows are read that are given out: 12 of 16 floats, and 12 numbers of 8 bytes.
@@ -38,7 +38,7 @@ def test_embedding_multiplies_nothing() -> None:
     assert found.bytes_written == 12 * 16 * 4
 
 
-def test_functional_convolution_with_a_parameter_of_ones_own() -> None:
+def test_functional_convolution_with_own_parameter() -> None:
     class Own(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -95,7 +95,7 @@ def test_gru_cell() -> None:
     assert cost(nn.GRUCell(16, 32), rows(2, 16)).macs == 2 * 3 * 32 * (16 + 32) == 9_216
 
 
-def test_one_layer_under_two_parents_counts_at_each_call() -> None:
+def test_shared_layer_counts_at_each_call() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -128,7 +128,7 @@ def test_tied_embedding_and_head() -> None:
     assert totals(trace).parameters == 1_600
 
 
-def test_a_child_called_through_forward() -> None:
+def test_child_called_through_forward() -> None:
     model = Calls(lambda self, x: self.child.forward(x), child=nn.Linear(8, 16))
     trace = look_at(model, rows(1, 8))
     report = netinspect.cost(trace).record
@@ -136,7 +136,7 @@ def test_a_child_called_through_forward() -> None:
     assert {row.key: row.cost.macs for row in report.rows if row.cost.macs} == {"child": 128}
 
 
-def test_weight_norm_costs_its_arithmetic_and_no_macs() -> None:
+def test_weight_norm_has_flops_and_no_macs() -> None:
     model = nn.utils.parametrizations.weight_norm(nn.Linear(8, 16))
     found = cost(model, rows(1, 8))
     assert found.macs == 8 * 16 == 128
@@ -150,12 +150,12 @@ def test_dynamically_quantized_linear() -> None:
     assert cost(model, rows(1, 8)).macs == 8 * 16 == 128
 
 
-def test_vmap_counts_all_that_it_maps_over() -> None:
+def test_vmap_counts_mapped_dimension() -> None:
     model = Calls(lambda self, x: torch.vmap(self.child)(x), child=nn.Linear(8, 8))
     assert cost(model, rows(2, 8)).macs == 2 * 8 * 8 == 128
 
 
-def test_a_plain_object_as_output() -> None:
+def test_plain_object_output() -> None:
     class Answer:
         def __init__(self, value: Tensor) -> None:
             self.value = value
@@ -170,7 +170,7 @@ def test_lazy_and_meta_models() -> None:
     assert cost(nn.Linear(8, 16, device="meta"), rows(1, 8).to("meta")).macs == 8 * 16 == 128
 
 
-def test_what_ran_before_a_shape_error_is_counted() -> None:
+def test_steps_before_shape_error_are_counted() -> None:
     trace = capture_trace(nn.Sequential(nn.Linear(8, 16), nn.Linear(9, 4)), rows(1, 8))
     report = netinspect.cost(trace).record
     assert report.total.macs == 8 * 16
@@ -217,7 +217,7 @@ def test_a_layer(name: str, model: nn.Module, size: tuple[int, ...], macs: int) 
     assert (found.macs, found.flops, found.uncounted) == (macs, 2 * macs, 0)
 
 
-def test_grouped_heads_cost_by_the_heads_of_the_query() -> None:
+def test_grouped_query_attention_counts_query_heads() -> None:
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(query, key, value, enable_gqa=True)
 
@@ -226,26 +226,26 @@ def test_grouped_heads_cost_by_the_heads_of_the_query() -> None:
     assert cost(attend, *heads(8, 2, 5, 7, 16, 16)).macs == 2 * 8 * 5 * 7 * (16 + 16)
 
 
-def test_a_mask_leaves_the_products_whole() -> None:
+def test_attention_mask_does_not_change_macs() -> None:
     def causal(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(query, key, value, is_causal=True)
 
     assert cost(causal, *heads(2, 2, 6, 6, 8, 8)).macs == 2 * 2 * 6 * 6 * 16
 
 
-def test_values_may_be_of_another_width() -> None:
+def test_attention_with_other_value_width() -> None:
     found = cost(F.scaled_dot_product_attention, *heads(2, 2, 5, 7, 8, 12))
     assert found.macs == 2 * 2 * 5 * 7 * (8 + 12)
 
 
-def test_attention_to_something_else() -> None:
+def test_cross_attention() -> None:
     model = nn.MultiheadAttention(16, 2, kdim=12, vdim=20, batch_first=True)
     inputs = rows(2, 5, 16), rows(2, 7, 12), rows(2, 7, 20)
     projected = 2 * (5 * 16 * 16 + 7 * 12 * 16 + 7 * 20 * 16 + 5 * 16 * 16)
     assert cost(model, *inputs).macs == projected + 2 * (2 * 5 * 7 * 16)
 
 
-def test_the_packed_sequence_costs_by_its_steps() -> None:
+def test_packed_sequence_counts_time_steps() -> None:
     def run(self: Any, x: Tensor) -> Tensor:
         packed = nn.utils.rnn.pack_padded_sequence(x, torch.tensor([5, 2]), batch_first=True)
         out: Tensor = self.lstm(packed)[1][0]
@@ -255,12 +255,12 @@ def test_the_packed_sequence_costs_by_its_steps() -> None:
     assert cost(model, rows(2, 5, 4)).macs == (5 + 2) * 24 * (4 + 6)
 
 
-def test_complex_numbers_cost_four_products_each() -> None:
+def test_complex_product_is_four_real_ones() -> None:
     x = torch.complex(rows(3, 4), rows(3, 4))
     assert cost(lambda a: a @ a.T, x).macs == 4 * (3 * 4 * 3)
 
 
-def test_a_sparse_matrix_costs_by_its_elements() -> None:
+def test_sparse_matrix_counts_stored_elements() -> None:
     sparse = torch.eye(6).to_sparse()
     assert cost(torch.sparse.mm, sparse, rows(6, 5)).macs == 6 * 5
 
@@ -272,7 +272,7 @@ def test_products_with_an_addend_and_of_vectors() -> None:
     assert cost(torch.dot, rows(7), rows(7)).macs == 7
 
 
-def test_products_in_place_and_into_a_given_tensor() -> None:
+def test_products_in_place_and_with_out() -> None:
     def in_place(x: Tensor, y: Tensor) -> Tensor:
         return torch.zeros(3, 5).addmm_(x, y)
 
@@ -284,14 +284,14 @@ def test_products_in_place_and_into_a_given_tensor() -> None:
         assert (found.macs, found.uncounted) == (3 * 4 * 5, 0)
 
 
-def test_a_transform_has_flops_and_no_macs() -> None:
+def test_fft_has_flops_and_no_macs() -> None:
     found = cost(torch.fft.fft, torch.complex(rows(2, 8), rows(2, 8)))
     assert (found.macs, found.other_flops) == (0, 2 * 5 * 8 * math.log2(8))
     # A product of matrices that is dressed as a transform is counted as what it is.
     assert cost(torch.fft.rfft, rows(2, 8)).other_flops == 2 * 5 * 8 * 3 / 2
 
 
-def test_other_classes_have_conventions_of_their_own() -> None:
+def test_flop_conventions_by_operator_class() -> None:
     image = rows(2, 4, 8, 8)
     elements = 2 * 4 * 8 * 8
     for model, flops in (

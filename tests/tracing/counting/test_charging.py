@@ -51,7 +51,7 @@ def test_each_operator_is_charged_to_the_innermost_step() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
-def test_a_script_is_seen_inside_and_is_still_one_step() -> None:
+def test_script_operators_are_charged_to_one_step() -> None:
     script = torch.jit.script(nn.Sequential(nn.Linear(8, 16), nn.ReLU()))
     trace = look_at(nn.Sequential(script, nn.Linear(16, 2)), rows(3, 8))
     assert macs_by_step(trace) == {
@@ -63,7 +63,7 @@ def test_a_script_is_seen_inside_and_is_still_one_step() -> None:
     ]  # fmt: skip
 
 
-def test_a_function_that_is_no_step_leaves_its_work_to_the_module() -> None:
+def test_unrecorded_function_is_charged_to_module() -> None:
     def run(self: Any, x: Tensor) -> Tensor:
         torch._assert_async((x @ x).sum() < 1e9)
         return x
@@ -73,7 +73,7 @@ def test_a_function_that_is_no_step_leaves_its_work_to_the_module() -> None:
     assert "_assert_async" not in [step.name for step in trace.steps]
 
 
-def test_inference_mode_counts_what_its_functions_are_made_of() -> None:
+def test_inference_mode_counts_decomposed_functions() -> None:
     def run(self: Any, x: Tensor) -> Tensor:
         with torch.inference_mode():
             out: Tensor = self.layer(x)
@@ -86,7 +86,7 @@ def test_inference_mode_counts_what_its_functions_are_made_of() -> None:
     assert inside.macs == outside.macs == 2 * 5 * (4 * 16 * 16 + 2 * 16 * 32) + 2 * 2 * 5 * 5 * 16
 
 
-def test_a_tensor_made_of_others_counts_by_those() -> None:
+def test_wrapper_tensor_counts_inner_operators() -> None:
     from torch.utils._python_dispatch import return_and_correct_aliasing
     from torch.utils._pytree import tree_map_only
 
@@ -112,14 +112,14 @@ def test_a_tensor_made_of_others_counts_by_those() -> None:
     assert cost(model, rows(3, 3)).macs == 3 * 3 * 3
 
 
-def test_views_cost_nothing_and_copies_move_bytes() -> None:
+def test_views_are_free_and_copies_move_bytes() -> None:
     found = cost(lambda x: x.view(2, 6).t()[1:].unsqueeze(0).expand(3, 5, 2), rows(3, 4))
     assert found == netinspect.cost(look_at(nn.Identity(), rows(3, 4))).record.total
     copied = operators(look_at(lambda x: x.t().contiguous(), rows(3, 4)))["aten.clone"]
     assert (copied.bytes_read, copied.bytes_written, copied.flops) == (48, 48, 0)
 
 
-def test_bytes_are_each_operand_and_output_once() -> None:
+def test_bytes_count_each_operand_and_output_once() -> None:
     work = operators(look_at(torch.add, rows(3, 4), rows(4)))["aten.add"]
     assert (work.bytes_read, work.bytes_written, work.elements) == ((12 + 4) * 4, 12 * 4, 12)
     # What is only written to is not read.
@@ -127,7 +127,7 @@ def test_bytes_are_each_operand_and_output_once() -> None:
     assert (work.bytes_read, work.bytes_written) == (4 * 4, 12 * 4)
 
 
-def test_keeping_the_guest_as_it_was_is_no_work_of_the_model() -> None:
+def test_snapshot_copies_are_not_counted() -> None:
     class Writes(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -143,7 +143,7 @@ def test_keeping_the_guest_as_it_was_is_no_work_of_the_model() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.filterwarnings("ignore")
-def test_every_odd_model_runs_as_before_and_its_work_adds_up(case: Any) -> None:
+def test_odd_models_are_unaffected_by_counting(case: Any) -> None:
     trace = case.capture()
     report = netinspect.cost(trace).record
     by_operator = netinspect.cost(trace, by="operator").record
@@ -153,7 +153,7 @@ def test_every_odd_model_runs_as_before_and_its_work_adds_up(case: Any) -> None:
 # --- what cannot be counted ---------------------------------------------------------------------------
 
 
-def test_an_operator_of_ones_own_is_uncounted_and_the_total_a_lower_bound() -> None:
+def test_custom_operator_is_uncounted_and_total_is_lower_bound() -> None:
     name = "netinspect_tests::mystery"
     if not hasattr(torch.ops.netinspect_tests, "mystery"):
 
@@ -177,7 +177,7 @@ def test_an_operator_of_ones_own_is_uncounted_and_the_total_a_lower_bound() -> N
     assert "at least 27 MACs" in netinspect.summary(trace).text()
 
 
-def test_a_formula_that_is_registered_between_two_looks_is_used() -> None:
+def test_formula_registered_between_traces_is_used() -> None:
     @torch.library.custom_op("netinspect_tests::product", mutates_args=())
     def product(x: Tensor) -> Tensor:
         return x @ x.t()
@@ -204,7 +204,7 @@ def test_linear_algebra_is_uncounted() -> None:
     assert [(each.operator, each.macs) for each in report.uncounted] == [("aten._linalg_svd", True)]
 
 
-def test_work_in_other_threads_is_counted() -> None:
+def test_work_in_threads_is_counted() -> None:
     class Parallel(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -223,7 +223,7 @@ def test_work_in_other_threads_is_counted() -> None:
     assert "a lower bound" not in view.text()
 
 
-def test_a_saved_trace_of_before_tells_that_it_holds_no_costs() -> None:
+def test_old_saved_trace_reports_missing_costs() -> None:
     from dataclasses import replace
 
     trace = look_at(nn.Linear(3, 3), rows(2, 3))
@@ -247,7 +247,7 @@ def test_a_saved_trace_of_before_tells_that_it_holds_no_costs() -> None:
     ],
     ids=["linear", "depthwise", "grouped", "transposed"],
 )
-def test_backward_of_a_layer(model: nn.Module, size: tuple[int, ...], once: int, times: int) -> None:
+def test_linear_backward(model: nn.Module, size: tuple[int, ...], once: int, times: int) -> None:
     assert backward(model, rows(*size)).macs == times * once
     behind = nn.Sequential(_Scale(), model)
     assert backward(behind, rows(*size)).macs == 2 * once
@@ -262,7 +262,7 @@ class _Scale(nn.Module):
         return x * self.weight
 
 
-def test_backward_of_attention_is_twice_its_forward() -> None:
+def test_attention_backward_is_twice_forward() -> None:
     def attend(self: Any, x: Tensor) -> Tensor:
         x = self.scale(x)
         return F.scaled_dot_product_attention(x, x, x)
@@ -273,7 +273,7 @@ def test_backward_of_attention_is_twice_its_forward() -> None:
     assert backward(model, rows(2, 2, 6, 8)).macs == 2 * forward
 
 
-def test_backward_of_a_checkpoint_runs_the_forward_again() -> None:
+def test_checkpoint_backward_recomputes_forward() -> None:
     def run(self: Any, x: Tensor) -> Any:
         return checkpoint(self.layer, self.scale(x), use_reentrant=False)
 
@@ -300,7 +300,7 @@ def test_backward_of_a_checkpoint_runs_the_forward_again() -> None:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
 )
-def test_as_torch_counts_on_the_meta_device(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+def test_counts_equal_torch_on_meta(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     real = cost(model, *inputs)
     meta = model.to("meta").eval()
     given = [each.to("meta") for each in inputs]
@@ -312,7 +312,7 @@ def test_as_torch_counts_on_the_meta_device(model: nn.Module, inputs: tuple[Tens
     assert on_meta.activations == real.activations
 
 
-def test_our_counter_leaves_torchs_alone() -> None:
+def test_torch_flop_counter_still_works() -> None:
     with FlopCounterMode(display=False) as counter:
         capture_trace(nn.Linear(4, 6), rows(3, 4), options=TraceRequest())
     assert counter.get_total_flops() == 2 * 3 * 4 * 6

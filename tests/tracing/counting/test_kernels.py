@@ -18,7 +18,7 @@ from tests.tracing.counting.counted import Calls, cost, look_at, operators
 quantization = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
 
-def test_the_fast_path_of_multi_head_attention() -> None:
+def test_multi_head_attention_fast_path() -> None:
     layer = nn.MultiheadAttention(32, 4, batch_first=True).eval()
 
     def run(self: Any, x: Tensor) -> Any:
@@ -35,7 +35,7 @@ def test_the_fast_path_of_multi_head_attention() -> None:
     assert unfused.activations == work.elements
 
 
-def test_the_fast_path_of_an_encoder_layer() -> None:
+def test_encoder_layer_fast_path() -> None:
     layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True).eval()
     attention = layer.self_attn
 
@@ -97,14 +97,14 @@ def test_dynamically_quantized_recurrent_layers(kind: str, gates: int, packed: b
 
 
 @quantization
-def test_a_dynamically_quantized_cell() -> None:
+def test_dynamically_quantized_cell() -> None:
     model = torch.ao.quantization.quantize_dynamic(
         Calls(lambda self, x: self.cell(x), cell=nn.GRUCell(4, 8)), {nn.GRUCell}
     )
     assert cost(model, rows(2, 4)).macs == 2 * 3 * 8 * (4 + 8)
 
 
-def test_backward_of_a_recurrent_layer_is_twice_its_forward() -> None:
+def test_recurrent_backward_is_twice_forward() -> None:
     layer = nn.LSTM(4, 6)
     trace = look_at(layer, rows(5, 3, 4), backward=True)
     assert trace.backward is not None
@@ -127,7 +127,7 @@ def counted(name: str, *args: Any, out: Any) -> tuple[int | None, int | None]:
     return count.macs, count.flops
 
 
-def test_matrices_of_experts_in_groups() -> None:
+def test_grouped_expert_products() -> None:
     if not hasattr(torch.ops.aten, "_grouped_mm"):
         pytest.skip("this torch has no grouped products")
     offsets = sized(4)
@@ -141,7 +141,7 @@ def test_matrices_of_experts_in_groups() -> None:
 
 
 @pytest.mark.libraries
-def test_experts_of_transformers_where_torch_has_no_kernel() -> None:
+def test_transformers_experts_without_torch_kernel() -> None:
     moe = pytest.importorskip("transformers.integrations.moe")
     if not hasattr(torch.ops.transformers, "grouped_mm_fallback"):
         pytest.skip("this transformers has no such operator")
@@ -174,7 +174,7 @@ def test_deformable_convolution() -> None:
     assert count.macs == 12 * 4 * 4 * (4 * 3 * 3)
 
 
-def test_flexible_attention_is_counted_as_attention() -> None:
+def test_flex_attention_counts_as_attention() -> None:
     flex = pytest.importorskip("torch.nn.attention.flex_attention")
     if torchs_rule("higher_order.flex_attention", torch.ops.higher_order.flex_attention) is None:
         pytest.skip("this torch has no formula for it")
@@ -183,14 +183,14 @@ def test_flexible_attention_is_counted_as_attention() -> None:
     assert found.macs == 2 * (2 * 128 * 128 * 16)
 
 
-def test_gradients_of_attention_are_counted_without_what_a_kernel_does_again() -> None:
+def test_attention_backward_excludes_recomputation() -> None:
     query = sized(2, 4, 6, 8)
     name = "_scaled_dot_product_flash_attention_backward"
     macs, _ = counted(name, query, query, query, query, query, out=(query,))
     assert macs == 2 * (2 * (2 * 4 * 6 * 6 * 8))
 
 
-def test_a_formula_refuses_what_it_is_not_for() -> None:
+def test_formula_rejects_unsupported_operands() -> None:
     rule = rule_for(torch.ops.aten._int_mm.default)
     assert rule is not None
     sparse = torch.eye(3).to_sparse()
@@ -199,7 +199,7 @@ def test_a_formula_refuses_what_it_is_not_for() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_upsampling_with_antialiasing_has_no_macs_and_unknown_flops() -> None:
+def test_antialiased_upsampling_has_unknown_flops() -> None:
     def shrink(x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True)
 

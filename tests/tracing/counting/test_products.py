@@ -150,7 +150,7 @@ BY_HAND: dict[str, Case] = {
 
 @pytest.mark.filterwarnings("ignore:torch.chain_matmul is deprecated:UserWarning")
 @pytest.mark.parametrize("name", [*BY_PROFILER, *BY_HAND])
-def test_macs_are_those_by_hand(name: str) -> None:
+def test_macs_equal_hand_computed_values(name: str) -> None:
     function, operands, macs = {**BY_PROFILER, **BY_HAND}[name]
     found = cost(function, *operands)
     assert (found.macs, found.flops, found.uncounted) == (macs, 2 * macs, 0)
@@ -183,7 +183,7 @@ def _around(event: Any) -> Iterator[Any]:
 
 
 @pytest.mark.filterwarnings("ignore:torch.chain_matmul is deprecated:UserWarning")
-def test_macs_are_those_that_torch_profiles() -> None:
+def test_macs_equal_torch_profiler() -> None:
     def call(function: Callable[..., Any], operands: tuple[Tensor, ...]) -> Callable[[], Any]:
         return torch.no_grad()(lambda: function(*operands))
 
@@ -222,13 +222,13 @@ BACKWARD: dict[str, tuple[nn.Module, tuple[Tensor, ...], int]] = {
 
 
 @pytest.mark.parametrize("name", BACKWARD)
-def test_macs_of_backward_are_those_by_hand(name: str) -> None:
+def test_backward_macs_equal_hand_computed_values(name: str) -> None:
     model, operands, macs = BACKWARD[name]
     found = backward(model, *operands)
     assert (found.macs, found.uncounted) == (macs, 0)
 
 
-def test_macs_of_backward_are_those_that_torch_profiles() -> None:
+def test_backward_macs_equal_torch_profiler() -> None:
     def behind(model: nn.Module, operands: tuple[Tensor, ...]) -> Callable[[], Any]:
         loss = model(*operands).sum()
         parameters = list(model.parameters())
@@ -238,13 +238,13 @@ def test_macs_of_backward_are_those_that_torch_profiles() -> None:
     assert found == {name: case[2] for name, case in BACKWARD.items()}
 
 
-def test_elements_of_a_bilinear_layer_are_those_of_its_two_products() -> None:
+def test_bilinear_elements_are_those_of_two_products() -> None:
     fused = cost(nn.Bilinear(5, 6, 7), rows(3, 5), rows(3, 6))
     parts = cost(einsum("bi,oij,bj->bo"), rows(3, 5), rows(7, 5, 6), rows(3, 6))
     assert fused.activations == parts.activations == 3 * 7 * 6 + 3 * 7
 
 
-def test_weights_of_the_rows_of_bags_are_multiplications() -> None:
+def test_embedding_bag_weights_are_multiplications() -> None:
     def run(table: Tensor, *weights: Tensor) -> Tensor:
         given = weights[0] if weights else None
         return F.embedding_bag(
@@ -281,7 +281,7 @@ class Ragged(nn.Module):
 
 
 @pytest.mark.parametrize("lengths", [(3, 5, 2), (4,), (1, 1, 9)])
-def test_attention_over_a_jagged_batch_costs_by_each_sequence(lengths: tuple[int, ...]) -> None:
+def test_jagged_attention_counts_each_sequence(lengths: tuple[int, ...]) -> None:
     layers = 4 * sum(lengths) * 16 * 16
     attention = 2 * 2 * 8 * sum(length**2 for length in lengths)
     parts = [rows(length, 16) for length in lengths]
@@ -294,7 +294,7 @@ def test_attention_over_a_jagged_batch_costs_by_each_sequence(lengths: tuple[int
 
 
 @pytest.mark.parametrize("made", [jagged, strided], ids=["jagged", "strided"])
-def test_products_of_nested_tensors_cost_by_each_of_them(made: Callable[..., Tensor]) -> None:
+def test_nested_products_count_each_tensor(made: Callable[..., Tensor]) -> None:
     parts = rows(3, 16), rows(5, 16)
     layer = nn.Linear(16, 4)
 
@@ -307,7 +307,7 @@ def test_products_of_nested_tensors_cost_by_each_of_them(made: Callable[..., Ten
     assert backward(model, *parts).macs == (3 + 5) * 16 * 4
 
 
-def test_batches_of_nested_matrices() -> None:
+def test_nested_matrix_batches() -> None:
     def run(*parts: Tensor) -> Tensor:
         return torch.bmm(strided(*parts), strided(*parts).transpose(1, 2)).to_padded_tensor(0.0)
 
@@ -356,7 +356,7 @@ def test_attention_kernels_for_packed_sequences(name: str, before: int, after: i
 # --- sparse operands where torch does not take a function apart ---------------------------------------
 
 
-def test_products_in_inference_mode_cost_by_what_is_stored() -> None:
+def test_sparse_products_in_inference_mode() -> None:
     sparse = torch.zeros(6, 6).index_put(
         (torch.tensor([0, 1, 4]), torch.tensor([1, 5, 4])), torch.ones(3)
     )
@@ -371,12 +371,12 @@ def test_products_in_inference_mode_cost_by_what_is_stored() -> None:
 
 
 @pytest.mark.parametrize("function", [torch.hspmm, torch.smm])
-def test_products_that_give_out_sparse_tensors(function: Callable[..., Any]) -> None:
+def test_products_with_sparse_outputs(function: Callable[..., Any]) -> None:
     found = cost(lambda x: function(torch.eye(4).to_sparse(), x).to_dense(), rows(4, 3))
     assert (found.macs, found.uncounted) == (4 * 3, 0)
 
 
-def test_a_note_tells_that_sparse_operands_count_by_what_they_store() -> None:
+def test_sparse_operand_is_noted() -> None:
     note = "products with a sparse operand are counted by its stored elements"
     trace = look_at(lambda x: torch.sparse.mm(torch.eye(4).to_sparse(), x), rows(4, 3))
     assert trace.warnings == (note,)

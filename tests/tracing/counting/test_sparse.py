@@ -56,14 +56,14 @@ bsr = functools.partial(torch.kron(torch.eye(3), torch.ones(2, 2)).to_sparse_bsr
         "batches", "addmm", "sparse.addmm", "largest", "sampled",
     ],
 )  # fmt: skip
-def test_a_product_costs_by_what_is_stored(
+def test_sparse_product_counts_stored_elements(
     function: Callable[..., Any], args: tuple[Any, ...], macs: int
 ) -> None:
     found = cost(function, *(each() if callable(each) else each for each in args))
     assert (found.macs, found.flops, found.uncounted) == (macs, 2 * macs, 0)
 
 
-def test_a_product_of_two_sparse_matrices_is_uncounted_and_its_bytes_are_told() -> None:
+def test_product_of_two_sparse_matrices_has_bytes_only() -> None:
     trace = look_at(torch.sparse.mm, FIVE, FIVE)
     report = netinspect.cost(trace).record
     assert report.total.uncounted == 1
@@ -71,7 +71,7 @@ def test_a_product_of_two_sparse_matrices_is_uncounted_and_its_bytes_are_told() 
     assert report.total.bytes_read == 2 * (5 * 4 + 10 * 8)
 
 
-def test_bytes_and_elements_are_those_that_are_stored() -> None:
+def test_sparse_bytes_and_elements_are_stored_ones() -> None:
     work = operators(look_at(torch.mm, csr(), rows(6, 4)))["aten.mm"]
     assert work.bytes_read == 5 * 4 + (7 + 5) * 8 + 6 * 4 * 4
     work = operators(look_at(lambda x: x * 2, FIVE))["aten.mul"]
@@ -79,7 +79,7 @@ def test_bytes_and_elements_are_those_that_are_stored() -> None:
     assert cost(lambda x: torch.sparse.softmax(x, 1), FIVE).other_flops == 5 * 5
 
 
-def test_making_a_sparse_tensor_is_no_arithmetic() -> None:
+def test_sparse_construction_has_no_arithmetic() -> None:
     def run(places: Tensor, values: Tensor, x: Tensor) -> Tensor:
         edges = torch.sparse_coo_tensor(places, values, (6, 6))
         return torch.sparse.mm(edges, x) + torch.sparse.mm(torch.eye(6).to_sparse_csr(), x)

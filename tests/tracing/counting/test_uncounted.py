@@ -21,7 +21,7 @@ from tests.tracing.counting.counted import Calls, look_at
 scripts = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 
 
-def test_functions_in_other_threads_are_counted() -> None:
+def test_functions_in_threads_are_counted() -> None:
     def run(self: Any, x: Tensor) -> Tensor:
         with ThreadPoolExecutor(1) as pool:
             (square,) = pool.map(lambda each: each @ each, [x])
@@ -36,7 +36,7 @@ def test_functions_in_other_threads_are_counted() -> None:
     assert trace.warnings == ()
 
 
-def test_a_profiler_of_threads_is_there_as_before() -> None:
+def test_tracing_restores_thread_profiler() -> None:
     seen: list[str] = []
 
     def profile(frame: Any, event: str, arg: Any) -> None:
@@ -58,7 +58,7 @@ def test_a_profiler_of_threads_is_there_as_before() -> None:
     assert len(seen) > 1
 
 
-def test_a_class_of_tensors_that_is_called_is_not_counted_and_runs() -> None:
+def test_constructed_tensor_subclass_runs_uncounted() -> None:
     class Own(Tensor):
         pass
 
@@ -73,7 +73,7 @@ def test_a_class_of_tensors_that_is_called_is_not_counted_and_runs() -> None:
     assert any(note.startswith("no operators were counted") for note in trace.warnings)
 
 
-def test_what_numpy_does_is_missing_and_said() -> None:
+def test_numpy_computation_is_uncounted_and_noted() -> None:
     def run(self: Any, x: Tensor) -> Tensor:
         other = x.numpy()
         out: Tensor = self.layer(torch.from_numpy(other @ other))
@@ -90,13 +90,13 @@ def script(*layers: nn.Module) -> Any:
 
 
 @scripts
-def test_a_frozen_script_is_counted() -> None:
+def test_frozen_script_is_counted() -> None:
     trace = look_at(script(nn.Conv2d(3, 6, 3), nn.ReLU()), rows(2, 3, 8, 8))
     assert cost_of_steps(trace.steps).macs == 2 * 6 * 36 * 27
 
 
 @scripts
-def test_kernels_of_an_optimized_script_are_missing_and_said() -> None:
+def test_optimized_script_kernels_are_uncounted_and_noted() -> None:
     if not torch.backends.mkldnn.is_available():
         pytest.skip("this torch has no such kernels")
     optimized = torch.jit.optimize_for_inference(script(nn.Conv2d(3, 6, 3), nn.ReLU()))
@@ -142,6 +142,6 @@ for model in (exported, Calls(lambda self, x: self.inner(x), inner=exported)):
 @pytest.mark.skipif(
     not hasattr(torch.compiler, "set_stance"), reason="this torch cannot run compiled code uncompiled"
 )
-def test_branches_loops_and_exported_programs_are_counted() -> None:
+def test_control_flow_and_exported_programs_are_counted() -> None:
     # In a process of its own, as all that imports the compiler.
     subprocess.run([sys.executable, "-c", COMPILING], check=True, timeout=PATIENCE)

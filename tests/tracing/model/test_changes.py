@@ -109,7 +109,7 @@ def total_macs(trace: Trace) -> int:
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_layers_made_in_forward_are_counted(name: str) -> None:
+def test_layers_created_in_forward_are_counted(name: str) -> None:
     function, held, note = MADE[name]
     model = Does(function, **held)
     before = snapshot(model)
@@ -126,7 +126,7 @@ def test_layers_made_in_forward_are_counted(name: str) -> None:
     assert snapshot(model) == before
 
 
-def test_parameters_and_buffers_made_in_forward_are_counted() -> None:
+def test_tensors_created_in_forward_are_counted() -> None:
     def run(self: Any, x: Tensor) -> Any:
         self.scale = nn.Parameter(torch.ones(6))
         self.register_buffer("mask", torch.ones(2, 1))
@@ -144,7 +144,7 @@ def test_parameters_and_buffers_made_in_forward_are_counted() -> None:
     assert all(each.gradient is not None for each in trace.parameters)
 
 
-def test_a_layer_that_forward_removes_counts_only_where_it_was_called() -> None:
+def test_removed_layer_counts_only_if_called() -> None:
     def run(self: Any, x: Tensor) -> Any:
         y = self.used(x)
         del self.used
@@ -161,7 +161,7 @@ def test_a_layer_that_forward_removes_counts_only_where_it_was_called() -> None:
     assert list(model._modules) == ["used", "unused", "last"]
 
 
-def test_layers_that_are_fused_in_forward_count_as_what_they_become() -> None:
+def test_layers_fused_in_forward_count_as_fused() -> None:
     def run(self: Any, x: Tensor) -> Any:
         fused = nn.Linear(6, 6)
         fused.weight.data = self.one.weight + self.two.weight
@@ -174,7 +174,7 @@ def test_layers_that_are_fused_in_forward_count_as_what_they_become() -> None:
     assert build_summary(trace).totals.parameters == 42
 
 
-def test_running_statistics_are_no_change() -> None:
+def test_running_statistics_are_not_a_change() -> None:
     def run(self: Any, x: Tensor) -> Any:
         self.mean = 0.9 * self.mean + x.mean(0)
         return self.fc(x)
@@ -185,7 +185,7 @@ def test_running_statistics_are_no_change() -> None:
     assert (trace.changes, trace.warnings) == ((), ())
 
 
-def test_a_new_layer_each_time_has_one_row() -> None:
+def test_layer_recreated_in_loop_has_one_row() -> None:
     def run(self: Any, x: Tensor) -> Any:
         for _ in range(3):
             self.step = nn.Linear(6, 6)
@@ -199,7 +199,7 @@ def test_a_new_layer_each_time_has_one_row() -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy])
-def test_a_copy_that_forward_makes_of_a_layer_is_called_once(copied: Any) -> None:
+def test_layer_copied_in_forward_is_called_once(copied: Any) -> None:
     made: list[nn.Module] = []
 
     def run(self: Any, x: Tensor) -> Any:
@@ -237,7 +237,7 @@ def put_first(self: Any, x: Tensor) -> Any:
     ("run", "calls"),
     [(deleted, {"layers.0": 2}), (put_first, {"layers.0": 1, "layers.1": 1, "layers.2": 1})],
 )
-def test_layers_that_forward_moves_are_where_they_are_after_the_run(run: Any, calls: Any) -> None:
+def test_layers_moved_in_forward_have_new_paths(run: Any, calls: Any) -> None:
     layers = nn.ModuleList([nn.Linear(6, 6), nn.Linear(6, 2)])
     trace = capture_trace(Does(run, layers=layers), rows(2, 6))
     check_steps(trace)
@@ -251,7 +251,7 @@ def test_layers_that_forward_moves_are_where_they_are_after_the_run(run: Any, ca
     assert all(set(step.parameters) <= names for step in trace.steps)
 
 
-def test_a_layer_that_is_made_and_not_registered_is_named() -> None:
+def test_unregistered_layer_created_in_forward_is_noted() -> None:
     def run(self: Any, x: Tensor) -> Any:
         self.layers.append(nn.Linear(6, 6))
         return nn.ReLU()(nn.Bilinear(6, 6, 2)(self.layers[0](x), x))
@@ -262,7 +262,7 @@ def test_a_layer_that_is_made_and_not_registered_is_named() -> None:
     assert build_summary(trace).totals.parameters == 0
 
 
-def test_a_layer_that_was_held_and_is_registered_in_forward_is_the_models() -> None:
+def test_layer_registered_in_forward_is_recorded() -> None:
     def run(self: Any, x: Tensor) -> Any:
         self.fc = self.layers[0]
         return self.fc(x)
@@ -272,7 +272,7 @@ def test_a_layer_that_was_held_and_is_registered_in_forward_is_the_models() -> N
     assert note.startswith("forward made: fc (Linear)")
 
 
-def test_gradients_reach_layers_that_forward_removes() -> None:
+def test_removed_layers_have_gradients() -> None:
     def run(self: Any, x: Tensor) -> Any:
         while len(self.layers):
             x = self.layers.pop(0)(x)
@@ -284,7 +284,7 @@ def test_gradients_reach_layers_that_forward_removes() -> None:
     assert [each.gradient is not None for each in trace.parameters] == [True] * 4
 
 
-def test_what_was_made_before_a_failure_is_shown() -> None:
+def test_registrations_before_failure_are_recorded() -> None:
     def run(self: Any, x: Tensor) -> Any:
         self.fc = nn.Linear(6, 3)
         return self.fc(x) @ x
@@ -295,14 +295,14 @@ def test_what_was_made_before_a_failure_is_shown() -> None:
     assert build_summary(trace).totals.parameters == 21
 
 
-def test_memory_takes_what_forward_made_for_parameters() -> None:
+def test_memory_counts_parameters_created_in_forward() -> None:
     found = netinspect.memory(Does(in_none, fc=None), rows(2, 6), allocator="cpu").record
     held = {each.path: each.amounts.parameters for each in found.modules}
     assert held["fc"] >= 4 * 35  # torch rounds up
     assert held[""] == 0
 
 
-def test_nothing_of_ours_stays_on_what_was_made() -> None:
+def test_created_layers_have_no_hooks_left() -> None:
     made: list[nn.Module] = []
 
     def run(self: Any, x: Tensor) -> Any:

@@ -90,14 +90,14 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.mark.parametrize(
     "name", ["Decorated", "DecoratedFromAfar", "Remarked", "Inner", "Twice", "Bare"]
 )
-def test_the_block_is_that_of_inspect(odd: Any, name: str) -> None:
+def test_class_block_equals_inspect(odd: Any, name: str) -> None:
     cls = getattr(odd, name)
     code = class_code([cls()])[0]
     lines, number = inspect.getsourcelines(cls)
     assert (code.first_line, code.lines) == (number, tuple(line.rstrip("\n") for line in lines))
 
 
-def test_an_example_in_a_text_is_no_class(odd: Any) -> None:
+def test_class_in_docstring_is_ignored(odd: Any) -> None:
     assert class_code([odd.Shown()])[0].lines == ()
 
 
@@ -108,7 +108,7 @@ def subclasses(cls: type[nn.Module]) -> Iterator[type[nn.Module]]:
 
 
 @pytest.mark.slow
-def test_all_of_torchs_layers_are_those_of_inspect() -> None:
+def test_torch_layer_blocks_equal_inspect() -> None:
     layers = {each for each in subclasses(nn.Module) if each.__module__.startswith("torch.nn.modules")}
     assert len(layers) > 100
     for cls in layers:
@@ -120,7 +120,7 @@ def test_all_of_torchs_layers_are_those_of_inspect() -> None:
         assert (code.first_line, code.lines) == (number, tuple(line.rstrip("\n") for line in lines))
 
 
-def test_a_file_that_was_changed_is_read_anew(tmp_path: Path) -> None:
+def test_changed_file_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "changing_net.py"
     text = (
         "from torch import nn\n\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return x\n"

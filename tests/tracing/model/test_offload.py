@@ -59,7 +59,7 @@ def package(tmp_path: Path) -> Any:
     return module
 
 
-def test_hooks_that_hold_buffers_are_left_as_they_were(package: Any) -> None:
+def test_hooks_with_buffers_are_restored(package: Any) -> None:
     layer: Any = nn.BatchNorm1d(3)
     table = {name: buffer.clone() for name, buffer in layer.named_buffers()}
     before = {name: buffer.clone() for name, buffer in table.items()}
@@ -75,7 +75,7 @@ def test_hooks_that_hold_buffers_are_left_as_they_were(package: Any) -> None:
     assert not hasattr(hook, "away")
 
 
-def test_hooks_that_are_methods_of_an_object_are_left_as_they_were(package: Any) -> None:
+def test_hooks_bound_to_objects_are_restored(package: Any) -> None:
     layer = nn.BatchNorm1d(3)
     hook = package.Hook(package.Prefixed(package.Loader({})))
     layer.register_forward_pre_hook(hook.before)
@@ -111,7 +111,7 @@ def _filling(model: nn.Module) -> list[Any]:
     return kept
 
 
-def test_memory_leaves_variables_that_hooks_fill() -> None:
+def test_memory_restores_variables_filled_by_hooks() -> None:
     model = nn.Linear(3, 3)
     kept = _filling(model)
     before = list(kept)

@@ -51,7 +51,7 @@ def test_unregistered_tensors_are_named() -> None:
     assert all(type(each) is Unregistered for each in found)
 
 
-def test_unregistered_tensors_are_in_a_note_and_in_no_sum() -> None:
+def test_unregistered_tensors_are_noted_and_not_summed() -> None:
     note = (
         "note: 3 unregistered tensors with requires_grad: extra.0, scales.out, inner.a.gain "
         "(17 values); not in model.parameters() or state_dict()"
@@ -62,7 +62,7 @@ def test_unregistered_tensors_are_in_a_note_and_in_no_sum() -> None:
         assert view.record.totals.parameters == 12
 
 
-def test_layers_of_torch_hold_no_unregistered_tensors() -> None:
+def test_torch_layers_have_no_unregistered_tensors() -> None:
     normed = nn.utils.parametrizations.weight_norm(nn.Linear(3, 3))
     for model in (nn.LSTM(3, 4), nn.MultiheadAttention(4, 2), normed):
         assert load(model, run=False).unregistered == ()

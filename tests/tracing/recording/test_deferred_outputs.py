@@ -103,7 +103,7 @@ def shapes(trace: Trace) -> list[tuple[int | str, ...]]:
 
 
 @pytest.mark.parametrize("way", ASKS)
-def test_children_that_compute_later_are_called_once(way: str) -> None:
+def test_deferred_child_is_called_once(way: str) -> None:
     child, ask = ASKS[way]
     trace = capture_trace(Holder(child(), ask), rows(2, 4))
     check_steps(trace)
@@ -114,7 +114,7 @@ def test_children_that_compute_later_are_called_once(way: str) -> None:
 
 
 @pytest.mark.parametrize("child", dict.fromkeys(child for child, _ in ASKS.values()))
-def test_what_the_model_itself_returns_is_used_up(child: type[nn.Module]) -> None:
+def test_deferred_output_is_consumed(child: type[nn.Module]) -> None:
     trace = capture_trace(child(), rows(2, 4))
     check_steps(trace)
     assert trace.failure is None
@@ -125,14 +125,14 @@ def test_what_the_model_itself_returns_is_used_up(child: type[nn.Module]) -> Non
     assert "2 items" in note or "its awaited result is used" in note
 
 
-def test_a_generator_in_a_container_is_used_up() -> None:
+def test_generator_in_container_is_consumed() -> None:
     trace = capture_trace(Holder(Generator(), lambda child, x: {"x": x, "stages": child(x)}), rows(2, 4))
     assert shapes(trace) == [(2, 4), (2, 6), (2, 5)]
     assert isinstance(trace.output, Structure)
     assert [item.key for item in trace.output.items] == ["x", "stages"]
 
 
-def test_a_generator_without_an_end_is_cut_off_and_closed() -> None:
+def test_infinite_generator_is_limited_and_closed() -> None:
     ended: list[str] = []
 
     def run(child: Any, x: Tensor) -> Iterator[Tensor]:
@@ -149,7 +149,7 @@ def test_a_generator_without_an_end_is_cut_off_and_closed() -> None:
     assert ended == ["closed"]
 
 
-def test_a_generator_that_is_answered_gives_its_first_item() -> None:
+def test_generator_using_sent_values_yields_first_item() -> None:
     def run(child: Any, x: Tensor) -> Iterator[Any]:
         y = yield child.a(x)
         yield child.b(y)
@@ -161,7 +161,7 @@ def test_a_generator_that_is_answered_gives_its_first_item() -> None:
     assert "generator that uses sent values: only its first item" in note
 
 
-def test_a_generator_whose_forward_is_called_directly_has_one_call() -> None:
+def test_generator_called_directly_has_one_call() -> None:
     trace = capture_trace(Holder(Generator(), lambda child, x: [*child.forward(x)]), rows(2, 4))
     check_steps(trace)
     assert [row.calls for row in build_summary(trace).rows] == [1, 1, 1, 1]
@@ -169,7 +169,7 @@ def test_a_generator_whose_forward_is_called_directly_has_one_call() -> None:
     assert note.startswith("called through .forward(), which bypasses hooks: child;")
 
 
-def test_two_generators_that_take_turns() -> None:
+def test_interleaved_generators() -> None:
     def run(child: Any, x: Tensor) -> Any:
         return [one + other for one, other in zip(child[0](x), child[1](x), strict=True)]
 
@@ -179,7 +179,7 @@ def test_two_generators_that_take_turns() -> None:
     assert build_summary(trace).cost.macs == 2 * MACS
 
 
-def test_a_failure_in_a_generator_is_that_of_its_line() -> None:
+def test_failure_in_generator_names_module() -> None:
     def run(child: Any, x: Tensor) -> Iterator[Any]:
         yield child.a(x)
         yield child.a(child.b(x))
@@ -190,7 +190,7 @@ def test_a_failure_in_a_generator_is_that_of_its_line() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda layer, x: lambda: layer(x), functools.partial])
-def test_a_function_that_is_returned_is_said_not_to_have_run(make: Any) -> None:
+def test_returned_function_is_noted_as_not_run(make: Any) -> None:
     trace = capture_trace(Holder(Generator(), lambda child, x: make(child.a, x)), rows(2, 4))
     (note,) = trace.warnings
     assert note.startswith("forward ran nothing and returned <")
@@ -198,7 +198,7 @@ def test_a_function_that_is_returned_is_said_not_to_have_run(make: Any) -> None:
     assert (trace.warnings, build_summary(trace).cost.macs) == ((), 2 * 4 * 6)
 
 
-def test_the_consumer_gets_the_very_generator() -> None:
+def test_consumer_receives_original_generator() -> None:
     seen: list[object] = []
 
     def ask(child: Any, x: Tensor) -> Any:
@@ -212,7 +212,7 @@ def test_the_consumer_gets_the_very_generator() -> None:
     assert shapes(trace) == [(2, 6), (2, 5)]
 
 
-def test_generators_in_generators_share_a_limit() -> None:
+def test_nested_generators_share_limit() -> None:
     def inner(child: Any, x: Tensor) -> Iterator[Tensor]:
         while True:
             yield child.a(x)
@@ -227,7 +227,7 @@ def test_generators_in_generators_share_a_limit() -> None:
     assert "257 x generator" in note
 
 
-def test_generators_that_yield_themselves_come_to_an_end() -> None:
+def test_recursive_generators_end() -> None:
     def run(child: Any, x: Tensor) -> Iterator[Any]:
         child.a(x)
         yield run(child, x)
@@ -237,7 +237,7 @@ def test_generators_that_yield_themselves_come_to_an_end() -> None:
     assert 0 < build_summary(trace).cost.macs < MOST_ITEMS * 2 * 4 * 6
 
 
-def test_an_asynchronous_generator_without_an_end_is_cut_off() -> None:
+def test_infinite_async_generator_is_limited() -> None:
     async def run(child: Any, x: Tensor) -> AsyncIterator[Tensor]:
         while True:
             yield child.a(x)
@@ -246,7 +246,7 @@ def test_an_asynchronous_generator_without_an_end_is_cut_off() -> None:
     assert build_summary(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
 
 
-def test_tasks_that_a_coroutine_leaves_are_cancelled() -> None:
+def test_pending_coroutine_tasks_are_cancelled() -> None:
     ended: list[str] = []
 
     async def forever() -> None:
@@ -265,7 +265,7 @@ def test_tasks_that_a_coroutine_leaves_are_cancelled() -> None:
     assert ended == ["cancelled"]
 
 
-def test_a_future_is_waited_for() -> None:
+def test_future_result_is_output() -> None:
     def run(child: Any, x: Tensor) -> Any:
         done: Any = torch.futures.Future()
         done.set_result(child.a(x))
@@ -278,7 +278,7 @@ def test_a_future_is_waited_for() -> None:
     assert [note.partition(";")[0] for note in trace.warnings] == ["the output is a Future"]
 
 
-def test_a_future_that_is_never_done_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_future_timeout_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deferred_outputs, "MOST_SECONDS", 0.0)
     trace = capture_trace(Holder(Generator(), lambda child, x: Future()), rows(2, 4))
     (note,) = trace.warnings
@@ -298,13 +298,13 @@ class Items:
         raise AssertionError("this is the user's code")
 
 
-def test_an_iterator_of_the_users_is_said_not_to_have_run() -> None:
+def test_user_iterator_is_noted_as_not_run() -> None:
     trace = capture_trace(Holder(Generator(), lambda child, x: Items(child.a, x)), rows(2, 4))
     (note,) = trace.warnings
     assert note == "the output is computed on demand (Items) and was not run"
 
 
-def test_an_iterator_that_python_makes_of_a_function_is_used_up() -> None:
+def test_callable_iterator_is_consumed() -> None:
     def run(child: Any, x: Tensor) -> Any:
         waiting = [child.a, child.a]
         return iter(lambda: waiting.pop()(x) if waiting else None, None)

@@ -48,7 +48,7 @@ def same(one: Trace, other: Trace) -> bool:
 @pytest.mark.parametrize(
     "case", [each for each in CASES if each.name != "fx"], ids=lambda case: case.name
 )
-def test_every_look_is_the_same_without(
+def test_trace_is_equal_without_memoisation(
     case: Case, training: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other, _ = both(lambda: case.capture(train=training), monkeypatch)
@@ -58,7 +58,7 @@ def test_every_look_is_the_same_without(
 @pytest.mark.parametrize(
     "case", [each for each in CASES if each.name != "fx"], ids=lambda case: case.name
 )
-def test_every_look_on_meta_is_the_same_without(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trace_on_meta_is_equal_without_memoisation(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     def take() -> Trace:
         try:
             model = case.model().to("meta")
@@ -82,7 +82,7 @@ def check(function: Callable[..., Any], *args: Any, monkeypatch: pytest.MonkeyPa
     return repeated
 
 
-def test_equal_calls_are_repetitions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_calls_are_memoised(monkeypatch: pytest.MonkeyPatch) -> None:
     def twice(x: Tensor) -> Tensor:
         w = torch.ones(4, 4)
         for _ in range(3):
@@ -92,7 +92,7 @@ def test_equal_calls_are_repetitions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(twice, rows(3, 4), monkeypatch=monkeypatch) == 6
 
 
-def test_strides_flags_and_types_of_numbers_tell_calls_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_contains_strides_flags_and_number_types(monkeypatch: pytest.MonkeyPatch) -> None:
     def alike(x: Tensor) -> tuple[Tensor, ...]:
         return (
             x.reshape(12),
@@ -114,7 +114,7 @@ def test_strides_flags_and_types_of_numbers_tell_calls_apart(monkeypatch: pytest
     assert check(alike, rows(3, 4), monkeypatch=monkeypatch) == 2  # `t` and `contiguous`
 
 
-def test_the_default_type_tells_calls_apart() -> None:
+def test_key_contains_default_dtype() -> None:
     def halves(x: Tensor) -> list[Tensor]:
         found = [x / 2]
         torch.set_default_dtype(torch.float64)
@@ -147,12 +147,12 @@ def calls_of_linear(device: str) -> int:
     return count
 
 
-def test_what_has_no_values_is_not_computed_again() -> None:
+def test_meta_output_is_not_recomputed() -> None:
     assert calls_of_linear("cpu") == 4
     assert calls_of_linear("meta") == 3
 
 
-def test_what_stands_for_a_repetition_is_like_it() -> None:
+def test_memoised_output_is_equal() -> None:
     weight, outputs = torch.ones(4, 4, device="meta"), list[Tensor]()
 
     def layers(x: Tensor) -> None:
@@ -170,7 +170,7 @@ def test_what_stands_for_a_repetition_is_like_it() -> None:
     assert activated.stride() == F.relu(x).stride() == (1, 3)
 
 
-def test_a_tensor_of_one_number_may_be_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_element_tensor_is_not_memoised(monkeypatch: pytest.MonkeyPatch) -> None:
     def sizes(x: Tensor, *numbers: Any) -> list[Tensor]:
         return [x[:1].expand(number, 4) for number in numbers]
 
@@ -178,7 +178,7 @@ def test_a_tensor_of_one_number_may_be_a_size(monkeypatch: pytest.MonkeyPatch) -
     assert check(sizes, rows(3, 4), *numbers, monkeypatch=monkeypatch) == 0
 
 
-def test_what_is_around_a_call_may_have_a_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_active_modes_prevent_memoisation(monkeypatch: pytest.MonkeyPatch) -> None:
     weight = torch.ones(4, 4)
 
     class Doubled(TorchDispatchMode):
@@ -202,7 +202,7 @@ def test_what_is_around_a_call_may_have_a_say(monkeypatch: pytest.MonkeyPatch) -
     assert check(surrounded, rows(3, 4), monkeypatch=monkeypatch) == 0
 
 
-def test_a_class_of_tensors_that_is_derived_does_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensor_subclass_is_not_memoised(monkeypatch: pytest.MonkeyPatch) -> None:
     class Own(torch.Tensor):
         pass
 
@@ -213,7 +213,7 @@ def test_a_class_of_tensors_that_is_derived_does_as_it_likes(monkeypatch: pytest
     assert check(mixed, rows(3, 4), monkeypatch=monkeypatch) == 0
 
 
-def test_a_repetition_that_fails_is_told_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_equal_call_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     weight = torch.ones(4, 4)
 
     def looks_up(good: Tensor, bad: Tensor) -> Tensor:
@@ -230,12 +230,12 @@ def test_a_repetition_that_fails_is_told_as_a_failure(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("function", [torch.nonzero, torch.masked_select, torch.where, torch.unique])
-def test_what_looks_at_values_is_never_one(function: Any) -> None:
+def test_functions_that_read_values_are_not_memoised(function: Any) -> None:
     with torch.no_grad():
         assert key_of(function, (torch.ones(3, 4),), {}, []) is None
 
 
-def test_functions_of_the_users_are_never_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_functions_are_not_memoised(monkeypatch: pytest.MonkeyPatch) -> None:
     def relu(x: Tensor) -> Tensor:
         if torch.overrides.has_torch_function((x,)):
             result: Tensor = torch.overrides.handle_torch_function(relu, (x,), x)
@@ -248,7 +248,7 @@ def test_functions_of_the_users_are_never_one(monkeypatch: pytest.MonkeyPatch) -
     assert check(calls, rows(3, 4).abs(), monkeypatch=monkeypatch) == 0
 
 
-def test_layers_alike_share_what_was_counted() -> None:
+def test_equal_layers_share_counts() -> None:
     model = nn.Sequential(*(nn.Linear(4, 4) for _ in range(3)))
     linears = [step for step in capture_trace(model, rows(3, 4)).steps if step.name == "linear"]
     assert [step.work[0].macs for step in linears] == [48, 48, 48]
@@ -257,14 +257,14 @@ def test_layers_alike_share_what_was_counted() -> None:
     ]
 
 
-def test_a_view_of_conjugates_is_another_operand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conjugate_view_is_not_memoised(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(x: Tensor) -> Tensor:
         return x * x + x.conj() * x
 
     check(run, torch.complex(rows(3, 3), rows(3, 3)), monkeypatch=monkeypatch)
 
 
-def test_attention_by_another_kernel_is_no_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attention_kernel_is_part_of_key(monkeypatch: pytest.MonkeyPatch) -> None:
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     def run(x: Tensor) -> Tensor:
@@ -276,7 +276,7 @@ def test_attention_by_another_kernel_is_no_repetition(monkeypatch: pytest.Monkey
     check(run, rows(2, 2, 6, 8), monkeypatch=monkeypatch)
 
 
-def test_attention_to_itself_and_to_its_like_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_self_attention_and_equal_cross_attention_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     model = nn.TransformerDecoderLayer(8, 2, 16, batch_first=True)
     inputs = rows(2, 5, 8), rows(2, 5, 8)
     one, other, _ = both(lambda: capture_trace(model, *inputs), monkeypatch)

@@ -118,7 +118,7 @@ def test_layers_in_threads_are_recorded(way: str) -> None:
     assert trace.warnings == ()
 
 
-def test_functions_in_threads_are_steps_that_come_from_one_another() -> None:
+def test_functions_in_threads_have_producers() -> None:
     def run(net: Any, x: Tensor) -> Any:
         def part(start: int) -> Any:
             return F.relu(x[start : start + 2] @ net.a.weight.T)
@@ -136,7 +136,7 @@ def test_functions_in_threads_are_steps_that_come_from_one_another() -> None:
     assert "x" in {name for step in trace.steps for name in step.arguments}
 
 
-def test_a_layer_that_two_threads_call_at_once_has_two_calls() -> None:
+def test_layer_called_by_two_threads_has_two_calls() -> None:
     def run(net: Any, x: Tensor) -> Any:
         with ThreadPoolExecutor(4) as pool:
             return sum(pool.map(net.a, [x] * 8)) + net.b(x)
@@ -147,7 +147,7 @@ def test_a_layer_that_two_threads_call_at_once_has_two_calls() -> None:
     assert build_summary(trace).cost.macs == 9 * MACS
 
 
-def test_a_pipeline_of_threads_runs_on() -> None:
+def test_thread_pipeline_continues() -> None:
     def run(net: Any, x: Tensor) -> Any:
         between: queue.Queue[Tensor | None] = queue.Queue()
         found: list[Tensor] = []
@@ -174,14 +174,14 @@ def test_a_pipeline_of_threads_runs_on() -> None:
     assert build_summary(trace).cost.macs == MACS
 
 
-def test_a_failure_in_a_thread_is_that_of_its_layer() -> None:
+def test_failure_in_thread_names_layer() -> None:
     trace = capture_trace(Towers(in_executor), rows(4, 7))
     assert trace.failure is not None
     assert trace.failure.module in ("a", "b")
     assert "mat1 and mat2" in trace.failure.message
 
 
-def test_a_thread_without_torch_leaves_the_total_exact() -> None:
+def test_thread_without_torch_keeps_total_exact() -> None:
     def run(net: Any, x: Tensor) -> Any:
         timer = threading.Timer(60, lambda: None)
         timer.start()
@@ -205,7 +205,7 @@ def modes_here(_: object) -> tuple[int, int, object]:
     return *stacks, sys.getprofile()
 
 
-def test_threads_that_outlive_a_look_keep_nothing_of_it(pool: ThreadPoolExecutor) -> None:
+def test_threads_outliving_trace_hold_no_recorder(pool: ThreadPoolExecutor) -> None:
     net = Towers(lambda net, x: sum(pool.map(lambda layer: layer(x), (net.a, net.b))))
     for _ in range(2):  # the second one finds the threads waiting
         trace = capture_trace(net, rows(4, 8))
@@ -214,7 +214,7 @@ def test_threads_that_outlive_a_look_keep_nothing_of_it(pool: ThreadPoolExecutor
     assert set(pool.map(modes_here, range(4))) == {(0, 0, None)}
 
 
-def test_layers_in_threads_from_before_are_recorded_and_the_rest_said(pool: ThreadPoolExecutor) -> None:
+def test_layers_in_older_threads_are_recorded_and_noted(pool: ThreadPoolExecutor) -> None:
     list(pool.map(modes_here, range(4)))
     net = Towers(lambda net, x: sum(pool.map(lambda layer: layer(x), (net.a, net.b))))
     trace = capture_trace(net, rows(4, 8))

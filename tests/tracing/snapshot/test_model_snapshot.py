@@ -52,7 +52,7 @@ def assert_untouched(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("act", mutating.ACTS)
-def test_whatever_forward_does_is_undone(act: str, options: TraceRequest) -> None:
+def test_forward_side_effects_are_restored(act: str, options: TraceRequest) -> None:
     case = mutating.everything(act)
     model, args = case.model(), case.args()
     model.get_submodule("dropout").eval()  # modes are mixed
@@ -66,7 +66,7 @@ def test_whatever_forward_does_is_undone(act: str, options: TraceRequest) -> Non
 
 
 @pytest.mark.parametrize("act", mutating.ACTS)
-def test_without_us_it_would_have_shown(act: str) -> None:
+def test_forward_side_effects_exist_without_restore(act: str) -> None:
     case = mutating.everything(act)
     model, args = case.model(), case.args()
     before = snapshot(model, args)
@@ -77,7 +77,7 @@ def test_without_us_it_would_have_shown(act: str) -> None:
 
 @pytest.mark.parametrize("act", mutating.ACTS)
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_it_is_undone_when_forward_raises(act: str, error: type[BaseException]) -> None:
+def test_state_is_restored_after_forward_raises(act: str, error: type[BaseException]) -> None:
     def act_and_raise(net: mutating.Everything, x: Tensor) -> None:
         mutating.ACTS[act](net, x)
         raise error("on purpose")
@@ -96,7 +96,7 @@ def test_it_is_undone_when_forward_raises(act: str, error: type[BaseException]) 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("case", PICTURED, ids=lambda case: case.name)
-def test_every_odd_model_is_left_as_it_was(case: Case, options: TraceRequest) -> None:
+def test_odd_models_are_restored(case: Case, options: TraceRequest) -> None:
     model, args, kwargs = case.model(), case.args(), case.kwargs()
     before = snapshot(model, args, kwargs)
     capture_trace(model, *args, options=options, **kwargs)
@@ -124,7 +124,7 @@ class FailsBackward(nn.Module):
         return out
 
 
-def test_it_is_undone_when_backward_raises() -> None:
+def test_state_is_restored_after_backward_raises() -> None:
     model = FailsBackward()
     before = snapshot(model)
     trace = capture_trace(model, rows(4, 3), options=TraceRequest(backward=True))
@@ -137,7 +137,7 @@ def test_it_is_undone_when_backward_raises() -> None:
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_an_overridden_train_is_respected_and_undone(training: bool) -> None:
+def test_overridden_train_is_called_and_restored(training: bool) -> None:
     model = mutating.Stubborn()
     model.norm.track_running_stats = True
     before = snapshot(model)
@@ -147,7 +147,7 @@ def test_an_overridden_train_is_respected_and_undone(training: bool) -> None:
     assert_untouched(before, snapshot(model))
 
 
-def test_lazy_layers_stay_lazy_and_their_sizes_are_told() -> None:
+def test_lazy_layers_stay_lazy_and_have_shapes() -> None:
     model = mutating.Lazy()
     before = snapshot(model)
     trace = capture_trace(model, rows(4, 3), options=TraceRequest(values=True, stats=True))
@@ -162,7 +162,7 @@ def test_lazy_layers_stay_lazy_and_their_sizes_are_told() -> None:
     assert capture_trace(mutating.Lazy(), rows(1, 1)).failure is None
 
 
-def test_a_copy_made_inside_forward_is_not_mistaken_for_the_layer() -> None:
+def test_layer_copied_in_forward_is_not_the_original() -> None:
     model = mutating.Cloning()
     before = snapshot(model)
     trace = capture_trace(model, rows(4, 3))
@@ -171,7 +171,7 @@ def test_a_copy_made_inside_forward_is_not_mistaken_for_the_layer() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing")
-def test_the_users_own_hooks_fire_once_and_first_see_what_they_would() -> None:
+def test_user_hooks_run_once_with_original_inputs() -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
     heard: list[str] = []
     model[0].register_forward_pre_hook(lambda *_: heard.append("pre"))
@@ -188,7 +188,7 @@ def test_the_users_own_hooks_fire_once_and_first_see_what_they_would() -> None:
     assert_untouched(before, snapshot(model))
 
 
-def test_a_graph_of_the_users_can_still_be_differentiated() -> None:
+def test_existing_graph_can_be_differentiated_after_trace() -> None:
     model = mutating.Everything(mutating.ACTS["parameters in place"]).eval()
     loss = model.linear(rows(4, 3)).square().sum()
     capture_trace(model, rows(4, 3))
@@ -196,7 +196,7 @@ def test_a_graph_of_the_users_can_still_be_differentiated() -> None:
     assert model.linear.bias.grad is not None
 
 
-def test_inside_inference_mode_and_on_what_was_made_there() -> None:
+def test_inference_mode_tensors_are_restored() -> None:
     with torch.inference_mode():
         model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
         before = snapshot(model)
@@ -208,7 +208,7 @@ def test_inside_inference_mode_and_on_what_was_made_there() -> None:
     assert_untouched(before, snapshot(model))
 
 
-def test_a_write_that_nobody_can_foresee_is_told() -> None:
+def test_unobservable_write_is_noted() -> None:
     class Swapping(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -229,7 +229,7 @@ def test_a_write_that_nobody_can_foresee_is_told() -> None:
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("columns", [3, 4], ids=["runs", "fails"])
-def test_what_a_look_kept_is_gone_with_it(columns: int, options: TraceRequest) -> None:
+def test_trace_leaves_no_reference_cycles(columns: int, options: TraceRequest) -> None:
     model = nn.Sequential(nn.Conv1d(3, 3, 1), nn.BatchNorm1d(3), nn.ReLU())
     kept = [weakref.ref(each) for each in (model, model[0].weight)]
     capture_trace(model, rows(4, columns, 2), options=options)  # what is imported is not counted
@@ -263,7 +263,7 @@ class _Asks(torch.autograd.Function):
 
 @pytest.mark.parametrize("is_on", [True, False])
 @pytest.mark.parametrize("columns", [3, 4], ids=["runs", "fails"])
-def test_the_collector_is_in_users_code_and_after_it_as_it_was(columns: int, is_on: bool) -> None:
+def test_garbage_collector_state_is_kept_for_user_code(columns: int, is_on: bool) -> None:
     def forward(model: Any, x: Tensor) -> Tensor:
         result: Tensor = _Asks.apply(model.linear(x))
         return result
@@ -283,7 +283,7 @@ def test_the_collector_is_in_users_code_and_after_it_as_it_was(columns: int, is_
         (gc.enable if was_on else gc.disable)()
 
 
-def test_nothing_is_searched_for_cycles_while_records_are_made() -> None:
+def test_garbage_collector_is_off_while_recording() -> None:
     model, begun = (
         Calls(lambda model, x: x, layers=nn.Sequential(*map(nn.Linear, [3] * 200, [3] * 200))),
         [],
@@ -306,14 +306,14 @@ def test_nothing_is_searched_for_cycles_while_records_are_made() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["lenet", "resnet18", "shared_layer", "lstm_tagger"])
-def test_a_look_at_a_target_leaves_the_process_alone(target: str) -> None:
+def test_trace_of_target_restores_process(target: str) -> None:
     bystander = nn.Linear(1, 1)
     before = snapshot(bystander)
     load(target, train=True, backward=True, values=True, stats=True, code=True)
     assert_untouched(before, snapshot(bystander))
 
 
-def test_looking_without_running_calls_nothing() -> None:
+def test_static_trace_calls_no_user_code() -> None:
     model = mutating.everything("attributes").model()
     before = snapshot(model)
     trace = load(model, run=False, values=True, stats=True, code=True)

@@ -46,7 +46,7 @@ def results(early: bool = False) -> list[object]:
 
 
 @pytest.mark.slow
-def test_they_follow_the_seed_however_late_they_are_loaded() -> None:
+def test_numpy_random_is_seeded_when_imported_late() -> None:
     one, other = results(), results()
     assert one[0] == other[0] == one[1]
     assert one[2] != one[0]
@@ -59,7 +59,7 @@ def test_they_follow_the_seed_however_late_they_are_loaded() -> None:
 
 
 @pytest.mark.slow
-def test_a_model_that_loads_them_as_it_is_built_leaves_no_order_of_ours() -> None:
+def test_import_hook_is_removed_after_build() -> None:
     one, other = results(early=True), results(early=True)
     assert one[0] == other[0] == one[1]
     assert one[3] != other[3]

@@ -26,7 +26,7 @@ from netinspect.tracing.tensors.describe import describe, describe_call
     ],
     ids=str,
 )
-def test_equal_values_are_told_apart(alike: tuple[Any, ...]) -> None:
+def test_equal_values_of_other_types_differ(alike: tuple[Any, ...]) -> None:
     for _ in range(2):  # as they are made, and as they are remembered
         for value in alike:
             text = repr(tuple(value) if isinstance(value, torch.Size) else value)
@@ -34,7 +34,7 @@ def test_equal_values_are_told_apart(alike: tuple[Any, ...]) -> None:
             assert describe(value) == Literal(type=type(value).__name__, text=text)
 
 
-def test_calls_alike_but_for_names_are_told_apart() -> None:
+def test_calls_with_other_names_differ() -> None:
     for _ in range(2):
         found = [
             describe_call((1, 2), {}),
@@ -48,7 +48,7 @@ def test_calls_alike_but_for_names_are_told_apart() -> None:
         assert found[0] != found[3]
 
 
-def test_calls_with_new_shapes_and_containers_have_their_own() -> None:
+def test_calls_with_new_shapes_have_own_records() -> None:
     for rows in range(1, 6):
         call = describe_call((torch.empty(rows, 2), [torch.empty(rows)]), {})
         first, second = (item.value for item in call.items)
@@ -84,9 +84,7 @@ class Outside(nn.Module):
         (torch.instance_norm, True),
     ],
 )
-def test_running_statistics_outside_of_any_layer_are_put_back(
-    function: Any, behind: bool, update: bool
-) -> None:
+def test_functional_running_statistics_are_restored(function: Any, behind: bool, update: bool) -> None:
     model = Outside(function, behind=behind, update=update)
     x = torch.randn(4, 3, 5)
     trace = netinspect.capture(model, x)
@@ -109,7 +107,7 @@ class Views(nn.Module):
         return first + second
 
 
-def test_a_write_after_a_tensor_was_made_is_followed() -> None:
+def test_later_write_is_a_producer() -> None:
     steps = netinspect.capture(Views(), torch.ones(2, 2)).steps
     found = [sorted(steps[index].name for index in step.producers) for step in steps]
     assert dict(zip((step.name for step in steps), found, strict=True))["mul"] == ["add"]

@@ -130,9 +130,7 @@ def buffers_of(model: nn.Module, **options: Any) -> tuple[Buffer, ...]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_bytes_of_a_live_tensor_are_those_of_its_file_and_of_its_memory(
-    name: str, tmp_path: Path
-) -> None:
+def test_bytes_equal_file_and_memory(name: str, tmp_path: Path) -> None:
     make, size, elements = CASES[name]
     model, file = Holder(t=make()), tmp_path / "t.pt"
     (buffer,) = buffers_of(model)
@@ -144,7 +142,7 @@ def test_bytes_of_a_live_tensor_are_those_of_its_file_and_of_its_memory(
     assert sum(each.bytes for each in tracker.allocations()) == size
 
 
-def test_sparse_tensor_reports_how_many_elements_it_stores() -> None:
+def test_sparse_tensor_reports_stored_elements() -> None:
     csr, batch = buffers_of(Holder(csr=EYE.to_sparse_csr(), bsr=EYE.to_sparse_bsr((2, 2))))
     assert csr.spec.layout is not None
     assert (csr.spec.layout.name, csr.spec.layout.stored) == ("sparse_csr", 4)
@@ -167,7 +165,7 @@ def test_tensor_of_an_opaque_layout_counts_its_elements() -> None:
     assert sum(each.bytes for each in tracker.allocations()) == 48
 
 
-def test_tied_tensors_that_are_made_of_others_count_once(tmp_path: Path) -> None:
+def test_tied_wrapper_tensors_count_once(tmp_path: Path) -> None:
     pair, csr, channels = two(3, 4), EYE.to_sparse_csr(), per_channel()
     tensors = {
         "a": pair,
@@ -192,7 +190,7 @@ def test_tied_tensors_that_are_made_of_others_count_once(tmp_path: Path) -> None
     ]  # fmt: skip
 
 
-def test_inner_tensor_of_two_counts_once(tmp_path: Path) -> None:
+def test_shared_inner_tensor_counts_once(tmp_path: Path) -> None:
     shared = torch.ones(3, 4)
     one = TwoTensor(shared, torch.ones(3, 4))
     other = TwoTensor(shared, torch.ones(3, 4))
@@ -210,7 +208,7 @@ def test_inner_tensor_of_two_counts_once(tmp_path: Path) -> None:
     assert sum(each.bytes for each in tracker.allocations()) == 3 * 48
 
 
-def test_class_of_the_users_is_read_without_its_code() -> None:
+def test_user_tensor_class_is_read_without_its_code() -> None:
     model = Holder(t=Pair(torch.ones(3, 4), torch.ones(3, 4, dtype=torch.int8)))
     Pair.called.clear()
     (buffer,) = buffers_of(model, stats=True, values=True)
@@ -224,7 +222,7 @@ def test_class_of_the_users_is_read_without_its_code() -> None:
     assert (buffer.values or "").startswith("Pair(one=tensor([[1., 1., 1., 1.],")
 
 
-def test_class_with_memory_of_its_own_counts_that_alone() -> None:
+def test_tensor_class_with_own_memory_counts_only_that() -> None:
     class Tagged(Tensor):
         pass
 

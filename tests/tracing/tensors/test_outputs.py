@@ -123,7 +123,7 @@ WHOLE: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_values_are_shown_whole_or_with_a_sign(name: str) -> None:
+def test_output_text_is_complete_or_marked(name: str) -> None:
     make, text = WHOLE[name]
     value = make()
     tensors: list[torch.Tensor] = []
@@ -134,7 +134,7 @@ def test_values_are_shown_whole_or_with_a_sign(name: str) -> None:
     assert len(list(tensors_in(described))) == len(tensors)
 
 
-def test_a_list_that_holds_itself_has_an_end() -> None:
+def test_list_containing_itself_ends() -> None:
     value: list[Any] = [y()]
     value.append(value)
     assert format_values.value(describe(value)) == "[(2, 3), <the list around this>]"

@@ -64,7 +64,7 @@ def dense_of(tensor: Tensor) -> Tensor:
         *("transposed", "strided", "expanded", "float8"),
     ],
 )
-def test_statistics_are_those_of_the_dense_values(make: Callable[[], Tensor]) -> None:
+def test_statistics_equal_those_of_dense_values(make: Callable[[], Tensor]) -> None:
     tensor = make()
     found, reason = statistics(tensor)
     values = dense_of(tensor).double()
