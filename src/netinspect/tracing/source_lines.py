@@ -6,6 +6,7 @@ import inspect
 import linecache
 import os
 import types
+from opcode import opmap
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -198,9 +199,23 @@ def _location(frame: types.FrameType) -> Location:
     if known is None:
         if len(_locations) >= _MAX_LOCATIONS:
             _locations.clear()
-        known = code, (code.co_filename, frame.f_lineno, code.co_name, instruction)
+        location = code.co_filename, frame.f_lineno, code.co_name, _call_instruction(code, instruction)
+        known = code, location
         _locations[id(code), instruction] = known
     return known[1]
+
+
+_PRECALL = opmap.get("PRECALL")
+"""Instruction of Python 3.11, followed by one cache entry and CALL."""
+
+
+def _call_instruction(code: types.CodeType, offset: int) -> int:
+    """Return the offset of the CALL instruction of a call.
+
+    Python 3.11 executes a call in PRECALL instead of CALL once it has specialized the line, so that the
+    offset of the frame depends on how often the line ran before.
+    """
+    return offset + 4 if offset >= 0 and code.co_code[offset] == _PRECALL else offset
 
 
 def raising_line(error: BaseException) -> SourceLine | None:
@@ -217,7 +232,9 @@ def raising_line(error: BaseException) -> SourceLine | None:
     if found is None:
         return None
     code = found.tb_frame.f_code
-    return source_line((code.co_filename, found.tb_lineno or 0, code.co_name, found.tb_lasti))
+    return source_line(
+        (code.co_filename, found.tb_lineno or 0, code.co_name, _call_instruction(code, found.tb_lasti))
+    )
 
 
 def is_raised_by_user(error: BaseException) -> bool:
