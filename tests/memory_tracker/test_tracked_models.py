@@ -265,7 +265,7 @@ def test_model_that_needs_values_is_unchanged(make: Any, spec: str, training: bo
 
 
 def test_run_with_values_stops_at_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_MOST_BYTES", 1 << 14)
+    monkeypatch.setattr(runs, "_MAX_BYTES", 1 << 14)
     tracked(Asking(), "2x4")
     with pytest.raises(ForwardError, match="Asking takes too much memory") as caught:
         tracked(Asking(), "4096x4")
@@ -275,7 +275,7 @@ def test_run_with_values_stops_at_limit(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_model_too_large_for_values_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_MOST_PARAMETERS", {"zeros": 19, "real": 19})
+    monkeypatch.setattr(runs, "_MAX_PARAMETERS", {"zeros": 19, "real": 19})
     with pytest.raises(ForwardError, match="Asking needs values") as caught:
         netinspect.memory(Asking(), torch.ones(2, 4))
     assert "x.sum().item() > 0" in str(caught.value.cause)

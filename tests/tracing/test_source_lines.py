@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 
 
 class Listing(nn.Module):
@@ -26,7 +26,7 @@ class Listing(nn.Module):
 
 def test_source_lines_are_the_same_after_python_specialized_the_code() -> None:
     model, x = Listing(), rows(2, 3)
-    first = look(model, x)
+    first = capture_trace(model, x)
     for _ in range(100):
         model(x)
-    assert look(model, x).steps == first.steps
+    assert capture_trace(model, x).steps == first.steps
