@@ -107,7 +107,7 @@ def load(
     found = resolve(model)
     text = format_model_args(model_args or {})
     request = TraceRequest(
-        target=found if isinstance(found, Target) else None,
+        target=found if is_a(found, Target) else None,
         model_args=text or "{}",
         online=online,
         run_file=run_file,
@@ -128,7 +128,7 @@ def load(
         symbolic=one_or_several(symbolic),
     )
     given = GivenValues(args, kwargs, model_args if text is None else None)
-    if isinstance(found, Target):
+    if is_a(found, Target):
         return load_trace(request, given, cache)
     if is_a(found, Trace):
         RunOptions.parse(request, given)
@@ -179,7 +179,7 @@ def load_or_read(
     found = resolve(model)
     if is_a(found, Checkpoint):
         return found
-    if isinstance(found, Target) and found.is_checkpoint:
+    if is_a(found, Target) and found.is_checkpoint:
         from netinspect.runner.stored_files import read_checkpoint
 
         return read_checkpoint(found)

@@ -116,7 +116,7 @@ def memory(
             )
         trace, target = found, parse_target(found.target)
     else:
-        target = found if isinstance(found, Target) else None
+        target = found if is_a(found, Target) else None
         if target is not None:
             check_live(target)
         trace = load(
