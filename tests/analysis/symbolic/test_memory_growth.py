@@ -164,7 +164,7 @@ class Particular(nn.Module):
     ("model", "options", "words"),
     [
         (Looping(), {}, "all sizes are concrete: the steps of forward depend on N"),
-        (Halving(), {}, "the peak of other sizes is not known: forward 1, aten.relu"),
+        (Halving(), {}, "the peak of other sizes is unknown: forward 1, aten.relu"),
         (Particular(), {"train": True}, "the run fails on x=5x8: ValueError: not 5 at once"),
     ],
     ids=["steps", "sizes", "failure"],

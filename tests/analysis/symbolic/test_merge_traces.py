@@ -128,7 +128,7 @@ def test_what_comes_out(
     assert trace.symbolic is not None
     doubtful = any(str(size).endswith("?") for shape in wanted for size in shape)
     assert [note.partition(" are")[0] for note in trace.symbolic.notes] == (
-        ["sizes with a ?", f"amounts told at N = {sizes[0]}"] if doubtful else []
+        ["sizes with a ?", f"amounts at N = {sizes[0]}"] if doubtful else []
     )
 
 
@@ -142,8 +142,12 @@ def test_a_merged_dimension_is_told_as_a_multiple() -> None:
     ("model", "sizes", "why"),
     [
         (nets.Fixed(), (4, 6), "the model fails at N = 3: RuntimeError: shape '[24]' is invalid"),
-        (nets.Looped(), (10, 6), "the steps of forward depend on N; they part at step"),
-        (nets.Branched(), (10, 6), "the steps of forward depend on N; they part at step 1, sigmoid"),
+        (nets.Looped(), (10, 6), "the steps of forward depend on N: they differ from step"),
+        (
+            nets.Branched(),
+            (10, 6),
+            "the steps of forward depend on N: they differ from step 1 on, sigmoid",
+        ),
     ],
 )
 def test_what_goes_another_way_stays_concrete(
@@ -261,7 +265,7 @@ def test_a_batch_of_one_may_cost_less_than_the_expressions_tell() -> None:
     trace = netinspect.load(Turned(), args=(rows(1, 6),), symbolic="batch")
     assert trace.symbolic is not None
     (note,) = trace.symbolic.notes
-    assert note.startswith("at N = 1 itself some amounts are others than the expressions of larger")
+    assert note.startswith("at N = 1 some amounts differ from the expressions, which hold for larger")
     cost = cost_of_steps(trace.steps)
     assert cost.bytes_read == 0
     assert cost.expressions is not None

@@ -46,8 +46,8 @@ def test_half_of_one_example_is_no_exception() -> None:
     trace = look(lambda x: torch.relu(x[: x.shape[0] // 2]), rows(1, 8))
     assert trace.symbolic is not None
     assert trace.symbolic.symbols[0].fitted == (2, 3, 5)
-    assert "amounts told at N = 1 are no polynomial" in notes(trace)
-    assert "amounts are others than" not in notes(trace)
+    assert "amounts at N = 1 are not a polynomial" in notes(trace)
+    assert "amounts differ from" not in notes(trace)
 
 
 @pytest.mark.parametrize("length", [10, 16, 128])
@@ -94,8 +94,9 @@ def test_a_dimension_that_only_one_example_lacks_is_doubted(axis: int | None) ->
 
     trace = look(squeezed, rows(1, 6))
     assert outputs(trace) == [("6?",) if axis is None else ()]
-    assert "at N = 1 values have another form than at other sizes, as a dimension less: the output" in (
-        notes(trace)
+    assert (
+        "at N = 1 values have another structure than at other sizes, such as another rank: the output"
+        in (notes(trace))
     )
     assert outputs(look(squeezed, rows(4, 6))) == [("N", 6) if axis is None else ("N",)]
 

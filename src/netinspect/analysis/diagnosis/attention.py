@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from netinspect.analysis.diagnosis.broadcasting import differing
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, Shape, format_shape
+from netinspect.analysis.diagnosis.broadcasting import mismatched_dimensions
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, Shape, format_shape
 
 
 def explain_scaled_dot_product(call: Call) -> Explanation | None:
@@ -32,7 +32,7 @@ def explain_scaled_dot_product(call: Call) -> Explanation | None:
         )
     if call.literal("enable_gqa") is not True:
         for one, other in ((query, key), (query, value), (key, value)):
-            wrong = differing(one.shape[:-2], other.shape[:-2])
+            wrong = mismatched_dimensions(one.shape[:-2], other.shape[:-2])
             if wrong:
                 pairs = ", ".join(f"{one.shape[at]} and {other.shape[to]}" for at, to in wrong)
                 return Explanation(
@@ -57,7 +57,7 @@ def _explain_mask(call: Call, query: Given, key: Given) -> Explanation | None:
             size_helps=False,
         )
     pairs = (*query.shape[:-1], key.shape[-2])
-    wrong = differing(mask.shape, pairs)
+    wrong = mismatched_dimensions(mask.shape, pairs)
     if not wrong:
         return None
     return Explanation(
@@ -104,7 +104,7 @@ def _multihead(heads: _Heads) -> Iterator[Explanation]:
     if len(ranks) > 1 or not ranks <= {2, 3}:
         order = "N x L x E" if heads.first else "L x N x E"
         yield Explanation(
-            f"{call.subject} expects query, key and value with 3 dimensions ({order}), or 2 "
+            f"{call.display_name} expects query, key and value with 3 dimensions ({order}), or 2 "
             "if unbatched, "
             f"got {query.rank}, {key.rank} and {value.rank}",
             [],
@@ -118,7 +118,7 @@ def _multihead(heads: _Heads) -> Iterator[Explanation]:
         if type(wanted) is int and given.shape[last] != wanted:
             what = "query, key and value" if query.spec == key.spec == value.spec else given.name
             yield Explanation(
-                f"{call.subject} has {name}={wanted}, but the last dimension of {what} is "
+                f"{call.display_name} has {name}={wanted}, but the last dimension of {what} is "
                 f"{given.shape[last]}",
                 [f"to accept this input, set {name}={given.shape[last]} in MultiheadAttention"],
                 {given.name: (last,)},
@@ -144,7 +144,7 @@ def _batches(heads: _Heads) -> Explanation:
     """Explain batch sizes that differ, often because of a missing `batch_first`."""
     query, key, at = heads.query, heads.key, heads.batch_at
     text = (
-        f"{heads.call.subject} has batch_first={heads.first}, so dimension {at} is the batch: "
+        f"{heads.call.display_name} has batch_first={heads.first}, so dimension {at} is the batch: "
         f"{query.shape[at]} in query, {key.shape[at]} in key"
     )
     remedies = []
@@ -184,3 +184,9 @@ def _wrong_mask(name: str, mask: Given, wanted: tuple[int | str, ...], meaning: 
         {mask.name: wrong},
         size_helps=False,
     )
+
+
+FAMILY = Family(
+    functions={"scaled_dot_product_attention": explain_scaled_dot_product},
+    layers_first={"MultiheadAttention": explain_multihead},
+)

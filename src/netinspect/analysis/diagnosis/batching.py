@@ -57,7 +57,7 @@ def _batched(source: Input, spec: TensorSpec) -> str:
 
 
 def _unbatched(call: Call) -> tuple[Input, TensorSpec, str] | None:
-    """The input that the first convolution or pooling took for a single example, and that layer."""
+    """Return the input that the first convolution or pooling read as one example, and that layer."""
     for earlier in call.trace.steps[: call.step.index]:
         dimensions = SPATIAL.get(earlier.name)
         if dimensions is None or earlier.output is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from netinspect.analysis.diagnosis.call import (
     Call,
     Explanation,
+    Family,
     Given,
     Shape,
     format_operand,
@@ -26,17 +27,17 @@ NAMES = (
 )
 
 
-def lined_up(first: int, second: int) -> Iterator[tuple[int, int]]:
+def aligned_dimensions(first: int, second: int) -> Iterator[tuple[int, int]]:
     """Yield the pairs of dimensions that broadcasting aligns, the last pair first."""
     for offset in range(1, min(first, second) + 1):
         yield first - offset, second - offset
 
 
-def differing(one: Shape, other: Shape) -> list[tuple[int, int]]:
+def mismatched_dimensions(one: Shape, other: Shape) -> list[tuple[int, int]]:
     """Return the aligned dimensions in which two shapes do not broadcast."""
     return [
         (at, position)
-        for at, position in lined_up(len(one), len(other))
+        for at, position in aligned_dimensions(len(one), len(other))
         if one[at] != other[position] and 1 not in (one[at], other[position])
     ]
 
@@ -46,7 +47,7 @@ def explain_broadcasting(call: Call) -> Explanation | None:
     operands = [each for each in call.given if len(each.key) == 1]
     for number, second in enumerate(operands):
         for first in operands[:number]:
-            wrong = differing(first.shape, second.shape)
+            wrong = mismatched_dimensions(first.shape, second.shape)
             if wrong:
                 return _explain_pair(call, first, second, wrong)
     if call.in_place and operands and call.name not in ("where",):
@@ -85,7 +86,7 @@ def _remedies(first: Given, second: Given, wrong: list[tuple[int, int]]) -> Iter
     if missing and small.rank:
         # A vector with one value per row lacks the trailing dimensions.
         filled = (*small.shape, *[1] * missing)
-        if not differing(filled, large.shape):
+        if not mismatched_dimensions(filled, large.shape):
             index = f"[..., {', '.join(['None'] * missing)}]"
             yield (
                 f"to align {small.name} with the first dimensions, index it with {index}: "
@@ -94,11 +95,12 @@ def _remedies(first: Given, second: Given, wrong: list[tuple[int, int]]) -> Iter
             return
     if not missing and len(wrong) == 2:
         at, other = sorted(position for position, _ in wrong)
-        turned = list(second.shape)
-        turned[at], turned[other] = turned[other], turned[at]
-        if not differing(tuple(turned), first.shape):
+        transposed = list(second.shape)
+        transposed[at], transposed[other] = transposed[other], transposed[at]
+        if not mismatched_dimensions(tuple(transposed), first.shape):
             yield (
-                f"transpose {second.name}: transpose({at}, {other}) gives {format_shape(tuple(turned))}"
+                f"transpose {second.name}: transpose({at}, {other}) "
+                f"gives {format_shape(tuple(transposed))}"
             )
             return
     sizes = " and ".join(f"{first.shape[at]} or {second.shape[to]}" for at, to in reversed(wrong))
@@ -109,18 +111,18 @@ def _explain_place(call: Call, operands: list[Given]) -> Explanation | None:
     """Explain an in-place operation whose result is larger than its first argument."""
     place = operands[0]
     for other in operands[1:]:
-        grown = [
+        expanded = [
             at
-            for at, position in lined_up(place.rank, other.rank)
+            for at, position in aligned_dimensions(place.rank, other.rank)
             if place.shape[at] == 1 and other.shape[position] != 1
         ]
-        if grown or other.rank > place.rank:
+        if expanded or other.rank > place.rank:
             return Explanation(
                 f"{call.name}_ writes to {place.name} {format_shape(place.shape)} in place; "
                 "broadcasting with "
                 f"{format_shape(other.shape)} needs a larger tensor",
                 [f"use {call.name} without the underscore, which returns a new tensor"],
-                {place.name: tuple(grown) or tuple(range(place.rank)), other.name: ()},
+                {place.name: tuple(expanded) or tuple(range(place.rank)), other.name: ()},
                 size_helps=False,
             )
     return None
@@ -148,7 +150,7 @@ def explain_expansion(call: Call) -> Explanation | None:
         )
     wrong = [
         (at, position)
-        for at, position in lined_up(given.rank, len(target))
+        for at, position in aligned_dimensions(given.rank, len(target))
         if given.shape[at] not in (1, target[position]) and target[position] != -1
     ]
     if not wrong:
@@ -162,3 +164,11 @@ def explain_expansion(call: Call) -> Explanation | None:
         [],
         {given.name: tuple(at for at, _ in wrong)},
     )
+
+
+FAMILY = Family(
+    functions={
+        **dict.fromkeys(NAMES, explain_broadcasting),
+        **dict.fromkeys(("expand", "expand_as", "broadcast_to"), explain_expansion),
+    }
+)

@@ -1,9 +1,14 @@
-"""The failed call and its arguments, as input of the explanations."""
+"""Interface of the explanations: a failed call as input, an explanation as output, and families.
+
+The other modules of this package are families, one for each group of functions and layers; `table` lists
+them. Formatting helpers that families share are at the end.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from netinspect.errors import shorten
@@ -16,10 +21,14 @@ Shape = tuple[int | str, ...]
 
 
 class Explanation(NamedTuple):
-    """Explanation of a failed call."""
+    """Cause and remedies of a failed call."""
 
     text: str
+    """Expected and given values, and why they do not match."""
+
     remedies: list[str]
+    """Options or lines of code that fix the failure, the most likely first."""
+
     wrong: dict[str, tuple[int, ...]]
     """Dimensions whose sizes do not match, by operand."""
 
@@ -80,7 +89,7 @@ class Call:
         self.given = _name_tensors(trace, step)
 
     @property
-    def subject(self) -> str:
+    def display_name(self) -> str:
         """Name for messages: the path of a torch layer, or else the function."""
         if self.module is not None and self.module.library and self.module.path:
             return self.module.path
@@ -137,7 +146,7 @@ class Call:
         return None
 
     def whole_module(self) -> Call:
-        """Return the call of the module around a function, or the call itself if it is a module."""
+        """Return the call of the module consumer a function, or the call itself if it is a module."""
         if self.step.kind == "module" or self.step.parent is None:
             return self
         return Call(self.trace, self.trace.steps[self.step.parent], self.failure)
@@ -151,14 +160,36 @@ class Call:
         """Return the name of the step that produced a tensor, or None if ambiguous."""
         if sum(each.spec == given.spec for each in self.given) > 1:
             return None
-        makers = [step for step in self.producers() if given.spec in tensors_in(step.output)]
-        if len(makers) != 1:
+        candidates = [step for step in self.producers() if given.spec in tensors_in(step.output)]
+        if len(candidates) != 1:
             return None
-        return _maker(self.trace, makers[0], self.step)
+        return _producer_name(self.trace, candidates[0], self.step)
 
     def as_input(self, given: Given) -> Input | None:
         """Return the model input that a tensor is, or None."""
         return input_of(self.trace, self.step, given.spec)
+
+
+Explain = Callable[[Call], Explanation | None]
+"""Returns None if the call failed for another reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The explanations that one module of this package contributes."""
+
+    functions: Mapping[str, Explain] = field(default_factory=dict)
+    """By name of the failed function, without leading and trailing underscores."""
+
+    layers: Mapping[str, Explain] = field(default_factory=dict)
+    """By class of the torch layer that failed, in its own code or in a function that it called. They are
+    tried after the explanation of that function."""
+
+    layers_first: Mapping[str, Explain] = field(default_factory=dict)
+    """Like `layers`, but tried before the explanation of the function."""
+
+    any_call: tuple[Explain, ...] = ()
+    """Tried last, for every call."""
 
 
 def input_of(trace: Trace, step: Step, spec: TensorSpec) -> Input | None:
@@ -173,10 +204,10 @@ def input_of(trace: Trace, step: Step, spec: TensorSpec) -> Input | None:
     return found[0] if len(found) == 1 else None
 
 
-def _maker(trace: Trace, step: Step, around: Step) -> str:
-    """Return the name of a step, or of the torch layer around it."""
+def _producer_name(trace: Trace, step: Step, consumer: Step) -> str:
+    """Return the name of a step, or of the torch layer that contains it."""
     module = next((each for each in trace.modules if each.path == step.module), None)
-    if step.module and step.module != around.module and module is not None and module.library:
+    if step.module and step.module != consumer.module and module is not None and module.library:
         return step.module
     return step.name
 
@@ -206,14 +237,14 @@ def _name_tensors(trace: Trace, step: Step) -> list[Given]:
     given = [(key, spec) for item in step.inputs.items for key, spec in _leaves(item.value, (item.key,))]
     known = {entry.name: entry.spec for entry in trace.parameters}
     known |= {entry.name: entry.spec for entry in trace.buffers}
-    waiting = list(step.parameters)
+    unmatched = list(step.parameters)
     names: dict[int, str] = {}
-    # From the last one on: where an input is as large as a weight, torch takes the input first.
+    # Start with the last tensor: if an input equals a weight in size, torch has the input first.
     for index in reversed(range(len(given))):
         key, spec = given[index]
-        name = next((each for each in reversed(waiting) if known.get(each) == spec), None)
+        name = next((each for each in reversed(unmatched) if known.get(each) == spec), None)
         if name is not None:
-            waiting.remove(name)
+            unmatched.remove(name)
             names[index] = name
         elif not key[0].isdigit():
             names[index] = ".".join(key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, format_shape
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, format_shape
 from netinspect.records.steps import Step
 from netinspect.records.values import Literal, Structure, TensorSpec, tensors_in
 
@@ -83,13 +83,13 @@ def explain_no_tensor(call: Call) -> Explanation | None:
         if value.text == "None" or _SIZES.fullmatch(value.text):
             kind_text = value.text
         return Explanation(
-            f"{call.subject} expects a tensor, got {kind_text}",
+            f"{call.display_name} expects a tensor, got {kind_text}",
             _made_tensor(value),
             {},
             size_helps=False,
         )
     makers = [step for step in call.producers() if step.kind == "module"]
-    text = f"{call.subject} expects a tensor, got a {value.type} of {_counted(value)}"
+    text = f"{call.display_name} expects a tensor, got a {value.type} of {_counted(value)}"
     remedies = [f"pass one of them, such as x[{_first_key(value)}]{_sized(value)}"]
     maker = makers[0] if len(makers) == 1 else _recurrent(call)
     if maker is not None and maker.name in _RECURRENT and maker.output == value:
@@ -182,3 +182,9 @@ def explain_size(call: Call) -> Explanation | None:
         {given.name: tuple(range(given.rank))},
         size_helps=False,
     )
+
+
+FAMILY = Family(
+    functions=dict.fromkeys(("bool", "item", "int", "float", "index"), explain_size),
+    any_call=(explain_arguments, explain_no_tensor, explain_unpacking),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netinspect.analysis.diagnosis.call import (
     Call,
     Explanation,
+    Family,
     Given,
     Shape,
     format_input_option,
@@ -35,7 +36,7 @@ def explain_convolution(call: Call) -> Explanation | None:
             channels = _channels(call, weight)
             remedies = [format_input_option(source, (1, channels, *given.shape))]
         return Explanation(
-            f"{call.subject} expects {dimensions + 2} dimensions ({axes}), got {given.rank}: "
+            f"{call.display_name} expects {dimensions + 2} dimensions ({axes}), got {given.rank}: "
             f"{format_shape(given.shape)}",
             remedies,
             {given.name: tuple(range(given.rank))},
@@ -47,7 +48,7 @@ def explain_convolution(call: Call) -> Explanation | None:
     outputs = weight.shape[0]
     if "transpose" not in call.name and bias is not None and bias.shape != (outputs,):
         return Explanation(
-            f"{call.subject} outputs {outputs} channels, but {bias.name} has shape "
+            f"{call.display_name} outputs {outputs} channels, but {bias.name} has shape "
             f"{format_shape(bias.shape)}",
             [f"use a {bias.name} of shape ({outputs},)"],
             {weight.name: (0,), bias.name: tuple(range(bias.rank))},
@@ -70,7 +71,7 @@ def _explain_channels(call: Call, given: Given, weight: Given, position: int) ->
     remedies = []
     source = call.as_input(given)
     text = (
-        f"{call.subject} expects {wanted} channel{'s' if wanted != 1 else ''} in dimension "
+        f"{call.display_name} expects {wanted} channel{'s' if wanted != 1 else ''} in dimension "
         f"{position}, got {channels}: {format_shape(given.shape)}"
     )
     if given.shape[-1] == wanted and given.rank > 2:
@@ -80,7 +81,7 @@ def _explain_channels(call: Call, given: Given, weight: Given, position: int) ->
     if source is not None:
         sizes = tuple(wanted if at == position else size for at, size in enumerate(given.shape))
         remedies.append(format_input_option(source, sizes))
-    remedies.append(f"to accept this input, give {call.subject} {channels} input channels")
+    remedies.append(f"to accept this input, give {call.display_name} {channels} input channels")
     # A transposed convolution keeps its input channels first in the weight.
     inner = 0 if "transpose" in call.name else 1
     return Explanation(text, remedies, {given.name: (position,), weight.name: (inner,)})
@@ -109,7 +110,7 @@ def _explain_kernel(call: Call, given: Given, weight: Given, start: int) -> Expl
     if padded != sizes:
         left += f" ({format_sizes(padded)} with padding)"
     return Explanation(
-        f"{call.subject} has {kernel_text}, larger than {left}",
+        f"{call.display_name} has {kernel_text}, larger than {left}",
         ["use a larger input, more padding, or less downsampling before it"],
         {given.name: small},
     )
@@ -135,7 +136,7 @@ def explain_pooling(call: Call) -> Explanation | None:
         return None
     if given.rank not in (dimensions + 1, dimensions + 2):
         return Explanation(
-            f"{call.subject} pools {dimensions} spatial dimension{'s' * (dimensions > 1)}, "
+            f"{call.display_name} pools {dimensions} spatial dimension{'s' * (dimensions > 1)}, "
             "so it expects "
             f"{dimensions + 1} or {dimensions + 2} dimensions, got {given.rank}: "
             f"{format_shape(given.shape)}",
@@ -180,10 +181,19 @@ def explain_pixel_shuffle(call: Call) -> Explanation | None:
     if not isinstance(channels, int) or channels % factor**2 == 0:
         return None
     return Explanation(
-        f"{call.subject} turns every {factor**2} channels into {factor} x {factor} pixels, "
+        f"{call.display_name} turns every {factor**2} channels into {factor} x {factor} pixels, "
         f"but {channels} "
         f"channels are not a multiple of {factor**2}",
         [f"use a number of channels that is a multiple of {factor**2}"],
         {given.name: (given.rank - 3,)},
         size_helps=False,
     )
+
+
+FAMILY = Family(
+    functions={
+        **{name: explain_convolution for name in SPATIAL if name.startswith("conv")},
+        **{name: explain_pooling for name in SPATIAL if "pool" in name},
+        "pixel_shuffle": explain_pixel_shuffle,
+    }
+)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MAX_RECENT_TENSORS = 3
 """Number of recent tensors to list if plain Python code failed."""
 
-_NOT_OF_A_TENSOR = re.compile(r"'Tensor' object has no attribute '(\w+)'")
+_TENSOR_ATTRIBUTE = re.compile(r"'Tensor' object has no attribute '(\w+)'")
 
 
 def diagnose(trace: Trace) -> Diagnosis | None:
@@ -138,7 +138,7 @@ def _how_to_give(trace: Trace) -> str:
     """Return the options that pass the inputs; values with attributes need --inputs-from."""
     failure = trace.failure
     if failure is not None and failure.type == "AttributeError":
-        attribute = _NOT_OF_A_TENSOR.search(failure.message)
+        attribute = _TENSOR_ATTRIBUTE.search(failure.message)
         if attribute is not None:
             return f"--inputs-from FILE:FUNCTION, which returns an object with .{attribute[1]}"
     specs = " ".join(f"--input {text}" for each in trace.inputs for text in each.spec.split())

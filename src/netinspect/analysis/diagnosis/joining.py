@@ -5,6 +5,7 @@ from __future__ import annotations
 from netinspect.analysis.diagnosis.call import (
     Call,
     Explanation,
+    Family,
     Given,
     format_operand,
     format_shape,
@@ -18,7 +19,7 @@ NAMES = ("cat", "concat", "concatenate", *_ALONG)
 def explain_cat(call: Call) -> Explanation | None:
     """Explain which tensor differs from the first, and in which dimension."""
     tensors = call.tensors("0", "tensors")
-    # Torch lets empty vectors through, whatever the others are.
+    # Torch accepts empty vectors next to tensors of any shape.
     tensors = [each for each in tensors if each.shape != (0,)]
     dimension = _ALONG.get(call.name)
     if dimension is None:
@@ -141,3 +142,12 @@ def explain_split(call: Call) -> Explanation | None:
         [f"use split sizes that add up to {sizes[dimension]}"],
         {given.name: (dimension,)},
     )
+
+
+FAMILY = Family(
+    functions={
+        **dict.fromkeys(NAMES, explain_cat),
+        "stack": explain_stack,
+        **dict.fromkeys(("split", "split_with_sizes"), explain_split),
+    }
+)

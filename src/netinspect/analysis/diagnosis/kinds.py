@@ -9,7 +9,7 @@ from netinspect.analysis.diagnosis.convolution import SPATIAL
 from netinspect.analysis.diagnosis.matrices import NAMES as PRODUCTS
 from netinspect.errors import LACKS_GPU
 
-_ALIKE = frozenset(
+_SAME_DTYPE = frozenset(
     (
         *(
             "linear",
@@ -26,7 +26,7 @@ _ALIKE = frozenset(
 )
 """Calls that do not convert dtypes: all operands must have the same one."""
 
-_OF_DTYPES = re.compile(
+_DTYPE_ERROR = re.compile(
     r"dtype|scalar type|[Ii]nput type|same type|not implemented for|"
     r"\b(Half|Float|Double|Long|BFloat16)\b"
 )
@@ -52,7 +52,7 @@ def explain_missing_device(call: Call) -> Explanation | None:
     if not LACKS_GPU.search(call.message):
         return None
     return Explanation(
-        f"{call.subject} requires a GPU, but none is available",
+        f"{call.display_name} requires a GPU, but none is available",
         ["use the device of the input: device=x.device", "run netinspect on a machine with a GPU"],
         {},
         size_helps=False,
@@ -71,17 +71,17 @@ def explain_device(call: Call) -> Explanation | None:
             groups.setdefault(given.spec.device, []).append(given)
     if len(groups) < 2:
         return None
-    text = f"{call.subject} expects all tensors on the same device: " + ", ".join(
+    text = f"{call.display_name} expects all tensors on the same device: " + ", ".join(
         f"{' and '.join(dict.fromkeys(each.name for each in members))} on {device}"
         for device, members in groups.items()
     )
     remedies = []
     own = _names_of_model(call)
-    of_model = next(
-        (device for device, held in groups.items() if any(each.name in own for each in held)), None
+    model_device = next(
+        (device for device, tensors in groups.items() if any(each.name in own for each in tensors)), None
     )
-    if of_model is not None:
-        remedies.append(f"move the other tensors to the device of the model: x.to({of_model!r})")
+    if model_device is not None:
+        remedies.append(f"move the other tensors to the device of the model: x.to({model_device!r})")
     else:
         remedies.append(f"move them to one device: .to({next(iter(groups))!r})")
     return Explanation(text, remedies, {}, size_helps=False)
@@ -89,7 +89,7 @@ def explain_device(call: Call) -> Explanation | None:
 
 def explain_dtype(call: Call) -> Explanation | None:
     """Explain tensors of different dtypes, or a dtype that a function does not implement."""
-    if not _OF_DTYPES.search(call.message):
+    if not _DTYPE_ERROR.search(call.message):
         return None
     return _explain_several(call) or _explain_unknown(call)
 
@@ -104,31 +104,31 @@ def _weights(call: Call) -> list[Given]:
     if call.step.kind != "module" or call.module is None:
         return []
     specs = {entry.name: entry.spec for entry in call.trace.parameters}
-    return [Given(name, specs[name], ()) for name in _own(call) if name in specs]
+    return [Given(name, specs[name], ()) for name in _own_parameters(call) if name in specs]
 
 
-def _own(call: Call) -> list[str]:
+def _own_parameters(call: Call) -> list[str]:
     path = f"{call.step.module}." if call.step.module else ""
     return [path + name.rpartition(".")[2] for name in (call.module.parameters if call.module else ())]
 
 
 def _explain_several(call: Call) -> Explanation | None:
-    if call.name not in _ALIKE:
+    if call.name not in _SAME_DTYPE:
         return None
-    members = [each for each in (*call.given, *_weights(call)) if _takes_part(each)]
+    members = [each for each in (*call.given, *_weights(call)) if _needs_same_dtype(each)]
     dtypes = list(dict.fromkeys(each.spec.dtype for each in members))
     if len(dtypes) < 2:
         return None
     names = {dtype: [each.name for each in members if each.spec.dtype == dtype] for dtype in dtypes}
-    text = f"{call.subject} expects operands of the same dtype: " + ", ".join(
+    text = f"{call.display_name} expects operands of the same dtype: " + ", ".join(
         f"{' and '.join(_shortened(names[dtype]))} {dtype}" for dtype in dtypes
     )
     own = _names_of_model(call)
-    held = next((each for each in members if each.name in own), None)
+    own_tensor = next((each for each in members if each.name in own), None)
     foreign = next((each for each in members if each.name not in own), members[0])
-    wanted = held.spec.dtype if held is not None else "float32"
+    wanted = own_tensor.spec.dtype if own_tensor is not None else "float32"
     remedies = []
-    if held is not None and foreign.spec.dtype != wanted:
+    if own_tensor is not None and foreign.spec.dtype != wanted:
         source = call.as_input(foreign)
         if source is not None:
             remedies.append(format_input_option(source, foreign.shape, wanted))
@@ -136,11 +136,13 @@ def _explain_several(call: Call) -> Explanation | None:
         if foreign.is_floating:
             remedies.append(f"or convert the model: model.to(torch.{foreign.spec.dtype})")
     else:
-        remedies.append(f"convert one of them: .to(torch.{wanted if held is not None else dtypes[0]})")
+        remedies.append(
+            f"convert one of them: .to(torch.{wanted if own_tensor is not None else dtypes[0]})"
+        )
     return Explanation(text, remedies, {}, size_helps=False)
 
 
-def _takes_part(given: Given) -> bool:
+def _needs_same_dtype(given: Given) -> bool:
     """Return whether a dtype must match; masks and the indices of packed sequences need not."""
     if given.key and given.key[-1] in ("batch_sizes", "sorted_indices", "unsorted_indices"):
         return False

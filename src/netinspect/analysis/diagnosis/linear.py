@@ -7,6 +7,7 @@ from math import prod
 from netinspect.analysis.diagnosis.call import (
     Call,
     Explanation,
+    Family,
     Given,
     format_product,
     format_shape,
@@ -28,7 +29,7 @@ def explain_linear(call: Call) -> Explanation | None:
     flattening = _explain_flattening(call, given, wanted)
     if flattening is not None:
         return flattening
-    layer = call.subject
+    layer = call.display_name
     text = f"{layer} expects {wanted} features in the last dimension, got {features}"
     remedies = []
     before = before_flatten(call)
@@ -37,7 +38,7 @@ def explain_linear(call: Call) -> Explanation | None:
         flatten, spec = before
         channels, *spatial = spec.shape[1:]
         text += (
-            f" = {format_product(spec.shape[1:])}, made by {flatten.name} from "
+            f" = {format_product(spec.shape[1:])}, output by {flatten.name} from "
             f"{format_shape(spec.shape)}"
         )
         if isinstance(wanted, int) and isinstance(channels, int) and channels and wanted % channels == 0:
@@ -63,7 +64,7 @@ def _explain_bias(call: Call, weight: Given) -> Explanation | None:
     if bias is None or bias.rank != 1 or bias.shape[0] in (1, weight.shape[0]):
         return None
     return Explanation(
-        f"{call.subject} outputs {weight.shape[0]} features with {weight.name} "
+        f"{call.display_name} outputs {weight.shape[0]} features with {weight.name} "
         f"{format_shape(weight.shape)}, "
         f"but {bias.name} has {bias.shape[0]}",
         [f"use a {bias.name} of shape ({weight.shape[0]},)"],
@@ -94,10 +95,10 @@ def _explain_flattening(call: Call, given: Given, wanted: int | str) -> Explanat
                 )
     elif len(sizes) > 2 and prod(sizes[1:]) == wanted:
         return Explanation(
-            f"{call.subject} expects {wanted} features in the last dimension, and {wanted} = "
+            f"{call.display_name} expects {wanted} features in the last dimension, and {wanted} = "
             f"{format_product(tuple(sizes[1:]))}: the input {format_shape(given.shape)} was "
             "not flattened",
-            [f"flatten before {call.subject}: torch.flatten(x, 1)"],
+            [f"flatten before {call.display_name}: torch.flatten(x, 1)"],
             {given.name: tuple(range(1, len(sizes)))},
             size_helps=False,
         )
@@ -113,7 +114,7 @@ def explain_bilinear(call: Call) -> Explanation | None:
         given = call.tensor(*keys)
         if given is not None and given.shape and given.shape[-1] != weight.shape[position]:
             return Explanation(
-                f"{call.subject} expects {weight.shape[position]} features in the last "
+                f"{call.display_name} expects {weight.shape[position]} features in the last "
                 "dimension of input "
                 f"{position}, got {given.shape[-1]}",
                 [f"to accept this input, set in{position}_features={given.shape[-1]} in Bilinear"],
@@ -127,11 +128,11 @@ def before_flatten(call: Call) -> tuple[Step, TensorSpec] | None:
     for producer in call.producers():
         if producer.name in ("view", "reshape", "flatten"):
             spec = next(tensors_in(producer.inputs), None)
-            made = next(tensors_in(producer.output), None)
-            if spec is None or made is None or not made.shape or len(spec.shape) < 3:
+            output = next(tensors_in(producer.output), None)
+            if spec is None or output is None or not output.shape or len(spec.shape) < 3:
                 return None
             sizes = integer_sizes(spec.shape[1:])
-            if sizes is not None and made.shape[-1] == prod(sizes):
+            if sizes is not None and output.shape[-1] == prod(sizes):
                 return producer, spec
     return None
 
@@ -140,3 +141,6 @@ def _factors(number: int, dimensions: int) -> str:
     """Format a number as a product of equal sizes if possible, such as `4 * 4`."""
     side = round(number ** (1 / dimensions)) if dimensions else 0
     return " * ".join([str(side)] * dimensions) if side**dimensions == number else str(number)
+
+
+FAMILY = Family(functions={"linear": explain_linear, "bilinear": explain_bilinear})

@@ -9,6 +9,7 @@ from typing import Any
 from netinspect.analysis.diagnosis.call import (
     Call,
     Explanation,
+    Family,
     Given,
     format_input_option,
     format_shape,
@@ -31,7 +32,7 @@ def explain_embedding(call: Call) -> Explanation | None:
         if not remedies:
             remedies = ["if the values are integers: x.long()"]
         return Explanation(
-            f"{call.subject} expects integer indices, got {given.spec.dtype}",
+            f"{call.display_name} expects integer indices, got {given.spec.dtype}",
             remedies,
             {},
             size_helps=False,
@@ -39,10 +40,10 @@ def explain_embedding(call: Call) -> Explanation | None:
     if not any(word in call.message for word in _OUTSIDE):
         return None
     if not remedies:
-        remedies = [f"use indices below {rows}, or give {call.subject} more rows"]
+        remedies = [f"use indices below {rows}, or give {call.display_name} more rows"]
     return Explanation(
-        f"{call.subject} has {rows} rows, so indices must be from 0 to {limit}; at least one is out of "
-        "range",
+        f"{call.display_name} has {rows} rows, so indices must be from 0 to {limit}; "
+        "at least one is out of range",
         remedies,
         {weight.name: (0,)},
         size_helps=False,
@@ -58,8 +59,8 @@ def explain_item(call: Call) -> Explanation | None:
     parts = _parts(index)
     if parts is None:
         return None
-    taking = [part for part in parts if part is not None and part is not Ellipsis]
-    used = sum(_consumed(part) for part in taking)
+    indices = [part for part in parts if part is not None and part is not Ellipsis]
+    used = sum(_consumed(part) for part in indices)
     if used > given.rank:
         return Explanation(
             f"too many indices: got {used}, but {format_shape(given.shape)} has {given.rank} dimension"
@@ -104,7 +105,7 @@ def _part(item: Item) -> Any:
 
 
 def _consumed(part: Any) -> int:
-    """Return the number of dimensions that an index entry takes; for a mask, its own number."""
+    """Return the number of dimensions that an index entry indexes; for a mask, its rank."""
     if part is None or part is Ellipsis or isinstance(part, bool):
         return 0
     if getattr(part, "dtype", None) == "bool":
@@ -167,9 +168,9 @@ def explain_dimension(call: Call) -> Explanation | None:
         return None
     last, asked = int(found[2]), int(found[3])
     given = call.given[0] if call.given else None
-    # A new dimension may also follow all others.
-    makes = call.name in ("unsqueeze", "stack")
-    if given is None or call.step.kind == "module" or given.rank + makes != last + 1:
+    # These functions accept one dimension more than the tensor has.
+    extra = call.name in ("unsqueeze", "stack")
+    if given is None or call.step.kind == "module" or given.rank + extra != last + 1:
         return None
     return Explanation(
         f"{format_shape(given.shape)} has {given.rank} dimension{'s' * (given.rank != 1)}, "
@@ -203,3 +204,13 @@ def explain_one_hot(call: Call) -> Explanation | None:
         {},
         size_helps=False,
     )
+
+
+FAMILY = Family(
+    functions={
+        **dict.fromkeys(("embedding", "embedding_bag"), explain_embedding),
+        "getitem": explain_item,
+        "one_hot": explain_one_hot,
+    },
+    any_call=(explain_dimension,),
+)

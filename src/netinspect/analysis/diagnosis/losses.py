@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, Shape, format_shape
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, Shape, format_shape
 
 
 def explain_classes(call: Call) -> Explanation | None:
@@ -115,3 +115,13 @@ def explain_same_shape(call: Call) -> Explanation | None:
         marks,
         size_helps=False,
     )
+
+
+FAMILY = Family(
+    functions={
+        **dict.fromkeys(("cross_entropy", "nll_loss"), explain_classes),
+        **dict.fromkeys(
+            ("binary_cross_entropy", "binary_cross_entropy_with_logits"), explain_same_shape
+        ),
+    }
+)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from netinspect.analysis.diagnosis.broadcasting import lined_up
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, format_operand, format_shape
+from netinspect.analysis.diagnosis.broadcasting import aligned_dimensions
+from netinspect.analysis.diagnosis.call import (
+    Call,
+    Explanation,
+    Family,
+    Given,
+    format_operand,
+    format_shape,
+)
 
 _OPERANDS = {
     "matmul": (("0", "input"), ("1", "other")),
@@ -78,14 +85,14 @@ def _explain_inner(call: Call, first: Given, second: Given, at: int) -> Explanat
     )
     remedies = []
     if second.rank > 1 and first.shape[-1] == second.shape[-1] and call.name != "inner":
-        turned = (*second.shape[:-2], second.shape[-1], second.shape[-2])
+        transposed = (*second.shape[:-2], second.shape[-1], second.shape[-2])
         remedies.append(
-            f"transpose {second.name}: {second.name}.transpose(-2, -1) is {format_shape(turned)}"
+            f"transpose {second.name}: {second.name}.transpose(-2, -1) is {format_shape(transposed)}"
         )
     elif first.rank > 1 and first.shape[-2] == second.shape[at] and call.name != "inner":
-        turned = (*first.shape[:-2], first.shape[-1], first.shape[-2])
+        transposed = (*first.shape[:-2], first.shape[-1], first.shape[-2])
         remedies.append(
-            f"transpose {first.name}: {first.name}.transpose(-2, -1) is {format_shape(turned)}"
+            f"transpose {first.name}: {first.name}.transpose(-2, -1) is {format_shape(transposed)}"
         )
     else:
         remedies.append(f"make both {first.shape[-1]}, or both {second.shape[at]}")
@@ -100,7 +107,7 @@ def _explain_batches(call: Call, first: Given, second: Given) -> Explanation | N
     exact = call.name in ("bmm", "baddbmm", "addbmm")
     wrong = [
         (at, position)
-        for at, position in lined_up(len(ones), len(others))
+        for at, position in aligned_dimensions(len(ones), len(others))
         if ones[at] != others[position] and (exact or 1 not in (ones[at], others[position]))
     ]
     if not wrong:
@@ -122,17 +129,17 @@ def _explain_added(call: Call, first: Given, second: Given) -> Explanation | Non
     added = call.tensor("0", "input")
     if added is None:
         return None
-    made = (*first.shape[:-1], second.shape[-1])
+    product = (*first.shape[:-1], second.shape[-1])
     wrong = [
         at
-        for at, position in lined_up(added.rank, len(made))
-        if added.shape[at] not in (1, made[position])
+        for at, position in aligned_dimensions(added.rank, len(product))
+        if added.shape[at] not in (1, product[position])
     ]
-    if not wrong and added.rank <= len(made):
+    if not wrong and added.rank <= len(product):
         return None
     return Explanation(
         f"the added tensor {format_shape(added.shape)} does not broadcast to the product "
-        f"{format_shape(made)}",
+        f"{format_shape(product)}",
         [],
         {added.name: tuple(wrong) or tuple(range(added.rank))},
         size_helps=False,
@@ -196,3 +203,6 @@ def _explain_subscript(
         ["make both sizes equal, or use another letter for one of them"],
         wrong,
     )
+
+
+FAMILY = Family(functions={**dict.fromkeys(NAMES, explain_product), "einsum": explain_einsum})

@@ -7,6 +7,7 @@ from math import prod
 from netinspect.analysis.diagnosis.call import (
     Call,
     Explanation,
+    Family,
     Given,
     format_input_option,
     format_shape,
@@ -21,8 +22,6 @@ _RANKS = {
     **{f"InstanceNorm{n}d": (n + 1, n + 2) for n in (1, 2, 3)},
 }
 """Numbers of dimensions that each layer accepts; `InstanceNorm` also accepts unbatched input."""
-
-LAYERS = tuple(_RANKS)
 
 
 def explain_layer(call: Call) -> Explanation | None:
@@ -40,7 +39,7 @@ def explain_layer(call: Call) -> Explanation | None:
         if source is not None and is_batch_norm and given.rank == ranks[0] - 1:
             remedies.append(f"add the batch dimension: {format_input_option(source, (1, *given.shape))}")
         text = (
-            f"{call.subject} expects {wanted} dimensions ({axes}), got {given.rank}: "
+            f"{call.display_name} expects {wanted} dimensions ({axes}), got {given.rank}: "
             f"{format_shape(given.shape)}"
         )
         other = call.module.class_name[:-2] + f"{given.rank - 2}d"
@@ -62,10 +61,10 @@ def _explain_channels(
 ) -> Explanation:
     channels = given.shape[position]
     text = (
-        f"{call.subject} expects {features} channels, but dimension {position} of "
+        f"{call.display_name} expects {features} channels, but dimension {position} of "
         f"{format_shape(given.shape)} has {channels}"
     )
-    remedies = [f"to accept this input, give {call.subject} {channels} channels"]
+    remedies = [f"to accept this input, give {call.display_name} {channels} channels"]
     if given.shape[-1] == features and given.rank > 2 and position != given.rank - 1:
         text += f"; {features} is the size of the last dimension"
         remedies.insert(0, f"if the input is channels-last: x.transpose({position}, -1)")
@@ -91,7 +90,7 @@ def explain_batch_norm(call: Call) -> Explanation | None:
         if prod(sizes[2:]) != 1:
             return None
         text = (
-            f"{call.subject} averages over the values of each channel of an example and "
+            f"{call.display_name} averages over the values of each channel of an example and "
             "needs at least two, "
             f"but {format_shape(sizes)} has one"
         )
@@ -101,7 +100,7 @@ def explain_batch_norm(call: Call) -> Explanation | None:
         return None
     others = tuple(at for at in range(given.rank) if at != 1)
     return Explanation(
-        f"in train mode {call.subject} averages over the batch and needs at least two "
+        f"in train mode {call.display_name} averages over the batch and needs at least two "
         "values per channel, "
         f"but each of the {sizes[1]} channels of {format_shape(sizes)} has one",
         ["use a batch of 2 or more (--batch 2), or eval mode, which uses the running statistics"],
@@ -150,11 +149,13 @@ def explain_layer_norm(call: Call) -> Explanation | None:
         wrong = tuple(start + at for at, size in enumerate(last) if size != wanted[at])
     what = "a last dimension" if len(wanted) == 1 else f"{len(wanted)} last dimensions"
     text = (
-        f"{call.subject} expects {what} of {format_sizes(wanted)}, got {format_sizes(last)} "
+        f"{call.display_name} expects {what} of {format_sizes(wanted)}, got {format_sizes(last)} "
         "at the end of "
         f"{format_shape(given.shape)}"
     )
-    remedies = [f"to accept this input, set normalized_shape={format_shape(last)} in {call.subject}"]
+    remedies = [
+        f"to accept this input, set normalized_shape={format_shape(last)} in {call.display_name}"
+    ]
     if len(wanted) == 1 and wanted[0] in given.shape[1:-1]:
         position = given.shape.index(wanted[0], 1)
         text += f"; {wanted[0]} is the size of dimension {position}"
@@ -164,3 +165,13 @@ def explain_layer_norm(call: Call) -> Explanation | None:
     if weight is not None and len(wanted) == 1:
         marks[weight.name] = (0,)
     return Explanation(text, remedies, marks)
+
+
+FAMILY = Family(
+    functions={
+        **dict.fromkeys(("batch_norm", "instance_norm"), explain_batch_norm),
+        "group_norm": explain_group_norm,
+        **dict.fromkeys(("layer_norm", "rms_norm"), explain_layer_norm),
+    },
+    layers=dict.fromkeys(_RANKS, explain_layer),
+)

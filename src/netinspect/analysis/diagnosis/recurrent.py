@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, format_shape
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, format_shape
 from netinspect.records.values import Structure
-
-LAYERS = ("RNN", "LSTM", "GRU")
-CELLS = ("RNNCell", "LSTMCell", "GRUCell")
 
 
 def explain_layer(call: Call) -> Explanation | None:
@@ -19,7 +16,7 @@ def explain_layer(call: Call) -> Explanation | None:
     if given.rank not in (2, 3):
         order = "N x L x features" if first else "L x N x features"
         return Explanation(
-            f"{call.subject} expects 3 dimensions ({order}), or 2 if unbatched, got "
+            f"{call.display_name} expects 3 dimensions ({order}), or 2 if unbatched, got "
             f"{given.rank}: {format_shape(given.shape)}",
             [],
             {given.name: tuple(range(given.rank))},
@@ -31,27 +28,27 @@ def explain_layer(call: Call) -> Explanation | None:
     projected = call.attribute("proj_size") or hidden
     batch = () if given.rank == 2 else (given.shape[0 if first else 1],)
     is_lstm = call.module.class_name == "LSTM"
-    state = call.item("1", "hx")
-    if is_lstm and state is not None and call.tensor("1", "hx") is not None:
+    states_argument = call.item("1", "hx")
+    if is_lstm and states_argument is not None and call.tensor("1", "hx") is not None:
         return Explanation(
-            f"{call.subject} expects the initial state as a tuple (h, c), got one tensor",
+            f"{call.display_name} expects the initial state as a tuple (h, c), got one tensor",
             ["pass a tuple (h, c)"],
             {},
             size_helps=False,
         )
-    states = call.tensors("1", "hx") if isinstance(state, Structure) else []
+    states = call.tensors("1", "hx") if isinstance(states_argument, Structure) else []
     single = call.tensor("1", "hx")
     sizes = (projected, hidden) if is_lstm else (projected,)
-    for name, held, width in zip("hc", states or ([single] if single else []), sizes, strict=False):
+    for name, state, width in zip("hc", states or ([single] if single else []), sizes, strict=False):
         wanted = (layers * directions, *batch, width)
-        if held.shape != wanted:
-            return _explain_state(call, held, wanted, name if is_lstm else "h", directions)
+        if state.shape != wanted:
+            return _explain_state(call, state, wanted, name if is_lstm else "h", directions)
     return None
 
 
 def _explain_features(call: Call, given: Given, size: int) -> Explanation:
-    text = f"{call.subject} expects {size} features in the last dimension, got {given.shape[-1]}"
-    remedies = [f"to accept this input, set input_size={given.shape[-1]} in {call.subject}"]
+    text = f"{call.display_name} expects {size} features in the last dimension, got {given.shape[-1]}"
+    remedies = [f"to accept this input, set input_size={given.shape[-1]} in {call.display_name}"]
     if size in given.shape[:-1]:
         position = given.shape.index(size)
         text += f"; {size} is the size of dimension {position}"
@@ -61,23 +58,23 @@ def _explain_features(call: Call, given: Given, size: int) -> Explanation:
 
 
 def _explain_state(
-    call: Call, held: Given, wanted: tuple[int | str, ...], name: str, directions: int
+    call: Call, state: Given, wanted: tuple[int | str, ...], name: str, directions: int
 ) -> Explanation:
-    wrong: tuple[int, ...] = tuple(range(held.rank))
-    if held.rank == len(wanted):
-        wrong = tuple(at for at in wrong if held.shape[at] != wanted[at])
+    wrong: tuple[int, ...] = tuple(range(state.rank))
+    if state.rank == len(wanted):
+        wrong = tuple(at for at in wrong if state.shape[at] != wanted[at])
     meaning = "layers" + (" * 2 directions" if directions == 2 else "")
     meaning += ", batch, features" if len(wanted) == 3 else ", features"
     remedies = []
-    if len(wanted) == 3 and held.rank == 3 and call.attribute("batch_first") is True:
-        turned = (held.shape[1], held.shape[0], held.shape[2])
-        if turned == wanted:
+    if len(wanted) == 3 and state.rank == 3 and call.attribute("batch_first") is True:
+        transposed = (state.shape[1], state.shape[0], state.shape[2])
+        if transposed == wanted:
             remedies.append("batch_first does not apply to the state: its first dimension is the layers")
     return Explanation(
-        f"{call.subject} expects {name} of shape {format_shape(wanted)} ({meaning}), got "
-        f"{format_shape(held.shape)}",
+        f"{call.display_name} expects {name} of shape {format_shape(wanted)} ({meaning}), got "
+        f"{format_shape(state.shape)}",
         remedies or [f"torch.zeros{format_shape(wanted)}"],
-        {held.name: wrong},
+        {state.name: wrong},
         size_helps=False,
     )
 
@@ -90,7 +87,7 @@ def explain_cell(call: Call) -> Explanation | None:
         return None
     if given.rank not in (1, 2):
         return Explanation(
-            f"{call.subject} expects one time step (N x features), got {given.rank} dimensions: "
+            f"{call.display_name} expects one time step (N x features), got {given.rank} dimensions: "
             f"{format_shape(given.shape)}",
             ["pass one time step of the sequence: x[:, step]"] if given.rank == 3 else [],
             {given.name: tuple(range(given.rank))},
@@ -99,17 +96,23 @@ def explain_cell(call: Call) -> Explanation | None:
     if given.shape[-1] != size:
         return _explain_features(call, given, size)
     single = call.tensor("1", "hx")
-    for held in call.tensors("1", "hx") or ([single] if single else []):
+    for state in call.tensors("1", "hx") or ([single] if single else []):
         wanted = (*given.shape[:-1], hidden)
-        if held.shape != wanted:
-            wrong: tuple[int, ...] = tuple(range(held.rank))
-            if held.rank == len(wanted):
-                wrong = tuple(at for at in wrong if held.shape[at] != wanted[at])
+        if state.shape != wanted:
+            wrong: tuple[int, ...] = tuple(range(state.rank))
+            if state.rank == len(wanted):
+                wrong = tuple(at for at in wrong if state.shape[at] != wanted[at])
             return Explanation(
-                f"{call.subject} expects a state of shape {format_shape(wanted)}, got "
-                f"{format_shape(held.shape)}",
+                f"{call.display_name} expects a state of shape {format_shape(wanted)}, got "
+                f"{format_shape(state.shape)}",
                 [f"torch.zeros{format_shape(wanted)}"],
-                {held.name: wrong},
+                {state.name: wrong},
                 size_helps=False,
             )
     return None
+
+
+FAMILY = Family(
+    layers=dict.fromkeys(("RNNCell", "LSTMCell", "GRUCell"), explain_cell),
+    layers_first=dict.fromkeys(("RNN", "LSTM", "GRU"), explain_layer),
+)

@@ -8,13 +8,14 @@ from math import prod
 from netinspect.analysis.diagnosis.call import (
     Call,
     Explanation,
+    Family,
     Given,
     format_product,
     format_shape,
     integer_sizes,
 )
 
-_TURNING = (
+_NON_CONTIGUOUS = (
     "transpose",
     "permute",
     "t",
@@ -95,12 +96,12 @@ def _explain_heads(
     call: Call, given: Given, sizes: tuple[int, ...], wanted: tuple[int, ...]
 ) -> Explanation | None:
     """Explain a last dimension that cannot be split, as attention does into heads."""
-    kept = len(sizes) - 1
-    if kept < 1 or len(wanted) != kept + 2 or wanted[1:kept] != sizes[1:kept]:
+    leading = len(sizes) - 1
+    if leading < 1 or len(wanted) != leading + 2 or wanted[1:leading] != sizes[1:leading]:
         return None
     if wanted[0] not in (sizes[0], -1):
         return None
-    one, other = wanted[kept:]
+    one, other = wanted[leading:]
     last = sizes[-1]
     if -1 in (one, other):
         part = one if other == -1 else other
@@ -117,8 +118,8 @@ def _explain_heads(
     remedies = []
     if parts and last % parts:
         text += f"; {last} is not divisible by {parts}"
-        near = [number for number in range(1, last + 1) if last % number == 0]
-        shown = ", ".join(map(str, near[:8])) + (", ..." if len(near) > 8 else "")
+        divisors = [number for number in range(1, last + 1) if last % number == 0]
+        shown = ", ".join(map(str, divisors[:8])) + (", ..." if len(divisors) > 8 else "")
         remedies.append(f"use a number that divides {last}: {shown}")
     elif parts:
         remedies.append(f"{last} = {parts} * {last // parts}")
@@ -129,8 +130,8 @@ def _explain_order(call: Call, given: Given, wanted: tuple[int, ...]) -> Explana
     """Explain a view that torch reports as non-contiguous; strides are not recorded."""
     if call.name != "view" or not re.search("stride|contiguous", call.message):
         return None
-    turned = next((step.name for step in call.producers() if step.name in _TURNING), None)
-    after = f" after {turned}" if turned else ""
+    producer_name = next((step.name for step in call.producers() if step.name in _NON_CONTIGUOUS), None)
+    after = f" after {producer_name}" if producer_name else ""
     sizes = ", ".join(map(str, wanted))
     return Explanation(
         f"the sizes match, but the tensor is not contiguous{after}; view does not copy elements",
@@ -194,3 +195,13 @@ def explain_repeat(call: Call) -> Explanation | None:
         {given.name: tuple(range(given.rank))},
         size_helps=False,
     )
+
+
+FAMILY = Family(
+    functions={
+        **dict.fromkeys(("view", "reshape"), explain_view),
+        "unflatten": explain_unflatten,
+        "permute": explain_permute,
+        "repeat": explain_repeat,
+    }
+)

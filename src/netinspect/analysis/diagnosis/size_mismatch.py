@@ -1,4 +1,7 @@
-"""Size mismatches in failed steps."""
+"""Size mismatches in failed steps, for the search for inputs: which size must change, and to what.
+
+`table` explains failures to people; this module only extracts numbers. Used by `inputs.infer`.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ class Mismatch(NamedTuple):
 
 def find_mismatch(step: Step, failure: Failure) -> Mismatch | None:
     """Return the mismatch found in the operands of a failed step or in the error message."""
-    find = _FINDERS.get(step.name.rstrip("_"))  # in-place variants need the same sizes
+    find = _FINDERS.get(step.name.rstrip("_"))  # in-place variants have the same requirements
     found = find(step, _shapes(step)) if find is not None else None
     return found or _from_message(step, failure.message)
 
@@ -198,7 +201,7 @@ _MULTIPLE = (
 
 
 def reported_sizes(message: str) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of sizes that an error tells: which there was, and which was wanted instead."""
+    """Yield the pairs of given and expected sizes that an error message contains."""
     for pattern in _WANTED_AND_GOT:
         if (match := re.search(pattern, message)) is not None and match["got"] != match["wanted"]:
             yield int(match["got"]), int(match["wanted"])
@@ -212,9 +215,9 @@ class Unit(NamedTuple):
     """Current number of elements if the unit applies to all elements and not to the size itself."""
 
     def of(self, size: int) -> int:
-        """Return what a size should be a multiple of, if the elements grow with it."""
-        made_of_each = (self.elements or size) // max(size, 1)
-        return self.unit // math.gcd(self.unit, made_of_each)
+        """Return the number that the size must be a multiple of, if the elements grow with the size."""
+        elements_per_unit = (self.elements or size) // max(size, 1)
+        return self.unit // math.gcd(self.unit, elements_per_unit)
 
 
 def wanted_unit(step: Step | None, message: str) -> Unit | None:

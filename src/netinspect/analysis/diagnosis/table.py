@@ -1,13 +1,16 @@
-"""Dispatch of failed calls to explanations."""
+"""Table of the families of explanations, and the order in which they are tried on a failed call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from netinspect.analysis.diagnosis import (
     attention,
     broadcasting,
+    calling,
+    convolution,
     joining,
+    linear,
     lookups,
     losses,
     matrices,
@@ -16,79 +19,36 @@ from netinspect.analysis.diagnosis import (
     reshaping,
 )
 from netinspect.analysis.diagnosis.batching import explain_missing_batch, suggest_batch
-from netinspect.analysis.diagnosis.call import Call, Explanation
-from netinspect.analysis.diagnosis.calling import (
-    explain_arguments,
-    explain_no_tensor,
-    explain_size,
-    explain_unpacking,
-)
-from netinspect.analysis.diagnosis.convolution import (
-    SPATIAL,
-    explain_convolution,
-    explain_pixel_shuffle,
-    explain_pooling,
-)
+from netinspect.analysis.diagnosis.call import Call, Explain, Explanation
 from netinspect.analysis.diagnosis.kinds import (
     explain_device,
     explain_dtype,
     explain_missing_device,
 )
-from netinspect.analysis.diagnosis.linear import explain_bilinear, explain_linear
 
-Explain = Callable[[Call], Explanation | None]
-
-_FUNCTIONS: dict[str, Explain] = {
-    "linear": explain_linear,
-    "bilinear": explain_bilinear,
-    **{name: explain_convolution for name in SPATIAL if name.startswith("conv")},
-    **{name: explain_pooling for name in SPATIAL if "pool" in name},
-    "pixel_shuffle": explain_pixel_shuffle,
-    **dict.fromkeys(broadcasting.NAMES, broadcasting.explain_broadcasting),
-    **dict.fromkeys(("expand", "expand_as", "broadcast_to"), broadcasting.explain_expansion),
-    **dict.fromkeys(matrices.NAMES, matrices.explain_product),
-    "einsum": matrices.explain_einsum,
-    **dict.fromkeys(joining.NAMES, joining.explain_cat),
-    "stack": joining.explain_stack,
-    "split": joining.explain_split,
-    "split_with_sizes": joining.explain_split,
-    "view": reshaping.explain_view,
-    "reshape": reshaping.explain_view,
-    "unflatten": reshaping.explain_unflatten,
-    "permute": reshaping.explain_permute,
-    "repeat": reshaping.explain_repeat,
-    "embedding": lookups.explain_embedding,
-    "embedding_bag": lookups.explain_embedding,
-    "getitem": lookups.explain_item,
-    "one_hot": lookups.explain_one_hot,
-    "scaled_dot_product_attention": attention.explain_scaled_dot_product,
-    "batch_norm": normalization.explain_batch_norm,
-    "instance_norm": normalization.explain_batch_norm,
-    "group_norm": normalization.explain_group_norm,
-    "layer_norm": normalization.explain_layer_norm,
-    "rms_norm": normalization.explain_layer_norm,
-    "cross_entropy": losses.explain_classes,
-    "nll_loss": losses.explain_classes,
-    "binary_cross_entropy": losses.explain_same_shape,
-    "binary_cross_entropy_with_logits": losses.explain_same_shape,
-    **dict.fromkeys(("bool", "item", "int", "float", "index"), explain_size),
-}
-"""Explanations by name of the failed function."""
-
-_LAYERS: dict[str, Explain] = {
-    "MultiheadAttention": attention.explain_multihead,
-    **dict.fromkeys(normalization.LAYERS, normalization.explain_layer),
-    **dict.fromkeys(recurrent.LAYERS, recurrent.explain_layer),
-    **dict.fromkeys(recurrent.CELLS, recurrent.explain_cell),
-}
-"""Explanations by class of the torch layer that failed, itself or in a function it called."""
-
-_ANYWHERE: tuple[Explain, ...] = (
-    explain_arguments,
-    explain_no_tensor,
-    explain_unpacking,
-    lookups.explain_dimension,
+FAMILIES = (
+    attention.FAMILY,
+    broadcasting.FAMILY,
+    calling.FAMILY,
+    convolution.FAMILY,
+    joining.FAMILY,
+    linear.FAMILY,
+    lookups.FAMILY,
+    losses.FAMILY,
+    matrices.FAMILY,
+    normalization.FAMILY,
+    recurrent.FAMILY,
+    reshaping.FAMILY,
 )
+
+_FUNCTIONS = {name: explain for each in FAMILIES for name, explain in each.functions.items()}
+_LAYERS = {
+    name: explain
+    for each in FAMILIES
+    for name, explain in (*each.layers.items(), *each.layers_first.items())
+}
+_LAYERS_FIRST = frozenset(name for each in FAMILIES for name in each.layers_first)
+_ANY_CALL = tuple(explain for each in FAMILIES for explain in each.any_call)
 
 
 def explain(call: Call) -> tuple[Call, Explanation] | None:
@@ -115,15 +75,14 @@ def suggestions(call: Call) -> list[str]:
 def _candidates(call: Call) -> Iterator[Call]:
     """Yield the call and the torch layer around it, the more informative one first."""
     layer = call.whole_module()
-    if layer is not call and layer.module is not None and layer.module.library:
-        if layer.module.class_name in ("MultiheadAttention", *recurrent.LAYERS):
-            yield layer
-            yield call
-            return
+    if layer is call or layer.module is None or not layer.module.library:
+        yield call
+    elif layer.module.class_name in _LAYERS_FIRST:
+        yield layer
+        yield call
+    else:
         yield call
         yield layer
-        return
-    yield call
 
 
 def _explanations(call: Call) -> Iterator[Explain]:
@@ -139,4 +98,4 @@ def _explanations(call: Call) -> Iterator[Explain]:
             yield _FUNCTIONS[call.name]
     elif call.module is not None and call.module.library and call.module.class_name in _LAYERS:
         yield _LAYERS[call.module.class_name]
-    yield from _ANYWHERE
+    yield from _ANY_CALL

@@ -1,7 +1,7 @@
-"""How the memory of a run grows with the symbols of a trace: fitted through the same run at other sizes.
+"""Memory of a run as expressions in the symbols of a trace, fitted to tracked runs at several sizes.
 
-What is fitted are the bytes that torch asks for. A device's allocator rounds each allocation up, which
-no polynomial follows.
+The fit uses the bytes that torch requests. The allocator of a device rounds each allocation up, which
+no polynomial describes. Used by `reports.memory`.
 """
 
 from __future__ import annotations
@@ -16,47 +16,47 @@ from netinspect.records.memory_growth import AmountExpressions, PeakRange
 from netinspect.records.symbols import Symbol, Symbolic
 
 _UNROUNDED = "cpu"
-_NAMED = 3
-"""How many of the steps without an expression are named."""
+_MAX_NAMED = 3
+"""Maximum number of steps without an expression that a note names."""
 
 
 def build_growth(tracking: Tracking, symbolic: Symbolic | None) -> tuple[Growth | None, Symbolic | None]:
     """Find expressions for the memory of a run.
 
     Args:
-        tracking: The run, and the same at the sizes of `fitting.points_of`, if there are symbols.
-        symbolic: What the trace has for symbols; None if no one asked for any.
+        tracking: The run, and the same run at the sizes of `points_of` if there are symbols.
+        symbolic: The symbols of the trace; None if none were requested.
 
     Returns:
-        The expressions, None if there are none; and what the report has for symbols.
+        The expressions, or None; and the symbols and notes for the report.
     """
     if symbolic is None or not symbolic.symbols:
         return None, symbolic
     names = ", ".join(each.symbol for each in symbolic.symbols)
-    why = tracking.failure or _parting(tracking.others, names)
+    why = tracking.failure or _first_difference(tracking.others, names)
     if why is None:
         growth = Growth(tracking.track, tracking.others, symbolic.symbols)
         if not growth.is_refuted:
             return growth, Symbolic(symbols=symbolic.symbols, notes=tuple(growth.notes()))
-        why = f"at {growth.here} the run allocates otherwise than expressions would tell"
+        why = f"at {growth.here} the run allocates differently from the expressions"
     return None, Symbolic(symbols=(), notes=(f"all memory is concrete: {why}",))
 
 
 class Growth:
-    """The memory of a run in the symbols of its look.
+    """The memory of a run in the symbols of its trace.
 
     Args:
-        own: The run itself.
-        runs: The same at the sizes of `fitting.points_of`, all with the same steps.
-        symbols: Whose sizes those are.
+        own: The run at its own sizes.
+        runs: The run at the sizes of `points_of`, all with the same steps.
+        symbols: The symbols that replace these sizes.
     """
 
     def __init__(self, own: MemoryTrack, runs: Sequence[MemoryTrack], symbols: Sequence[Symbol]) -> None:
         self._own, self._runs, self._symbols = own, runs, symbols
         self._sizes = {each.symbol: each.size for each in symbols}
-        self._is_of_one = 1 in self._sizes.values()
+        self._has_size_one = 1 in self._sizes.values()
         self.here = format_sizes(self._sizes)
-        """The sizes of the run itself, in words."""
+        """Sizes of the run itself, for messages."""
 
         self._fit = fit_of(symbols)
         self._sums = [sums_by_category(run, _UNROUNDED) for run in runs]
@@ -69,14 +69,14 @@ class Growth:
 
     @property
     def is_refuted(self) -> bool:
-        """Whether the run itself is not a case of the expressions, and none that may be an exception.
+        """Whether the run itself contradicts the expressions.
 
-        Of a size of 1 torch needs no copy where it does of others: that is not a reason to doubt those.
+        A run with a size of 1 may differ, because torch needs fewer copies there.
         """
-        return not self._agrees and not self._is_of_one
+        return not self._agrees and not self._has_size_one
 
     def _agrees_in_all(self) -> bool:
-        """Return whether the expressions reproduce each step of the run itself."""
+        """Return whether the expressions reproduce every step of the run itself."""
         sums = sums_by_category(self._own, _UNROUNDED)
         return all(
             total is None or total.at(self._sizes) == sum(_at(sums, index).values())
@@ -84,13 +84,13 @@ class Growth:
         )
 
     def at(self, index: int) -> AmountExpressions | None:
-        """Return what there is at one step of the run; None if no expression is of this run."""
+        """Return the amounts at a step; None if the run itself has other steps."""
         if not self._has_steps:
             return None
         return self._expressions([_at(each, index) for each in self._sums])
 
     def held_at(self, index: int, depth: int | None) -> Mapping[str, AmountExpressions]:
-        """Return what modules hold at one step of the run, by their paths; see `footprint.held_at`."""
+        """Return the memory of each module at a step, by path; see `allocation_totals.held_at`."""
         if not self._has_steps:
             return {}
         runs = [held_at(run, index, _UNROUNDED, depth) for run in self._runs]
@@ -98,15 +98,15 @@ class Growth:
         return {path: self._expressions([run.get(path, {}) for run in runs]) for path in paths}
 
     def peaks(self) -> tuple[PeakRange, ...]:
-        """Return where the peak is for which sizes of the symbol, if there is one and all is known."""
+        """Return the peak by range of the symbol; empty unless all steps are known in one symbol."""
         if len(self._symbols) > 1:
             return ()
         known = [total for total in self._totals if total is not None]
         if len(known) < len(self._totals):
             return ()
         ranges = []
-        # For a size of 1 its own run alone can vouch.
-        least = 1 if self._is_of_one and self._agrees else 2
+        # For a size of 1, only a run at 1 is evidence.
+        least = 1 if self._has_size_one and self._agrees else 2
         for first, last, total in envelope(known, first=least):
             index = known.index(total)
             step = self._runs[0].steps[index]
@@ -130,24 +130,24 @@ class Growth:
         )
 
     def notes(self) -> list[str]:
-        """Describe what has no expression, and of which run the expressions are not."""
+        """Return notes on missing expressions and on sizes for which the expressions do not hold."""
         notes = []
         if not self._agrees:
             notes.append(
-                f"at {self.here} itself the run allocates otherwise than the expressions of larger "
-                "sizes tell"
+                f"at {self.here} the run allocates differently from the expressions, which hold for "
+                "larger sizes"
             )
         steps = self._runs[0].steps
         unknown = [step for step, total in zip(steps, self._totals, strict=True) if total is None]
         if unknown:
-            named = "; ".join(map(_place, unknown[:_NAMED]))
-            more = f"; {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+            named = "; ".join(map(_place, unknown[:_MAX_NAMED]))
+            more = f"; {len(unknown) - _MAX_NAMED} more" if len(unknown) > _MAX_NAMED else ""
             notes.append(
-                f"what there is at some steps is no polynomial of degree {HIGHEST_POWER} or less, so "
-                f"the peak of other sizes is not known: {named}{more}"
+                f"the memory at some steps is not a polynomial of degree {HIGHEST_POWER} or less, so "
+                f"the peak of other sizes is unknown: {named}{more}"
             )
         elif len(self._symbols) > 1:
-            notes.append(f"where the peak is at other sizes than {self.here} is told of one symbol only")
+            notes.append(f"the peak at sizes other than {self.here} is given only for a single symbol")
         return notes
 
 
@@ -155,15 +155,13 @@ def _at(sums: Mapping[Category, Sequence[int]], index: int) -> dict[Category, in
     return {category: column[index] for category, column in sums.items()}
 
 
-def _parting(runs: Sequence[MemoryTrack], names: str) -> str | None:
-    """Describe where runs at other sizes took other steps; None if they never did."""
+def _first_difference(runs: Sequence[MemoryTrack], names: str) -> str | None:
+    """Return where runs at other sizes have other steps; None if all have the same."""
     first, *others = runs
     for other in others:
         for index, (one, two) in enumerate(zip(first.steps, other.steps, strict=False)):
             if one != two:
-                return (
-                    f"what is allocated depends on {names}: the runs part at step {index}, {_place(one)}"
-                )
+                return f"allocations depend on {names}: runs differ from step {index} on, {_place(one)}"
         if len(first.steps) != len(other.steps):
             return f"the number of allocating steps depends on {names}"
     return None

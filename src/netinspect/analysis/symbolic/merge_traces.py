@@ -1,4 +1,7 @@
-"""Looks at one model with inputs of several sizes, made one trace whose sizes are expressions."""
+"""Merging of traces of one model at several input sizes into one trace with expressions as sizes.
+
+`runner.symbolic_runs` makes the traces; `polynomial_fit` finds the expressions.
+"""
 
 from __future__ import annotations
 
@@ -15,60 +18,60 @@ from netinspect.records.values import Literal, Structure, TensorSpec, Value, ten
 from netinspect.records.work import Work, WorkExpressions
 
 _SIZES = re.compile(r"[-\d, ()\[\]]+")
-"""What a value looks like that is a size or several, next to those of tensors."""
+"""Values that are a size or several sizes, next to the shapes of tensors."""
 
-_NAMED = 3
-"""How many of the steps without an expression are named."""
+_MAX_NAMED = 3
+"""Maximum number of steps without an expression that a note names."""
 
 
 def merge_traces(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> Trace:
-    """Describe sizes and costs of a trace as expressions, as far as its other runs prove them.
+    """Replace sizes and costs of a trace by expressions, as far as its other runs confirm them.
 
     Args:
-        base: The trace itself.
-        runs: The same model at other sizes: at each of the `fitted` sizes of the symbols, the last
-            symbol running fastest, and then once where all are `confirmed`.
-        symbols: What was changed.
+        base: The trace at its own sizes.
+        runs: The same model at other sizes: at all combinations of the `fitted` sizes of the symbols,
+            the last symbol varying fastest, then at the `confirmed` sizes.
+        symbols: The symbols that replace the sizes.
 
     Returns:
-        The trace; its numbers are its own, and next to them and in its shapes are expressions, where all
-        runs, itself included, agree with one. The amounts of a trace with a size of 1 need not.
+        The trace with its own numbers, and expressions in its shapes and next to its amounts wherever
+        all runs agree, including the trace itself. Amounts of a trace with a size of 1 may differ.
     """
-    parting = _parting(base, runs, symbols)
-    if parting is not None:
-        return without_symbols(base, parting)
+    difference = _first_difference(base, runs, symbols)
+    if difference is not None:
+        return without_symbols(base, difference)
     own = {each.symbol: each.size for each in symbols}
-    fusion = _Fusion(fit_of(symbols), own)
-    fused = replace(
+    merger = _Merger(fit_of(symbols), own)
+    merged = replace(
         base,
         inputs=tuple(
-            fusion.input(each, [run.inputs[index] for run in runs])
+            merger.input(each, [run.inputs[index] for run in runs])
             for index, each in enumerate(base.inputs)
         ),
         steps=tuple(
-            fusion.step(step, [run.steps[index] for run in runs])
+            merger.step(step, [run.steps[index] for run in runs])
             for index, step in enumerate(base.steps)
         ),
-        output=fusion.output(base.output, [run.output for run in runs]),
-        backward=fusion.backward(base.backward, [run.backward for run in runs]),
+        output=merger.output(base.output, [run.output for run in runs]),
+        backward=merger.backward(base.backward, [run.backward for run in runs]),
     )
-    return replace(fused, symbolic=Symbolic(symbols=tuple(symbols), notes=tuple(fusion.notes(base))))
+    return replace(merged, symbolic=Symbolic(symbols=tuple(symbols), notes=tuple(merger.notes(base))))
 
 
 def without_symbols(base: Trace, why: str) -> Trace:
-    """Leave a trace as it is, and state why it has no expressions."""
+    """Return a trace without expressions, with a note on the reason."""
     return replace(base, symbolic=Symbolic(symbols=(), notes=(f"all sizes are concrete: {why}",)))
 
 
-def _parting(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> str | None:
-    """Describe where forward took another way at another size; None if it never did."""
+def _first_difference(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> str | None:
+    """Return where forward has other steps at other sizes; None if all runs have the same steps."""
     names = ", ".join(each.symbol for each in symbols)
     for run in runs:
         for one, other in zip(base.steps, run.steps, strict=False):
             if _kind(one) != _kind(other):
                 where = f" in line {one.source.line} of {one.source.file}" if one.source else ""
                 return (
-                    f"the steps of forward depend on {names}; they part at step {one.index}, "
+                    f"the steps of forward depend on {names}: they differ from step {one.index} on, "
                     f"{one.name}{where}"
                 )
         if len(base.steps) != len(run.steps):
@@ -84,57 +87,56 @@ def _kind(step: Step) -> tuple[object, ...]:
     return step.kind, step.qualified_name, step.module, step.parent, line, step.producers
 
 
-class _Fusion:
-    """Fits every number of a trace, and remembers which could not be."""
+class _Merger:
+    """Fits the numbers of a trace and records which have no expression."""
 
     def __init__(self, fit: Fit, own: Mapping[str, int]) -> None:
         self._fit = fit
         self._own = own
         self._at: int | None = None
         self._shapes: set[int] = set()
-        self._forms: set[int | None] = set()
+        self._structures: set[int | None] = set()
         self._amounts: dict[int | None, list[str]] = {}
         self._singles: dict[int | None, list[str]] = {}
         self._mixed: set[int | None] = set()
 
     def notes(self, base: Trace) -> list[str]:
-        """Describe what has no expression."""
+        """Return notes on numbers without an expression."""
         at = format_sizes(self._own)
-        no_polynomial = f"no polynomial of degree {HIGHEST_POWER} or less"
+        no_polynomial = f"not a polynomial of degree {HIGHEST_POWER} or less"
         notes = []
         if self._shapes:
             named = _named(base, self._shapes)
-            notes.append(f"sizes with a ? are those at {at}, and {no_polynomial}: {named}")
-        if self._forms:
+            notes.append(f"sizes with a ? are valid at {at} only, {no_polynomial}: {named}")
+        if self._structures:
             notes.append(
-                f"at {at} values have another form than at other sizes, as a dimension less: "
-                f"{_named(base, self._forms)}"
+                f"at {at} values have another structure than at other sizes, such as another rank: "
+                f"{_named(base, self._structures)}"
             )
         if self._amounts:
             notes.append(
-                f"amounts told at {at} are {no_polynomial} ({_kinds(self._amounts)}): "
+                f"amounts at {at} are {no_polynomial} ({_kinds(self._amounts)}): "
                 f"{_named(base, self._amounts)}"
             )
         singles = {at: names for at, names in self._singles.items() if names}
         if singles:
             notes.append(
-                f"at {at} itself some amounts are others than the expressions of larger sizes tell "
+                f"at {at} some amounts differ from the expressions, which hold for larger sizes "
                 f"({_kinds(singles)}): {_named(base, singles)}"
             )
         if mixed := self._mixed - {*singles}:
             notes.append(
-                f"at {at} itself torch takes other operators, which come to the same: "
-                f"{_named(base, mixed)}"
+                f"at {at} torch runs other operators with the same total amounts: {_named(base, mixed)}"
             )
         return notes
 
     def input(self, base: Input, others: Sequence[Input]) -> Input:
-        """Fit one input of the model."""
+        """Fit an input of the model."""
         value = self.value(base.value, [each.value for each in others])
         return base if value is None else replace(base, value=value)
 
     def step(self, base: Step, others: Sequence[Step]) -> Step:
-        """Fit what went into one step, came out of it, and what it cost."""
+        """Fit the inputs, the output and the cost of a step."""
         self._at = base.index
         inputs = self.value(base.inputs, [each.inputs for each in others])
         assert isinstance(inputs, Structure)
@@ -146,12 +148,12 @@ class _Fusion:
         )
 
     def output(self, base: Value | None, others: Sequence[Value | None]) -> Value | None:
-        """Fit what forward gave out, which is what its first step did."""
+        """Fit the output of forward; problems count for step 0."""
         self._at = 0
         return self.value(base, others)
 
     def backward(self, base: Backward | None, others: Sequence[Backward | None]) -> Backward | None:
-        """Fit what backward cost."""
+        """Fit the cost of backward."""
         self._at = None
         if base is None:
             return None
@@ -160,20 +162,23 @@ class _Fusion:
         )
 
     def value(self, base: Value | None, others: Sequence[Value | None]) -> Value | None:
-        """Fit the sizes of all tensors of a value."""
+        """Fit the sizes of all tensors in a value."""
         if isinstance(base, Structure):
-            alike = [
+            same_keys = [
                 each
                 for each in others
                 if isinstance(each, Structure)
                 and [item.key for item in each.items] == [item.key for item in base.items]
             ]
-            if len(alike) == len(others):
+            if len(same_keys) == len(others):
                 return replace(
                     base,
                     items=tuple(
                         replace(
-                            item, value=self._held(item.value, [each.items[at].value for each in alike])
+                            item,
+                            value=self._item_value(
+                                item.value, [each.items[at].value for each in same_keys]
+                            ),
                         )
                         for at, item in enumerate(base.items)
                     ),
@@ -184,17 +189,19 @@ class _Fusion:
                 sizes = zip(*shapes, base.shape, strict=True)
                 return replace(base, shape=tuple(map(self._size, sizes)))
         elif isinstance(base, Literal) and _SIZES.fullmatch(base.text):
-            told = [each.text for each in others if isinstance(each, Literal) and each.type == base.type]
-            text = self._text((*told, base.text))
-            if text is not None and len(told) == len(others):
+            known = [
+                each.text for each in others if isinstance(each, Literal) and each.type == base.type
+            ]
+            text = self._text((*known, base.text))
+            if text is not None and len(known) == len(others):
                 return replace(base, text=text)
         if base is not None and any(each != base for each in others):
             if next(tensors_in(base), None) is not None:
-                self._forms.add(self._at)
-            return _doubted(base)
+                self._structures.add(self._at)
+            return _mark_uncertain(base)
         return base
 
-    def _held(self, base: Value, others: Sequence[Value]) -> Value:
+    def _item_value(self, base: Value, others: Sequence[Value]) -> Value:
         fitted = self.value(base, others)
         return base if fitted is None else fitted
 
@@ -210,7 +217,7 @@ class _Fusion:
         return found.text()
 
     def _text(self, texts: Sequence[str]) -> str | None:
-        """Fit the whole numbers in a text, such as `(4, 6)`; None if the rest of it differs."""
+        """Fit the integers in a text such as `(4, 6)`; None if the texts differ elsewhere."""
         parts = [re.split(r"(-?\d+)", text) for text in texts]
         if len({(len(each), *each[::2]) for each in parts}) > 1:
             return None
@@ -223,29 +230,29 @@ class _Fusion:
             self._shapes.add(self._at)
 
     def work(self, base: Sequence[Work], others: Sequence[Sequence[Work]]) -> tuple[Work, ...]:
-        """Fit the numbers of all operators of a step."""
+        """Fit the amounts of all operators of a step."""
         found: dict[tuple[str, bool, bool], list[Work | None]] = {}
         lists = (*others, base)
         for index, works in enumerate(lists):
             for each in works:
                 key = (each.operator, each.macs is None, each.flops is None)
                 found.setdefault(key, [None] * len(lists))[index] = each
-        fitted = tuple(self._fitted(each) for each in found.values())
+        fitted = tuple(self._fit_work(each) for each in found.values())
         for name in [*self._singles.get(self._at, ())]:
-            told = [getattr(each.expressions, name) for each in fitted]
-            if sum(each.at(self._own) for each in told if each is not None) == sum(
+            known = [getattr(each.expressions, name) for each in fitted]
+            if sum(each.at(self._own) for each in known if each is not None) == sum(
                 getattr(each, name) or 0
-                for each, polynomial in zip(fitted, told, strict=True)
+                for each, polynomial in zip(fitted, known, strict=True)
                 if polynomial is not None
             ):
                 self._singles[self._at].remove(name)
                 self._mixed.add(self._at)
         return fitted
 
-    def _fitted(self, works: Sequence[Work | None]) -> Work:
+    def _fit_work(self, works: Sequence[Work | None]) -> Work:
         base = works[-1]
         if base is None:
-            # An operator that this trace did not need, such as a copy of what was in order already.
+            # An operator that runs only at other sizes, such as a copy of a non-contiguous tensor.
             some = next(each for each in works if each is not None)
             base = replace(
                 some,
@@ -264,25 +271,24 @@ class _Fusion:
         return replace(base, expressions=WorkExpressions(**expressions))
 
     def _amount(self, name: str, values: Sequence[int | None]) -> Polynomial | None:
-        # What could not be counted adds nothing to a sum that is reported as a lower bound.
+        # Uncounted operators add nothing to a sum that is reported as a lower bound.
         *others, own = (value or 0 for value in values)
         found = self._fit.of(others)
         if found is not None and found.at(self._own) == own:
             return found
-        # Of a size of 1 torch needs no copy where it does of others: that is not a reason to doubt
-        # those.
+        # With a size of 1, torch needs fewer copies. This does not contradict the expression.
         is_single = found is not None and 1 in self._own.values()
         names = (self._singles if is_single else self._amounts).setdefault(self._at, [])
         names += [name] if name not in names else []
         return found if is_single else None
 
 
-def _doubted(value: Value) -> Value:
-    """Mark all sizes of a value that is something else at other sizes, as of one dimension less."""
+def _mark_uncertain(value: Value) -> Value:
+    """Mark all sizes of a value whose structure differs at other sizes, such as its rank."""
     if isinstance(value, TensorSpec):
         return replace(value, shape=tuple(f"{size}?" for size in value.shape))
     if isinstance(value, Structure):
-        items = (replace(each, value=_doubted(each.value)) for each in value.items)
+        items = (replace(each, value=_mark_uncertain(each.value)) for each in value.items)
         return replace(value, items=tuple(items))
     return value
 
@@ -293,7 +299,7 @@ def _kinds(amounts: Mapping[int | None, Sequence[str]]) -> str:
 
 
 def _named(base: Trace, indices: Collection[int | None]) -> str:
-    """Name some steps, the first ones; None is backward."""
+    """Name the first few of some steps; None is backward."""
     known = [index for index in indices if index is not None]
     names = ["backward"] * (None in indices)
     for index in sorted(known):
@@ -301,12 +307,12 @@ def _named(base: Trace, indices: Collection[int | None]) -> str:
         where = f" in {step.module}" if step.module and step.kind == "function" else ""
         name = step.name if step.kind == "function" else step.module or "the output"
         names.append(f"step {index}, {name}{where}" if index else name)
-    more = len(names) - _NAMED
-    return "; ".join(names[:_NAMED]) + (f"; {more} more" if more > 0 else "")
+    more = len(names) - _MAX_NAMED
+    return "; ".join(names[:_MAX_NAMED]) + (f"; {more} more" if more > 0 else "")
 
 
 def sizes_seen(trace: Trace) -> set[int]:
-    """Return every size that a tensor of a trace has."""
+    """Return all sizes of the tensors of a trace."""
     values = [value for step in trace.steps for value in (step.inputs, step.output)]
     specs = [spec for value in values for spec in tensors_in(value)]
     specs += [parameter.spec for parameter in trace.parameters]
@@ -315,12 +321,12 @@ def sizes_seen(trace: Trace) -> set[int]:
 
 
 def moves_in_layers(base: Trace, run: Trace, dimension: int) -> Mapping[str, bool]:
-    """Describe of each layer that takes sequences whether a dimension of what it was given has moved.
+    """Return for each layer with `batch_first` whether a dimension of its input changed.
 
     Args:
         base: The trace.
-        run: The same with another input.
-        dimension: 0 for the batch, 1 for the sequence, as a layer with `batch_first` has them.
+        run: The same model with another input.
+        dimension: 0 for the batch, 1 for the sequence.
     """
     paths = {
         module.path: attribute.text == "True"
@@ -328,7 +334,7 @@ def moves_in_layers(base: Trace, run: Trace, dimension: int) -> Mapping[str, boo
         for attribute in module.attributes
         if attribute.name == "batch_first"
     }
-    torchs = {module.path for module in base.modules if module.library}
+    library = {module.path for module in base.modules if module.library}
     moved = {}
     for one, other in zip(base.steps, run.steps, strict=False):
         if one.kind == "module" and one.module in paths:
@@ -339,9 +345,9 @@ def moves_in_layers(base: Trace, run: Trace, dimension: int) -> Mapping[str, boo
             if len(first.shape) == 3:
                 changed = [a != b for a, b in zip(first.shape, second.shape, strict=True)][:2]
                 at = dimension if paths[one.module] else 1 - dimension
-                # Where both moved, one size was taken for two.
+                # If both changed, one size was used for two dimensions.
                 moved[one.module] = changed[at] and not changed[1 - at]
-            elif len(first.shape) == 2 and one.module in torchs and one.inputs.items[0].value == first:
-                # One example alone, and not packed: the sequence is in front, and there is no batch.
+            elif len(first.shape) == 2 and one.module in library and one.inputs.items[0].value == first:
+                # An unbatched, unpacked input: its first dimension is the sequence.
                 moved[one.module] = dimension == 1 and first.shape[0] != second.shape[0]
     return moved

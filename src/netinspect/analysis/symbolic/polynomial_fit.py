@@ -1,4 +1,4 @@
-"""Polynomials through what was measured at some sizes, checked against what was at others."""
+"""Exact polynomial fits of numbers measured at a grid of sizes, checked at further sizes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from netinspect.records.polynomial import Polynomial, polynomial
 from netinspect.records.symbols import Symbol
 
 HIGHEST_POWER = 2
-"""Of each symbol; so many runs and one more are needed to fit."""
+"""Maximum power of each symbol; a fit needs one more size than this."""
 
-_Line = list[list[Fraction]]
+_Matrix = list[list[Fraction]]
 
 
 def points_of(symbols: Sequence[Symbol]) -> list[dict[str, int]]:
-    """Return the sizes to run at, by symbol, in the order in which `fit_of` takes what was measured."""
+    """Return the sizes to run at, by symbol, in the order that `fit_of` expects."""
     if not symbols:
         return []
     points = [*product(*(each.fitted for each in symbols)), tuple(each.confirmed for each in symbols)]
@@ -24,7 +24,7 @@ def points_of(symbols: Sequence[Symbol]) -> list[dict[str, int]]:
 
 
 def fit_of(symbols: Sequence[Symbol]) -> Fit:
-    """Return what fits numbers that were measured at `points_of` the same symbols."""
+    """Return the fit for numbers measured at `points_of` the same symbols."""
     last = {each.symbol: each.confirmed for each in symbols}
     return Fit({each.symbol: each.fitted for each in symbols}, (last,))
 
@@ -35,11 +35,11 @@ def format_sizes(sizes: Mapping[str, int]) -> str:
 
 
 class Fit:
-    """Fits whole numbers that were measured at a grid of sizes.
+    """Fits integers that were measured at a grid of sizes.
 
     Args:
-        axes: The sizes of each symbol, `HIGHEST_POWER` + 1 of them, by the symbol.
-        others: Further points, as the size of each symbol: what is fitted has to hold there too.
+        axes: By symbol, the `HIGHEST_POWER` + 1 sizes of the grid.
+        others: Further points, as the size of each symbol, that a fit must reproduce.
     """
 
     def __init__(self, axes: Mapping[str, Sequence[int]], others: Sequence[Mapping[str, int]]) -> None:
@@ -50,17 +50,17 @@ class Fit:
         self._known: dict[tuple[int, ...], Polynomial | None] = {}
 
     def of(self, values: Sequence[int]) -> Polynomial | None:
-        """Return the polynomial that some values are of, or None if there is none.
+        """Return the polynomial with these values; None if there is no such polynomial.
 
         Args:
-            values: First those at the grid, the last symbol running fastest; then at the others.
+            values: Values at the grid, the last symbol varying fastest, then at the other points.
         """
         key = tuple(values)
         if key not in self._known:
-            self._known[key] = self._fitted(key)
+            self._known[key] = self._fit(key)
         return self._known[key]
 
-    def _fitted(self, values: tuple[int, ...]) -> Polynomial | None:
+    def _fit(self, values: tuple[int, ...]) -> Polynomial | None:
         if len(set(values)) == 1:
             return polynomial(self.symbols, {(0,) * len(self.symbols): values[0]})
         count = len(self._powers)
@@ -74,10 +74,10 @@ class Fit:
         return found if holds else None
 
 
-def _inverse(sizes: Sequence[int]) -> _Line:
-    """The matrix that makes the coefficients of a polynomial of its values at these sizes.
+def _inverse(sizes: Sequence[int]) -> _Matrix:
+    """Return the matrix from values at these sizes to the coefficients of the polynomial.
 
-    Its columns are the coefficients of Lagrange's polynomials, each 1 at one size and 0 at the others.
+    Its columns are the coefficients of the Lagrange polynomials, each 1 at one size and 0 at the others.
     """
     columns = []
     for at in sizes:
@@ -94,14 +94,14 @@ def _inverse(sizes: Sequence[int]) -> _Line:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def _along(values: list[Fraction], axis: int, axes: int, matrix: _Line) -> list[Fraction]:
-    """Multiply a matrix to a grid of values along one axis."""
+def _along(values: list[Fraction], axis: int, axes: int, matrix: _Matrix) -> list[Fraction]:
+    """Multiply a grid of values by a matrix along one axis."""
     length = len(matrix)
     stride = length ** (axes - 1 - axis)
-    made = []
+    products = []
     for index in range(len(values)):
         row = index // stride % length
         start = index - row * stride
         line = (values[start + step * stride] for step in range(length))
-        made.append(sum((a * b for a, b in zip(matrix[row], line, strict=True)), Fraction(0)))
-    return made
+        products.append(sum((a * b for a, b in zip(matrix[row], line, strict=True)), Fraction(0)))
+    return products

@@ -1,4 +1,4 @@
-"""The largest of many polynomials in one symbol: which of them it is, from which size to which."""
+"""Maximum of many polynomials by range of their symbol, for the memory peak at any size."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from math import lcm
 from netinspect.records.polynomial import Polynomial
 
 _Coefficients = tuple[int, int, int]
-"""Of the powers 0, 1 and 2, over a divisor that all the polynomials have in common."""
+"""Coefficients of the powers 0, 1 and 2 over the common divisor of all polynomials."""
 
 
 def envelope(
     polynomials: Sequence[Polynomial], first: int = 1
 ) -> list[tuple[int, int | None, Polynomial]]:
-    """Describe where which polynomial is the largest, for every whole number from `first` on.
+    """Return which polynomial is the largest, for every integer from `first` on.
 
     Args:
-        polynomials: Of degree 2 or less, in one and the same symbol.
-        first: The least number that the symbol stands for.
+        polynomials: Polynomials of degree 2 or less in the same symbol.
+        first: The smallest value of the symbol.
 
     Returns:
-        Ranges in order: the first and the last number of each, None for the last range's end, and the
-        polynomial that is the largest from the one to the other.
+        Ranges in order: the first and last value of each, None as the end of the last range, and the
+        polynomial that is the largest there.
     """
     divisor = lcm(*(each.divisor for each in polynomials))
     known = {_coefficients(each, divisor): each for each in polynomials}
@@ -30,7 +30,7 @@ def envelope(
     start: int | None = first
     while known and start is not None:
         size = start
-        # Of several that are equal here, the one that is ahead from here on.
+        # Among polynomials that are equal here, take the one that is larger from here on.
         best = max(known, key=lambda each: (_at(each, size), _at(each, size + 1), each[2]))
         gains = [tuple(a - b for a, b in zip(each, best, strict=True)) for each in known]
         crossings = [_becomes_positive(*gain, beyond=size) for gain in gains]
@@ -51,15 +51,15 @@ def _at(each: _Coefficients, size: int) -> int:
 
 
 def _becomes_positive(constant: int, linear: int, square: int, *, beyond: int) -> int | None:
-    """The least whole number beyond one at which a polynomial is above 0, as it is not at that one."""
+    """Return the smallest integer above `beyond` with a positive value, if none at `beyond`."""
     gain = constant, linear, square
     if square > 0 or (not square and linear > 0):
-        # It rises without end, and having crossed 0 stays above it.
+        # It grows without bound and stays positive after crossing 0.
         high = 2 * beyond + 1
         while _at(gain, high) <= 0:
             high *= 2
     elif square < 0:
-        # It is above 0 around its top, if at all, and rises up to there.
+        # It is positive at most around its maximum, and increases up to there.
         top = linear // (-2 * square)
         high = top if _at(gain, top) >= _at(gain, top + 1) else top + 1
         if high <= beyond or _at(gain, high) <= 0:
