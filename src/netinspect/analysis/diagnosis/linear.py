@@ -38,7 +38,7 @@ def explain_linear(call: Call) -> Explanation | None:
         flatten, spec = before
         channels, *spatial = spec.shape[1:]
         text += (
-            f" = {format_product(spec.shape[1:])}, output by {flatten.name} from "
+            f" = {format_product(spec.shape[1:])}, made by {flatten.name} from "
             f"{format_shape(spec.shape)}"
         )
         if isinstance(wanted, int) and isinstance(channels, int) and channels and wanted % channels == 0:
