@@ -54,7 +54,7 @@ def hooked(heard: list[str]) -> Iterator[nn.Module]:
         handle.remove()
 
 
-def test_the_call_order_is_the_order_in_which_they_run(hooked: nn.Module, heard: list[str]) -> None:
+def test_internals_call_order_matches_execution(hooked: nn.Module, heard: list[str]) -> None:
     order = [stage.name for stage in inside(hooked).call_order]
     hooked(torch.randn(3, 4, requires_grad=True)).sum().backward()
     expected = list(heard)
@@ -62,7 +62,7 @@ def test_the_call_order_is_the_order_in_which_they_run(hooked: nn.Module, heard:
     assert order == expected
 
 
-def test_hooks_are_told_with_their_place_and_how_they_were_registered(hooked: nn.Module) -> None:
+def test_internals_hooks_have_place_and_flags(hooked: nn.Module) -> None:
     hooks = {hook.name: hook for hook in inside(hooked).hooks}
     assert hooks["pre 1"].flags == ()
     assert hooks["pre 2"].flags == ("_forward_pre_hooks_with_kwargs",)
@@ -71,7 +71,7 @@ def test_hooks_are_told_with_their_place_and_how_they_were_registered(hooked: nn
     assert {hook.file for hook in hooks.values()} == {__file__}
 
 
-def test_looking_runs_no_hook_and_a_run_fires_each_once(hooked: nn.Module, heard: list[str]) -> None:
+def test_internals_runs_no_hook(hooked: nn.Module, heard: list[str]) -> None:
     inside(hooked)
     assert heard == []
     capture_trace(hooked, torch.randn(3, 4))
@@ -81,7 +81,7 @@ def test_looking_runs_no_hook_and_a_run_fires_each_once(hooked: nn.Module, heard
 
 
 @pytest.mark.parametrize("build", [lambda: nn.Linear(2, 2), lambda: nn.BatchNorm2d(3)])
-def test_the_dictionaries_are_those_of_the_object(build: Callable[[], nn.Module]) -> None:
+def test_internals_dictionaries_match_the_module(build: Callable[[], nn.Module]) -> None:
     module = build()
     report = inside(module)
     told = {dictionary.name for dictionary in report.dictionaries}
@@ -92,7 +92,7 @@ def test_the_dictionaries_are_those_of_the_object(build: Callable[[], nn.Module]
     assert report.training is module.training
 
 
-def test_entries_tell_tensors_and_children() -> None:
+def test_internals_entries_describe_tensors_and_children() -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2))
     model.register_buffer("scratch", torch.zeros(3), persistent=False)
     entries = {

@@ -49,7 +49,7 @@ def added(amounts: Amounts) -> int:
 
 @pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])
 @pytest.mark.parametrize(("make", "given"), CASES)
-def test_everything_adds_up(make: Any, given: torch.Tensor, train: bool) -> None:
+def test_memory_amounts_add_up(make: Any, given: torch.Tensor, train: bool) -> None:
     options: dict[str, Any] = {"train": train, "optimizer": "adam", "allocator": "cpu"}
     report = netinspect.memory(make(), given, top=None, points=None, **options).record
     assert len(report.timeline) == report.steps
@@ -76,7 +76,7 @@ def test_everything_adds_up(make: Any, given: torch.Tensor, train: bool) -> None
     assert all("." not in module.path for module in short.modules)
 
 
-def test_the_batch_that_fits_fits_and_one_more_does_not() -> None:
+def test_memory_search_finds_the_largest_batch() -> None:
     given, limit = torch.zeros(4, 64), 10_000_000
     report = netinspect.memory(Chain(), given, train=True, device_memory=limit).record
     assert report.search is not None
@@ -89,21 +89,21 @@ def test_the_batch_that_fits_fits_and_one_more_does_not() -> None:
     assert peak(found) <= limit < peak(found + 1)
 
 
-def test_where_memory_is_plenty_the_search_ends_with_what_a_tensor_can_hold() -> None:
+def test_memory_search_ends_at_the_largest_tensor() -> None:
     report = netinspect.memory(nn.ReLU(), torch.zeros(1, 1 << 20), device_memory="1000PB").record
     assert report.search is not None
     assert report.search.found is None
     assert max(probe.batch for probe in report.search.probes) == 1 << 14
 
 
-def test_a_gpu_gives_out_whole_blocks() -> None:
+def test_memory_cuda_rounds_to_blocks() -> None:
     report = netinspect.memory(nn.Linear(3, 5), torch.zeros(2, 3), points=None).record
     assert report.allocator == "cuda"
     assert {point.total % 512 for point in report.timeline} == {0}
     assert report.peak.total == 4 * 512
 
 
-def test_what_was_run_is_told() -> None:
+def test_memory_records_inputs_and_options() -> None:
     report = netinspect.memory(Chain(), torch.zeros(4, 64), batch=7, train=True, dtype="bf16").record
     (entry,) = report.header.inputs
     assert entry.spec == "x=7x64"
@@ -117,7 +117,7 @@ def test_what_was_run_is_told() -> None:
 @pytest.mark.parametrize(
     ("model", "words"), [(Selecting(), "x[x > 0] * 2"), (Asking(), "x.sum().item() > 0")]
 )
-def test_model_that_needs_values_is_run_with_them(model: nn.Module, words: str) -> None:
+def test_memory_runs_models_that_need_values_on_the_cpu(model: nn.Module, words: str) -> None:
     report = netinspect.memory(model, torch.ones(2, 4)).record
     assert report.header.tensor_mode == "real"
     (note,) = report.header.warnings
@@ -126,13 +126,13 @@ def test_model_that_needs_values_is_run_with_them(model: nn.Module, words: str) 
     assert "fake tensors" in note
 
 
-def test_a_model_that_fails_fails_as_everywhere() -> None:
+def test_memory_of_a_failing_model_raises_forward_error() -> None:
     with pytest.raises(ForwardError, match="first") as caught:
         netinspect.memory(Chain(), torch.zeros(2, 63))
     assert "63" in str(caught.value.cause)
 
 
-def test_training_that_cannot_be_is_told() -> None:
+def test_memory_training_without_gradients_is_rejected() -> None:
     with pytest.raises(ForwardError, match="failed with batch 1 while") as caught:
         netinspect.memory(nn.BatchNorm1d(3), torch.zeros(2, 3), batch=1, train=True)
     assert "more than 1 value per channel" in str(caught.value.cause)
@@ -160,7 +160,7 @@ def test_training_that_cannot_be_is_told() -> None:
         ({"points": -1}, "points is -1", "0 or more"),
     ],
 )
-def test_wrong_options_are_named(options: dict[str, Any], message: str, hint: str) -> None:
+def test_memory_rejects_invalid_options(options: dict[str, Any], message: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         netinspect.memory(nn.Linear(2, 2), torch.zeros(1, 2), **options)
     assert message in caught.value.message
@@ -222,7 +222,7 @@ def report_by_hand(**options: Any) -> Memory:
     )
 
 
-def test_the_numbers_are_those_of_the_record() -> None:
+def test_memory_view_shows_the_numbers_of_the_record() -> None:
     report = report_by_hand()
     assert report.peak.index == 4
     assert report.peak.amounts == Amounts(
@@ -257,7 +257,7 @@ def test_format(format: Format) -> None:
     assert_golden(f"formats/memory.{format}", render(report_by_hand(), Style(format=format)))
 
 
-def test_programs_get_every_byte() -> None:
+def test_memory_machine_formats_have_exact_bytes() -> None:
     document = json.loads(render(report_by_hand(), Style(format=Format.JSON)))
     assert document["peak"]["total"] == 26624
     assert sum(document["peak"]["amounts"].values()) == 26624
@@ -273,7 +273,7 @@ def test_programs_get_every_byte() -> None:
         (None, "all tracked batches fit"),
     ],
 )
-def test_the_answer_of_the_search_is_told(found: int | None, words: str) -> None:
+def test_memory_notes_the_result_of_the_search(found: int | None, words: str) -> None:
     tracking = by_hand()
     assert tracking.search is not None
     probes = tracking.search.probes

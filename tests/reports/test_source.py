@@ -31,7 +31,7 @@ def annotated(code: str, folder: Path, *inputs: str, path: str = "") -> dict[str
     return notes(annotate_source(netinspect.load(f"{file}:Net", inputs=inputs, code=True), path=path))
 
 
-def test_lenet_reads_like_the_comments_of_the_tutorial() -> None:
+def test_source_of_lenet_matches_tutorial_comments() -> None:
     found = notes(annotate_source(trace_of("lenet")))
     assert found["def forward(self, x: Tensor) -> Tensor:"] == "(10,1,28,28)"
     assert (
@@ -48,14 +48,14 @@ def test_lenet_reads_like_the_comments_of_the_tutorial() -> None:
     assert found["self.fc1 = nn.Linear(256, 120)"] == "30,840 parameters"
 
 
-def test_loops_and_repeated_calls_are_summarised() -> None:
+def test_source_summarises_loops_and_repeated_calls() -> None:
     found = notes(annotate_source(trace_of("shared_layer")))
     assert found["x = x + step_size * torch.tanh(self.mixing(x))"] == "(8,32) -> (8,32)  x4"
     found = notes(annotate_source(trace_of("unet"), path="down1"))
     assert found["input = module(input)"].endswith("x6, 2 different")
 
 
-def test_two_results_on_one_line_are_both_shown() -> None:
+def test_source_shows_both_results_of_a_line() -> None:
     (note,) = [
         note
         for text, note in notes(annotate_source(trace_of("two_inputs"))).items()
@@ -64,7 +64,7 @@ def test_two_results_on_one_line_are_both_shown() -> None:
     assert note == "(4,64) -> (4,10), (4,1)"
 
 
-def test_one_function_twice_on_a_line_is_one_run(tmp_path: Path) -> None:
+def test_source_treats_nested_calls_as_one_run(tmp_path: Path) -> None:
     found = annotated(
         "class Net(nn.Module):\n"
         "    def forward(self, x):\n"
@@ -75,7 +75,7 @@ def test_one_function_twice_on_a_line_is_one_run(tmp_path: Path) -> None:
     assert found["return F.relu(x) + F.relu(x[:, :1])"] == "(2,8) -> (2,8)"
 
 
-def test_a_call_of_a_helper_shows_what_went_through_it(tmp_path: Path) -> None:
+def test_source_shows_shapes_of_a_helper_call(tmp_path: Path) -> None:
     found = annotated(
         "class Net(nn.Module):\n"
         "    def __init__(self):\n"
@@ -95,7 +95,7 @@ def test_a_call_of_a_helper_shows_what_went_through_it(tmp_path: Path) -> None:
     assert found["return y"] == "(2,4)"
 
 
-def test_a_statement_over_several_lines_is_noted_where_its_calls_stand(tmp_path: Path) -> None:
+def test_source_notes_multi_line_statements_at_their_calls(tmp_path: Path) -> None:
     found = annotated(
         "class Net(nn.Module):\n"
         "    def forward(self, x):\n"
@@ -110,7 +110,7 @@ def test_a_statement_over_several_lines_is_noted_where_its_calls_stand(tmp_path:
     assert found["return torch.cat("] == "(2,8), (2,1) -> (2,9)"
 
 
-def test_a_failing_line_is_marked() -> None:
+def test_source_marks_the_failing_line() -> None:
     trace = netinspect.load("lenet", inputs=["10x1x32x32"], code=True)
     (line,) = [
         line for listing in annotate_source(trace).listings for line in listing.lines if line.failed
@@ -119,7 +119,7 @@ def test_a_failing_line_is_marked() -> None:
     assert line.note == "(10,400) -> FAILED"
 
 
-def test_torchs_own_layers_are_cut_to_what_ran_unless_all_is_asked() -> None:
+def test_source_shortens_torch_layers_unless_whole_class() -> None:
     short = annotate_source(trace_of("lenet"), path="conv1").listings[0]
     whole = annotate_source(trace_of("lenet"), path="conv1", whole_class=True).listings[0]
     assert len(short.lines) < len(whole.lines) == whole.total_lines == short.total_lines
@@ -127,14 +127,14 @@ def test_torchs_own_layers_are_cut_to_what_ran_unless_all_is_asked() -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_every_module_of_every_sample_has_source(name: str) -> None:
+def test_source_exists_for_every_module_of_every_sample(name: str) -> None:
     trace = trace_of(name)
     for module in trace.modules:
         report = annotate_source(trace, path=module.path)
         assert report.listings[0].lines[0].text.strip().startswith(("class ", "@"))
 
 
-def test_what_cannot_be_shown_is_said(tmp_path: Path, cli: Callable[..., Outcome]) -> None:
+def test_source_rejects_classes_without_source(tmp_path: Path, cli: Callable[..., Outcome]) -> None:
     with pytest.raises(UsageError, match="has no module 'conv3'") as caught:
         annotate_source(trace_of("lenet"), path="conv3")
     assert caught.value.hint is not None

@@ -24,11 +24,11 @@ def wrong_sizes(found: Diagnosis) -> dict[str, list[int | str]]:
     }
 
 
-def test_no_failure_no_diagnosis() -> None:
+def test_diagnose_without_failure_is_none() -> None:
     assert diagnose(netinspect.load("lenet")) is None
 
 
-def test_a_wrong_image_size() -> None:
+def test_diagnose_wrong_image_size() -> None:
     found = failure("lenet", "10x1x32x32")
     assert found.place is not None
     assert (Path(found.place.file).name, found.place.text) == ("lenet.py", "x = F.relu(self.fc1(x))")
@@ -43,7 +43,7 @@ def test_a_wrong_image_size() -> None:
     assert found.remedies[2].endswith("--input x=10x1x28x28")
 
 
-def test_the_sizes_that_are_said_to_pass_do_pass() -> None:
+def test_diagnose_suggested_sizes_pass() -> None:
     trace = netinspect.load("lenet", inputs=["10x1x40x40"])
     assert trace.failure is not None
     assert trace.failure.working_inputs
@@ -51,7 +51,7 @@ def test_the_sizes_that_are_said_to_pass_do_pass() -> None:
         assert netinspect.load("lenet", inputs=[spec]).failure is None
 
 
-def test_a_missing_batch_dimension() -> None:
+def test_diagnose_missing_batch_dimension() -> None:
     found = failure("lenet", "1x28x28")
     assert found.explanation is not None
     assert "without a batch dimension" in found.explanation
@@ -59,13 +59,13 @@ def test_a_missing_batch_dimension() -> None:
     assert found.remedies[0] == "add the batch dimension: --input x=1x1x28x28"
 
 
-def test_a_wrong_rank_altogether() -> None:
+def test_diagnose_wrong_rank() -> None:
     found = failure("lenet", "28x28")
     assert found.explanation is not None
     assert "conv1 expects 4 dimensions (N x C x H x W)" in found.explanation
 
 
-def test_wrong_channels() -> None:
+def test_diagnose_wrong_channels() -> None:
     found = failure("lenet", "10x3x28x28")
     assert found.explanation is not None
     assert found.explanation.startswith("conv1 expects 1 channel in dimension 1, got 3")
@@ -73,7 +73,7 @@ def test_wrong_channels() -> None:
     assert found.remedies[0] == "--input x=10x1x28x28"
 
 
-def test_an_image_that_is_too_small() -> None:
+def test_diagnose_image_smaller_than_kernel() -> None:
     found = failure("lenet", "10x1x12x12")
     assert found.explanation == ("conv2 has a kernel of 5 x 5, larger than its input of 4 x 4")
     found = failure("alexnet", "1x3x48x48")
@@ -81,7 +81,7 @@ def test_an_image_that_is_too_small() -> None:
     assert "would be empty" in found.explanation
 
 
-def test_embeddings_want_indices_inside_their_rows() -> None:
+def test_diagnose_embedding_indices() -> None:
     found = failure("tiny_gpt", "tokens=2x16:int64:0..999")
     assert found.explanation is not None
     assert "token_embedding has 256 rows" in found.explanation
@@ -90,7 +90,7 @@ def test_embeddings_want_indices_inside_their_rows() -> None:
     assert found.explanation == "token_embedding expects integer indices, got float32"
 
 
-def test_grouped_and_transposed_convolutions_count_their_channels(tmp_path: Path) -> None:
+def test_diagnose_grouped_and_transposed_convolutions(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text(
         "from torch import nn\n"
@@ -106,7 +106,7 @@ def test_grouped_and_transposed_convolutions_count_their_channels(tmp_path: Path
     assert wrong_sizes(found) == {"input": [4], "0.weight": [6]}
 
 
-def test_a_failure_in_plain_python_names_its_line(tmp_path: Path) -> None:
+def test_diagnose_plain_python_names_its_line(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text(
         "from torch import nn\n"
@@ -122,7 +122,7 @@ def test_a_failure_in_plain_python_names_its_line(tmp_path: Path) -> None:
     assert found.explanation is None
 
 
-def test_a_failed_backward_says_so(tmp_path: Path) -> None:
+def test_diagnose_backward_failure(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text(
         "from torch import nn\n"
@@ -157,7 +157,7 @@ merged, forgotten = Net(0), Net(None)
 """
 
 
-def test_a_flatten_that_takes_the_batch_in_or_is_forgotten(tmp_path: Path) -> None:
+def test_diagnose_flatten_with_batch_or_missing(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text(FLATTENING)
     found = failure(f"{file}:merged", "2x3x8x8")

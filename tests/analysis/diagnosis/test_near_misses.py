@@ -49,7 +49,7 @@ NOTHING_KNOWN: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 
 
 @pytest.mark.parametrize("name", NOTHING_KNOWN)
-def test_what_is_not_known_is_not_explained(name: str) -> None:
+def test_diagnose_gives_no_explanation_for_unknown_causes(name: str) -> None:
     act, args = NOTHING_KNOWN[name]
     assert explained(act, *args) is None
 
@@ -59,7 +59,7 @@ def test_what_is_not_known_is_not_explained(name: str) -> None:
     [nn.Linear(3, 3), nn.BatchNorm1d(3), nn.LSTM(3, 3), nn.Embedding(3, 3), nn.LayerNorm(3)],
     ids=lambda layer: type(layer).__name__,
 )
-def test_a_hook_that_raises_is_no_mistake_of_the_layer(layer: nn.Module) -> None:
+def test_diagnose_does_not_blame_the_layer_for_its_hook(layer: nn.Module) -> None:
     layer.register_forward_pre_hook(refuse)
     x = torch.tensor([[1, 2]]) if isinstance(layer, nn.Embedding) else rows(2, 3)
     found = diagnose(capture_trace(nn.Sequential(layer), x))
@@ -67,13 +67,13 @@ def test_a_hook_that_raises_is_no_mistake_of_the_layer(layer: nn.Module) -> None
     assert found.explanation is None
 
 
-def test_a_dtype_goes_before_the_arithmetic() -> None:
+def test_diagnose_reports_dtype_before_sizes() -> None:
     text = explained(lambda s, x: s.fc(x), rows(2, 4).half(), fc=nn.Linear(4, 5))
     assert text is not None
     assert "same dtype" in text
 
 
-def test_rows_of_an_embedding_are_no_reason_without_torch_saying_so() -> None:
+def test_diagnose_embedding_rows_only_if_torch_reports_them() -> None:
     def act(s: Any, x: Tensor) -> Any:
         return s.table(x.to("meta"), 3)
 
@@ -94,7 +94,7 @@ def test_wrong_channels_after_unbatched_image() -> None:
     assert any("lacks its batch dimension" in remedy for remedy in found.remedies)
 
 
-def test_an_input_as_large_as_the_weight_stays_the_input() -> None:
+def test_diagnose_input_with_the_shape_of_the_weight() -> None:
     found = diagnose(on(rows(4, 4).double(), fc=nn.Linear(4, 4))(lambda s, x: s.fc(x)).capture())
     assert found is not None
     assert [each.name for each in found.operands] == ["input", "fc.weight", "fc.bias"]
@@ -132,7 +132,7 @@ def _on_gpu(trace: Trace) -> Trace:
     )
 
 
-def test_what_the_code_made_last_helps_where_plain_python_fails() -> None:
+def test_diagnose_lists_recent_tensors_for_plain_python() -> None:
     def act(s: Any, x: Tensor) -> Any:
         return {"hidden": s.fc(x)}["output"]
 
@@ -177,7 +177,7 @@ CALLS: list[Callable[..., Any]] = [
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("number", range(len(CALLS)))
-def test_whatever_the_shapes_an_explanation_is_made_or_left_out(number: int) -> None:
+def test_diagnose_never_raises_for_any_shapes(number: int) -> None:
     generator = torch.Generator().manual_seed(number)
 
     def shape() -> list[int]:
@@ -194,7 +194,7 @@ def test_whatever_the_shapes_an_explanation_is_made_or_left_out(number: int) -> 
     assert failed
 
 
-def test_a_packed_sequence_has_lengths_of_their_own_dtype() -> None:
+def test_diagnose_packed_sequence_ignores_dtype_of_lengths() -> None:
     def act(s: Any, x: Tensor) -> Any:
         packed = nn.utils.rnn.pack_padded_sequence(x, torch.tensor([3, 2]), batch_first=True)
         return s.rnn(packed, zeros(1, 2, 7))

@@ -56,9 +56,7 @@ def values(expressions: AmountExpressions, **sizes: int) -> dict[str, int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])
 @pytest.mark.parametrize(("make", "given"), CASES, ids=NAMES)
-def test_the_peak_of_any_batch_is_what_a_run_at_that_batch_takes(
-    make: Any, given: Tensor, train: bool
-) -> None:
+def test_growth_peaks_match_runs_at_other_batches(make: Any, given: Tensor, train: bool) -> None:
     options = {"train": train, "optimizer": "adamw"}
     report = estimate(make(), given, symbolic="batch", **options)
     assert report.peaks
@@ -77,9 +75,7 @@ def test_the_peak_of_any_batch_is_what_a_run_at_that_batch_takes(
 
 @pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])
 @pytest.mark.parametrize(("make", "given"), CASES, ids=NAMES)
-def test_at_its_own_size_each_expression_is_the_amount_beside_it(
-    make: Any, given: Tensor, train: bool
-) -> None:
+def test_growth_expressions_equal_amounts_at_own_size(make: Any, given: Tensor, train: bool) -> None:
     report = estimate(make(), given, symbolic="batch", train=train, top=None, points=None)
     own = given.shape[0]
     points: list[MemoryPoint | MemoryModule] = [report.peak, *report.timeline, *report.modules]
@@ -91,7 +87,7 @@ def test_at_its_own_size_each_expression_is_the_amount_beside_it(
     assert from_data(Memory, json.loads(json.dumps(to_data(report)))) == report
 
 
-def test_by_hand() -> None:
+def test_growth_expression_matches_hand_calculation() -> None:
     report = estimate(nn.Linear(3, 5), torch.zeros(4, 3), symbolic="batch")
     (peak,) = report.peaks
     assert peak.expressions.parameters is not None
@@ -103,7 +99,7 @@ def test_by_hand() -> None:
     assert (peak.first, peak.last, peak.phase, peak.operation) == (2, None, "forward", "aten.addmm")
 
 
-def test_two_symbols_at_once_and_no_ranges_of_them() -> None:
+def test_growth_with_two_symbols_has_no_peak_ranges() -> None:
     tokens = torch.zeros(2, 16, dtype=torch.int64)
     report = estimate(TinyGPT(), tokens, symbolic=["batch", "seq"], train=True, optimizer="none")
     assert report.peaks == ()
@@ -122,7 +118,7 @@ def test_two_symbols_at_once_and_no_ranges_of_them() -> None:
         assert there.operation == report.peak.operation
         assert told["total"] == there.total
     assert report.header.symbolic is not None
-    assert any("one symbol only" in note for note in report.header.symbolic.notes)
+    assert any("only for a single symbol" in note for note in report.header.symbolic.notes)
 
 
 class Looping(nn.Module):
@@ -169,9 +165,7 @@ class Particular(nn.Module):
     ],
     ids=["steps", "sizes", "failure"],
 )
-def test_what_has_no_expression_is_said_to_have_none(
-    model: nn.Module, options: dict[str, Any], words: str
-) -> None:
+def test_growth_notes_missing_expressions(model: nn.Module, options: dict[str, Any], words: str) -> None:
     report = estimate(model, torch.ones(4, 8), symbolic="batch", **options)
     assert report.peaks == ()
     assert report.header.symbolic is not None
@@ -181,11 +175,11 @@ def test_what_has_no_expression_is_said_to_have_none(
     assert " ".join(note.split()[:6]) in " ".join(text.split())
 
 
-def test_a_batch_of_one_may_be_an_exception() -> None:
+def test_growth_allows_batch_one_to_differ() -> None:
     report = estimate(Turning(), torch.ones(1, 8), symbolic="batch")
     assert report.peaks[0].first == 2
     assert report.header.symbolic is not None
-    assert "at N = 1 itself" in report.header.symbolic.notes[0]
+    assert "at N = 1 the run allocates differently" in report.header.symbolic.notes[0]
     for batch in (2, 9):
         told = values(report.peaks[0].expressions, N=batch)["total"]
         assert told == estimate(Turning(), torch.ones(batch, 8)).peak.total
@@ -194,9 +188,7 @@ def test_a_batch_of_one_may_be_an_exception() -> None:
 @pytest.mark.parametrize(
     ("model", "own", "first"), [(Chain(64), 1, 1), (Chain(64), 4, 2), (Turning(), 4, 2)]
 )
-def test_the_peak_of_one_alone_is_told_where_that_was_tracked(
-    model: nn.Module, own: int, first: int
-) -> None:
+def test_growth_gives_the_peak_of_one_only_if_tracked(model: nn.Module, own: int, first: int) -> None:
     report = estimate(model, torch.ones(own, 64), symbolic="batch")
     assert report.peaks[0].first == first
     text = render(report, Style(format=Format.RICH, width=200))
@@ -205,7 +197,7 @@ def test_the_peak_of_one_alone_is_told_where_that_was_tracked(
     assert told == estimate(model, torch.ones(first, 64)).peak.total
 
 
-def test_rounding_is_all_that_a_gpu_adds() -> None:
+def test_growth_differs_from_cuda_only_by_rounding() -> None:
     report = netinspect.memory(Chain(), torch.zeros(4, 64), symbolic="batch", train=True).record
     assert report.allocator == "cuda"
     for batch in (3, 40):
@@ -215,7 +207,7 @@ def test_rounding_is_all_that_a_gpu_adds() -> None:
         assert exact <= peak.total <= exact + 511 * 40
 
 
-def test_what_cannot_go_together_is_told() -> None:
+def test_symbolic_memory_rejects_conflicting_options() -> None:
     given = torch.zeros(4, 64)
     with pytest.raises(UsageError, match="the batch is a number or a symbol"):
         netinspect.memory(Chain(), given, batch=8, symbolic="batch")
@@ -225,12 +217,12 @@ def test_what_cannot_go_together_is_told() -> None:
         netinspect.memory(netinspect.load(Chain(), args=(given,)), symbolic="batch")
 
 
-def test_a_look_with_symbols_is_told_in_them() -> None:
+def test_memory_of_a_symbolic_trace_has_expressions() -> None:
     look = netinspect.load("lenet", symbolic="batch")
     assert netinspect.memory(look).record == netinspect.memory("lenet", symbolic="batch").record
 
 
-def test_on_the_command_line(cli: Cli) -> None:
+def test_memory_symbolic_json_follows_its_schema(cli: Cli) -> None:
     told = cli("memory", "lenet", "--train", "--symbolic", "batch", "--format", "json", "-q")
     assert told.code == 0, told.err
     assert complaints(json.loads(told.out)) == []

@@ -65,7 +65,7 @@ def sample(request: pytest.FixtureRequest) -> tuple[str, Trace]:
     return request.param, netinspect.load(request.param, tensors="meta", symbolic="batch")
 
 
-def test_a_sample_is_at_another_batch_what_its_expressions_tell(sample: tuple[str, Trace]) -> None:
+def test_merged_expressions_match_a_trace_at_another_batch(sample: tuple[str, Trace]) -> None:
     name, trace = sample
     assert trace.symbolic is not None
     assert [each.symbol for each in trace.symbolic.symbols] == ["N"]
@@ -77,7 +77,7 @@ def test_a_sample_is_at_another_batch_what_its_expressions_tell(sample: tuple[st
     assert numbers(total, {"N": batch}) == own(cost_of_steps(truth.steps))
 
 
-def test_the_expressions_of_rows_add_up_to_those_of_the_total(sample: tuple[str, Trace]) -> None:
+def test_merged_row_expressions_add_up_to_the_total(sample: tuple[str, Trace]) -> None:
     _, trace = sample
     for depth in (1, None):
         report = build_summary(trace, depth=depth)
@@ -87,7 +87,7 @@ def test_the_expressions_of_rows_add_up_to_those_of_the_total(sample: tuple[str,
         assert sum_of([*(row.cost for row in costs.rows), costs.rest]) == costs.total
 
 
-def test_a_look_has_its_own_numbers_and_its_expressions_come_to_them(
+def test_merged_expressions_equal_numbers_at_own_size(
     sample: tuple[str, Trace],
 ) -> None:
     name, trace = sample
@@ -103,7 +103,7 @@ def test_a_look_has_its_own_numbers_and_its_expressions_come_to_them(
             assert (left.elements, left.bytes) == (right.elements, right.bytes)
 
 
-def test_a_saved_look_keeps_its_symbols(sample: tuple[str, Trace]) -> None:
+def test_saved_trace_keeps_its_symbols(sample: tuple[str, Trace]) -> None:
     _, trace = sample
     assert parse_trace(dump_trace(trace), name="it") == trace
 
@@ -120,7 +120,7 @@ def test_a_saved_look_keeps_its_symbols(sample: tuple[str, Trace]) -> None:
         (nets.Cubed(), (4, 2), [("64?", 5)]),
     ],
 )
-def test_what_comes_out(
+def test_merged_output_shapes(
     model: torch.nn.Module, sizes: tuple[int, ...], wanted: list[tuple[int | str, ...]]
 ) -> None:
     trace = netinspect.load(model, args=(rows(*sizes),), symbolic="batch")
@@ -132,7 +132,7 @@ def test_what_comes_out(
     )
 
 
-def test_a_merged_dimension_is_told_as_a_multiple() -> None:
+def test_flattened_dimension_is_a_multiple_of_the_symbol() -> None:
     trace = netinspect.load(nets.Merged(), args=(rows(3, 4, 6),), symbolic="batch")
     assert ("4*N", 6) in shapes(trace)
     assert "120*N MACs" in netinspect.cost(trace).text()
@@ -150,7 +150,7 @@ def test_a_merged_dimension_is_told_as_a_multiple() -> None:
         ),
     ],
 )
-def test_what_goes_another_way_stays_concrete(
+def test_traces_with_other_steps_stay_concrete(
     model: torch.nn.Module, sizes: tuple[int, ...], why: str
 ) -> None:
     plain = netinspect.load(model, args=(rows(*sizes),))
@@ -163,7 +163,7 @@ def test_what_goes_another_way_stays_concrete(
     assert f"note: {note}" in netinspect.summary(trace).text()
 
 
-def test_values_that_select_are_told() -> None:
+def test_value_dependent_selection_is_noted() -> None:
     trace = netinspect.load(nets.Picked(), args=(rows(10, 6),), symbolic="batch")
     assert "forward reads values: with other values, sizes and expressions may differ" in (
         trace.warnings
@@ -196,7 +196,7 @@ def test_attention_is_quadratic_in_the_sequence() -> None:
         (["steps=x:-3"], [("x:0",)], ("steps", 3, 2)),
     ],
 )
-def test_layers_tell_which_dimension_is_the_batch(
+def test_batch_first_decides_which_dimension_is_the_batch(
     symbolic: list[str], places: list[tuple[str, ...]], output: tuple[int | str, ...]
 ) -> None:
     state = rows(1, 3, 7), rows(1, 3, 7)
@@ -206,7 +206,7 @@ def test_layers_tell_which_dimension_is_the_batch(
     assert outputs(trace) == [output]
 
 
-def test_a_mask_has_the_sequence_twice() -> None:
+def test_square_mask_has_the_sequence_twice() -> None:
     batch = {
         "ids": torch.arange(10).reshape(2, 5),
         "mask": torch.zeros(2, 5, 5, dtype=torch.bool),
@@ -220,7 +220,7 @@ def test_a_mask_has_the_sequence_twice() -> None:
     assert outputs(trace) == [("N", "T", 8)]
 
 
-def test_the_second_dimension_is_no_batch_without_a_layer_that_says_so() -> None:
+def test_second_dimension_is_not_the_batch_without_a_layer() -> None:
     class Pooled(torch.nn.Module):
         """Takes two rows of any length."""
 
@@ -235,7 +235,7 @@ def test_the_second_dimension_is_no_batch_without_a_layer_that_says_so() -> None
     assert outputs(told) == [("length",)]
 
 
-def test_backward_has_expressions_too() -> None:
+def test_backward_has_expressions() -> None:
     trace = netinspect.load("lenet", backward=True, symbolic="batch")
     truth = netinspect.load("lenet", backward=True, batch=9)
     one, other = netinspect.cost(trace, backward=True), netinspect.cost(truth, backward=True)
@@ -244,7 +244,7 @@ def test_backward_has_expressions_too() -> None:
     assert numbers(one.record.backward, {"N": 9}) == own(other.record.backward)
 
 
-def test_the_model_is_left_as_it_was() -> None:
+def test_symbolic_runs_do_not_change_the_model() -> None:
     model = torch.nn.Sequential(torch.nn.BatchNorm1d(6), torch.nn.Dropout()).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     state = torch.get_rng_state()
@@ -255,7 +255,7 @@ def test_the_model_is_left_as_it_was() -> None:
         assert torch.equal(tensor, before[name]), name
 
 
-def test_a_batch_of_one_may_cost_less_than_the_expressions_tell() -> None:
+def test_batch_of_one_may_cost_less_than_its_expressions() -> None:
     class Turned(torch.nn.Module):
         """Copies a transposed batch, unless it is of one: that is in order already."""
 

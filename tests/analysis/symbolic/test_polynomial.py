@@ -25,7 +25,7 @@ def grown(coefficients: tuple[int, ...], divisor: int = 1) -> Polynomial:
 
 
 @given(COEFFICIENTS)
-def test_what_is_a_polynomial_is_found(coefficients: tuple[int, ...]) -> None:
+def test_fit_finds_polynomials(coefficients: tuple[int, ...]) -> None:
     wanted = grown(coefficients)
     other = {"N": 18, "T": 6}
     points = [{"N": n, "T": t} for n, t in product(*AXES.values())]
@@ -48,20 +48,20 @@ def test_what_is_a_polynomial_is_found(coefficients: tuple[int, ...]) -> None:
         lambda n: n.bit_count(),
     ],
 )
-def test_what_is_none_is_not_taken_for_one(rule: object) -> None:
+def test_fit_rejects_other_functions(rule: object) -> None:
     assert callable(rule)
     sizes = (3, 7, 11)
     assert Fit({"N": sizes}, ({"N": 18},)).of([*map(rule, sizes), rule(18)]) is None
 
 
 @given(COEFFICIENTS, st.integers(1, 6))
-def test_what_is_spelled_is_read_again(coefficients: tuple[int, ...], divisor: int) -> None:
+def test_polynomial_text_round_trips(coefficients: tuple[int, ...], divisor: int) -> None:
     one = grown(coefficients, divisor)
     assert read_size(one.text(), ("N", "T")) == one
 
 
 @given(COEFFICIENTS, COEFFICIENTS, st.integers(0, 9), st.integers(0, 9))
-def test_sums_and_products_are_those_of_their_values(
+def test_polynomial_arithmetic_matches_values(
     one: tuple[int, ...], other: tuple[int, ...], n: int, t: int
 ) -> None:
     point = {"N": n, "T": t}
@@ -72,7 +72,7 @@ def test_sums_and_products_are_those_of_their_values(
     assert multiply(left, right).at(point) == left.at(point) * right.at(point)
 
 
-def test_nothing_adds_up_to_zero_and_what_is_unknown_stays_so() -> None:
+def test_polynomial_sum_of_nothing_and_of_unknowns() -> None:
     assert add(()) == Polynomial(symbols=(), terms=())
     assert add((grown((1,) * 9), None)) is None
 
@@ -91,11 +91,11 @@ def test_nothing_adds_up_to_zero_and_what_is_unknown_stays_so() -> None:
         ({(2,): Fraction(1, 2), (1,): Fraction(-1, 2)}, "(N^2 - N)/2"),
     ],
 )
-def test_how_they_are_spelled(coefficients: dict[tuple[int, ...], int], text: str) -> None:
+def test_polynomial_text(coefficients: dict[tuple[int, ...], int], text: str) -> None:
     assert polynomial(("N",), coefficients).text() == text
 
 
-def test_coefficients_are_spelled_in_units() -> None:
+def test_polynomial_text_in_units() -> None:
     one = polynomial(("N", "T"), {(1, 1): 281_640, (0, 0): 2048, (1, 0): 1})
     assert one.text(units.short) == "281.6 k*N*T + N + 2.048 k"
     assert one.text(units.size) == "275.0 KiB*N*T + 1 B*N + 2.0 KiB"

@@ -38,7 +38,7 @@ Cli = Callable[..., Outcome]
         ),
     ],
 )
-def test_what_is_asked_for_is_understood(text: str, wanted: SymbolRequest) -> None:
+def test_symbolic_option_parses_requests(text: str, wanted: SymbolRequest) -> None:
     assert parse_symbols((text,)) == (wanted,)
 
 
@@ -56,7 +56,7 @@ def test_what_is_asked_for_is_understood(text: str, wanted: SymbolRequest) -> No
         (["batch", "seq", "height"], "at most 2 names", "omit some"),
     ],
 )
-def test_what_is_refused_before_anything_is_loaded(texts: list[str], message: str, hint: str) -> None:
+def test_symbolic_option_rejects_invalid_requests(texts: list[str], message: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_symbols(texts)
     assert message in caught.value.message
@@ -72,14 +72,14 @@ def test_what_is_refused_before_anything_is_loaded(texts: list[str], message: st
         (["size=x:2,x:1"], "cannot stand for several sizes", "a symbol for each"),
     ],
 )
-def test_what_the_inputs_do_not_have(texts: list[str], message: str, hint: str) -> None:
+def test_symbolic_option_rejects_missing_dimensions(texts: list[str], message: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         netinspect.load("lenet", symbolic=texts)
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
-def test_a_batch_is_a_number_or_a_symbol(
+def test_symbolic_batch_excludes_batch_option(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -93,7 +93,7 @@ def test_a_batch_is_a_number_or_a_symbol(
     )
 
 
-def test_the_projects_batch_is_that_of_other_symbols(
+def test_project_batch_setting_applies_to_other_symbols(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -103,7 +103,7 @@ def test_the_projects_batch_is_that_of_other_symbols(
 
 
 @pytest.mark.parametrize("form", ["plain", "csv"])
-def test_rows_alone_do_not_say_why_there_are_no_symbols(cli: Cli, tmp_path: Path, form: str) -> None:
+def test_symbolic_notes_are_printed_with_rows(cli: Cli, tmp_path: Path, form: str) -> None:
     file = tmp_path / "net.py"
     file.write_text(
         "from torch import nn\n\nEXAMPLE_INPUTS = ('x=4x6',)\n\n\nclass Net(nn.Module):\n"
@@ -117,7 +117,7 @@ def test_rows_alone_do_not_say_why_there_are_no_symbols(cli: Cli, tmp_path: Path
     assert not cli(*words, "--quiet").err
 
 
-def test_people_get_rounded_numbers_and_programs_exact_ones(cli: Cli) -> None:
+def test_symbolic_numbers_are_rounded_only_for_people(cli: Cli) -> None:
     words = ("cost", "lenet", "--symbolic", "batch")
     shown = cli(*words, "--width", "160").out
     assert "281.6 k*N" in shown
@@ -142,13 +142,13 @@ def test_people_get_rounded_numbers_and_programs_exact_ones(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("command", ["summary", "trace", "source", "cost"])
-def test_every_view_of_forward_takes_it(cli: Cli, command: str) -> None:
+def test_symbolic_option_of_every_forward_command(cli: Cli, command: str) -> None:
     words = (command, "lenet", "--symbolic", "batch")
     assert "N" in cli(*words).out.replace("NaN", "")
     assert complaints(json.loads(cli(*words, "--format", "json").out)) == []
 
 
-def test_the_trace_and_the_source_have_the_shapes(cli: Cli) -> None:
+def test_trace_and_source_show_symbolic_shapes(cli: Cli) -> None:
     shown = cli("trace", "lenet", "--symbolic", "batch", "--width", "120").out
     assert "(N, 6, 24, 24)" in shown
     assert "output: (N, 10), 10*N values, 40 B*N" in shown
@@ -157,7 +157,7 @@ def test_the_trace_and_the_source_have_the_shapes(cli: Cli) -> None:
     assert "x = x.view(x.size()[0], -1)  # (N,16,4,4) -> (N,256)" in code
 
 
-def test_a_saved_look_shows_its_symbols_and_takes_no_others(cli: Cli, tmp_path: Path) -> None:
+def test_saved_trace_shows_its_symbols_and_rejects_others(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "look.json"
     assert cli("trace", "lenet", "--symbolic", "batch", "--save", str(file)).code == 0
     assert complaints(json.loads(file.read_text())) == []
@@ -168,7 +168,7 @@ def test_a_saved_look_shows_its_symbols_and_takes_no_others(cli: Cli, tmp_path: 
 
 
 @pytest.mark.slow
-def test_a_kept_look_answers_for_the_same_symbols(
+def test_cached_trace_is_reused_for_the_same_symbols(
     installed: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     environment = {"NETINSPECT_CACHE": "1", "XDG_CACHE_HOME": str(tmp_path)}
@@ -186,13 +186,13 @@ def test_a_kept_look_answers_for_the_same_symbols(
 
 
 @pytest.mark.parametrize("name", ["symbolic.md", "memory.md"])
-def test_the_page_shows_what_the_command_prints(cli: Cli, name: str) -> None:
+def test_symbolic_docs_show_current_output(cli: Cli, name: str) -> None:
     page = (Path(__file__).parents[3] / "docs" / name).read_text(encoding="utf-8")
     ((command, output),) = re.findall(r"```console\n\$ netinspect ([^\n]*)\n(.*?)```", page, re.DOTALL)
     assert cli(*command.split(), "--width", "112").out == output
 
 
-def test_an_expression_in_other_symbols_is_damage(cli: Cli, tmp_path: Path) -> None:
+def test_saved_trace_with_unknown_symbols_is_rejected(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "look.json"
     cli("trace", "lenet", "--symbolic", "batch", "--save", str(file))
     data = json.loads(file.read_text())
@@ -212,7 +212,7 @@ def test_an_expression_in_other_symbols_is_damage(cli: Cli, tmp_path: Path) -> N
     assert "(nonsense, 5?), 100 values, 400 B at N = 10" in netinspect.trace(trace).text()
 
 
-def test_without_it_nothing_is_run_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forward_runs_once_without_symbolic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "netinspect.runner.symbolic_runs", None)
     assert netinspect.load("lenet").symbolic is None
     with pytest.raises(ImportError):

@@ -41,7 +41,7 @@ def notes(trace: Trace) -> str:
     return "\n".join(trace.symbolic.notes)
 
 
-def test_half_of_one_example_is_no_exception() -> None:
+def test_half_of_batch_one_has_no_expression() -> None:
     """Halves of 2, 3, 5 and 6, rounded, are on a parabola: such sizes would prove it."""
     trace = look(lambda x: torch.relu(x[: x.shape[0] // 2]), rows(1, 8))
     assert trace.symbolic is not None
@@ -61,19 +61,19 @@ def test_half_of_one_example_is_no_exception() -> None:
     ],
     ids=["padded to 64", "a 32nd", "the root", "what is left over"],
 )
-def test_steps_of_a_staircase_are_no_constants(step: Callable[[Tensor], Tensor], length: int) -> None:
+def test_stepwise_sizes_are_not_constant(step: Callable[[Tensor], Tensor], length: int) -> None:
     """All sizes within one step would agree: they have to be further apart."""
     (shape,) = outputs(look(step, rows(2, length, 3), "seq"))
     assert str(shape[1]).endswith("?")
 
 
-def test_an_image_of_any_height_is_not_7_high_in_the_end() -> None:
+def test_feature_map_height_is_not_constant() -> None:
     layers = [nn.Conv2d(2, 2, 3, stride=2, padding=1) for _ in range(5)]
     trace = netinspect.load(nn.Sequential(*layers), args=(rows(1, 2, 224, 16),), symbolic="height")
     assert outputs(trace) == [(1, 2, "7?", 1)]
 
 
-def test_a_length_that_no_larger_one_is_allowed_for_is_tried_smaller() -> None:
+def test_maximum_length_is_varied_downwards() -> None:
     positions = rows(16, 3)
     trace = look(lambda x: x + positions[torch.arange(x.shape[1])], rows(2, 16, 3), "seq")
     assert outputs(trace) == [(2, "T", 3)]
@@ -82,13 +82,13 @@ def test_a_length_that_no_larger_one_is_allowed_for_is_tried_smaller() -> None:
     assert max(*symbol.fitted, symbol.confirmed) < 16
 
 
-def test_why_a_model_takes_no_other_size_is_told_of_the_nearest() -> None:
+def test_failed_run_is_reported_for_the_nearest_size() -> None:
     """A much smaller image would fail in a convolution already, which shows nothing."""
     assert "the model fails at M = 23 in fc1" in notes(netinspect.load("lenet", symbolic="M=x:2"))
 
 
 @pytest.mark.parametrize("axis", [None, 0])
-def test_a_dimension_that_only_one_example_lacks_is_doubted(axis: int | None) -> None:
+def test_dimension_missing_at_batch_one_is_marked(axis: int | None) -> None:
     def squeezed(x: Tensor) -> Tensor:
         return x.squeeze() if axis is None else x.sum(1).squeeze(axis)
 
@@ -101,7 +101,7 @@ def test_a_dimension_that_only_one_example_lacks_is_doubted(axis: int | None) ->
     assert outputs(look(squeezed, rows(4, 6))) == [("N", 6) if axis is None else ("N",)]
 
 
-def test_numbers_beside_tensors_move_too() -> None:
+def test_sizes_in_plain_values_are_symbolic() -> None:
     trace = look(
         lambda x: (x, x.shape, len(x) + 1, len(x) // 2, (2, [len(x), 4]), "4", 1 / len(x)), rows(4, 6)
     )
@@ -111,7 +111,7 @@ def test_numbers_beside_tensors_move_too() -> None:
     assert "the output" in notes(trace)
 
 
-def test_a_tensor_that_is_given_three_times_stays_one() -> None:
+def test_repeated_input_tensor_stays_one_tensor() -> None:
     """Torch takes another way where queries and keys are the same tensor."""
     x = rows(4, 5, 8)
     layer = nn.MultiheadAttention(8, 2, batch_first=True)
@@ -120,7 +120,7 @@ def test_a_tensor_that_is_given_three_times_stays_one() -> None:
     assert not notes(trace)
 
 
-def test_tensors_keep_their_order_in_memory_and_their_gradients() -> None:
+def test_resized_tensors_keep_memory_format_and_requires_grad() -> None:
     def flat(x: Tensor) -> Tensor:
         return x.movedim(1, -1).view(-1, 3) if x.requires_grad else x.sum()
 
@@ -128,14 +128,14 @@ def test_tensors_keep_their_order_in_memory_and_their_gradients() -> None:
     assert outputs(look(flat, x)) == [("16*N", 3)]
 
 
-def test_the_batch_of_a_list_has_to_be_named() -> None:
+def test_batch_of_a_list_must_be_named() -> None:
     trace = look(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)])
     assert "that of a list is its length; name it, as in --symbolic batch=x[0]:1" in notes(trace)
     named = look(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)], "batch=x[0]:0,x[1]:0")
     assert outputs(named) == [(2, "N", 6)]
 
 
-def test_a_loop_that_never_ends_at_another_size_is_ended() -> None:
+def test_endless_loop_at_another_size_is_stopped() -> None:
     def waits(x: Tensor) -> Tensor:
         while len(x) != 4:
             x = F.relu(x)
@@ -158,7 +158,7 @@ class Record:
 
 
 @pytest.mark.parametrize("kind", [dict, OrderedDict, UserDict, Pair, Record])
-def test_any_container_may_hold_the_inputs(kind: Any) -> None:
+def test_symbolic_inputs_in_any_container(kind: Any) -> None:
     held = kind(x=rows(4, 6), scale=2.0)
     is_mapping = kind not in (Pair, Record)
     trace = look(lambda each: (each["x"] if is_mapping else each.x) * 2, held)
@@ -166,7 +166,7 @@ def test_any_container_may_hold_the_inputs(kind: Any) -> None:
     assert tuple(held["x"].shape if is_mapping else held.x.shape) == (4, 6)
 
 
-def test_a_batch_of_one_that_takes_other_operators_for_the_same_is_told_so() -> None:
+def test_other_operators_at_batch_one_are_noted() -> None:
     x = rows(1, 5, 8)
     trace = netinspect.load(
         nn.MultiheadAttention(8, 2, batch_first=True), args=(x, x, x), symbolic="batch"
@@ -191,7 +191,7 @@ class Masked(nn.Module):
         return y
 
 
-def test_a_mask_has_the_sequence_twice_where_it_comes_first() -> None:
+def test_square_mask_with_sequence_first() -> None:
     inputs = rows(5, 3, 8), torch.zeros(5, 5)
     trace = netinspect.load(Masked(), args=inputs, symbolic=["seq", "batch"])
     assert trace.symbolic is not None
@@ -202,7 +202,7 @@ def test_a_mask_has_the_sequence_twice_where_it_comes_first() -> None:
     assert outputs(trace) == [("T", "N", 8)]
 
 
-def test_what_is_as_long_as_the_batch_is_not_both() -> None:
+def test_sequence_as_long_as_the_batch_is_not_the_batch() -> None:
     trace = netinspect.load(Masked(), args=(rows(5, 5, 8), torch.zeros(5, 5)), symbolic="seq")
     assert trace.symbolic is not None
     assert not trace.symbolic.symbols
@@ -220,7 +220,7 @@ class Placed(nn.Module):
         return y
 
 
-def test_a_vector_of_positions_has_the_sequence_in_front() -> None:
+def test_position_vector_has_the_sequence_first() -> None:
     inputs = rows(2, 16, 3), torch.arange(16)
     trace = netinspect.load(Placed(), args=inputs, symbolic="seq")
     assert trace.symbolic is not None
@@ -234,7 +234,7 @@ class Graph(nn.Module):
         return torch.zeros_like(x).index_add(0, edges[1], x[edges[0]])
 
 
-def test_more_nodes_are_tried_where_fewer_lack_some() -> None:
+def test_graph_with_fewer_nodes_is_varied_upwards() -> None:
     inputs = rows(10, 3), torch.tensor([[0, 9, 4], [9, 2, 7]])
     assert outputs(netinspect.load(Graph(), args=inputs, symbolic="batch")) == [("N", 3)]
 
@@ -242,7 +242,7 @@ def test_more_nodes_are_tried_where_fewer_lack_some() -> None:
 @pytest.mark.parametrize(
     "layer", [nn.LSTM(6, 7), nn.MultiheadAttention(6, 2), nn.GRU(6, 7, batch_first=True)]
 )
-def test_one_sequence_alone_has_no_batch(layer: nn.Module) -> None:
+def test_unbatched_sequence_has_no_batch(layer: nn.Module) -> None:
     x = rows(5, 6)
     args = (x, x, x) if isinstance(layer, nn.MultiheadAttention) else (x,)
     trace = netinspect.load(layer, args=args, symbolic="batch")
@@ -254,7 +254,7 @@ def test_one_sequence_alone_has_no_batch(layer: nn.Module) -> None:
 
 @pytest.mark.parametrize("layout", ["csr", "jagged"])
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_what_cannot_be_made_longer_stays_concrete(layout: str) -> None:
+def test_input_that_cannot_be_resized_stays_concrete(layout: str) -> None:
     if layout == "csr":
         x, why = torch.eye(4).to_sparse_csr(), "the inputs cannot be made at N = 3: Could not run"
     else:
@@ -279,7 +279,7 @@ def test_what_cannot_be_made_longer_stays_concrete(layout: str) -> None:
     ],
     ids=["a slice", "unique_consecutive", "where", "bincount", "repeat_interleave", "one_hot", "tolist"],
 )
-def test_sizes_that_depend_on_values_are_said_to(function: Callable[[Tensor], Tensor]) -> None:
+def test_value_dependent_sizes_are_noted(function: Callable[[Tensor], Tensor]) -> None:
     assert READS in look(function, torch.ones(4, 3)).warnings
 
 
@@ -292,10 +292,10 @@ def test_sizes_that_depend_on_values_are_said_to(function: Callable[[Tensor], Te
     ],
     ids=["a mask that is cut", "float", "bool and int"],
 )
-def test_what_selects_nothing_reads_nothing(function: Callable[[Tensor], Tensor]) -> None:
+def test_empty_selection_reads_no_bytes(function: Callable[[Tensor], Tensor]) -> None:
     """A tensor's `float` makes another tensor; what reads it is `__float__`."""
     assert READS not in look(function, rows(4, 6)).warnings
 
 
-def test_a_number_that_is_made_of_a_tensor_is_read() -> None:
+def test_number_read_from_a_tensor_counts_bytes() -> None:
     assert READS in look(lambda x: x * float(x[0, 0]), rows(4, 6)).warnings

@@ -26,7 +26,7 @@ def of(constant: Fraction | int, linear: Fraction | int, square: Fraction | int 
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(coefficients, min_size=1, max_size=8), st.integers(1, 9))
-def test_at_each_size_it_is_the_largest(parts: list[tuple[Fraction, ...]], first: int) -> None:
+def test_envelope_is_the_largest_at_each_size(parts: list[tuple[Fraction, ...]], first: int) -> None:
     lines = [of(*each) for each in parts]
     ranges = envelope(lines, first)
     assert ranges[0][0] == first
@@ -44,7 +44,7 @@ def test_at_each_size_it_is_the_largest(parts: list[tuple[Fraction, ...]], first
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(coefficients, min_size=1, max_size=8))
-def test_no_size_is_left_out(parts: list[tuple[Fraction, ...]]) -> None:
+def test_envelope_covers_every_size(parts: list[tuple[Fraction, ...]]) -> None:
     lines = [of(*each) for each in parts]
     ranges = envelope(lines)
     for size in range(1, 120):
@@ -63,5 +63,7 @@ def test_no_size_is_left_out(parts: list[tuple[Fraction, ...]]) -> None:
         ([of(0, 1, 1), of(2, 0)], [(1, None)]),
     ],
 )
-def test_ranges_by_hand(lines: list[Polynomial], expected: list[tuple[int, int | None]]) -> None:
+def test_envelope_ranges_match_hand_calculation(
+    lines: list[Polynomial], expected: list[tuple[int, int | None]]
+) -> None:
     assert [(start, end) for start, end, _ in envelope(lines)] == expected

@@ -87,7 +87,7 @@ def check(report: Diff) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_and_itself_do_not_differ(name: str) -> None:
+def test_diff_of_a_model_with_itself_is_empty(name: str) -> None:
     report = diff(name, name)
     check(report)
     assert not report.differs
@@ -98,7 +98,7 @@ def test_a_model_and_itself_do_not_differ(name: str) -> None:
 
 @pytest.mark.parametrize("b", MODELS)
 @pytest.mark.parametrize("a", MODELS)
-def test_the_other_way_round_is_the_mirror(a: str, b: str) -> None:
+def test_diff_with_swapped_sides_is_the_mirror(a: str, b: str) -> None:
     forth, back = diff(a, b), diff(b, a)
     check(forth)
     assert (forth.added, forth.removed) == (back.removed, back.added)
@@ -121,7 +121,7 @@ def pairs(report: Diff) -> dict[str, str]:
     return {row.old.name: row.new.name for row in report.rows if row.old and row.new}
 
 
-def test_the_deeper_network_has_blocks_more() -> None:
+def test_diff_of_resnets_lists_additional_blocks() -> None:
     report = diff("resnet18", "resnet34")
     assert (report.added, report.removed, report.changed, report.same) == (96, 0, 0, 122)
     assert {row.branch for row in report.rows} == {
@@ -130,11 +130,11 @@ def test_the_deeper_network_has_blocks_more() -> None:
     }
 
 
-def test_two_libraries_have_the_same_network() -> None:
+def test_diff_pairs_the_same_network_of_two_libraries() -> None:
     assert not diff("resnet18", "resnet18 of timm").rows
 
 
-def test_transformers_for_images_of_two_libraries() -> None:
+def test_diff_pairs_vision_transformers_of_two_libraries() -> None:
     """Both register their modules in the order of their use, which tells the true pairs."""
     report = diff("vit", "vit of timm")
     ones, others = (list(MODELS[name]().state_dict()) for name in ("vit", "vit of timm"))
@@ -163,7 +163,9 @@ def test_transformers_for_images_of_two_libraries() -> None:
         ("vgg16_bn", "vgg16_bn", 93),
     ],
 )
-def test_no_false_pair_is_claimed(torchvision_name: str, timm_name: str, fewest: int) -> None:
+def test_diff_between_libraries_has_no_false_pairs(
+    torchvision_name: str, timm_name: str, fewest: int
+) -> None:
     """These have all their tensors in the same order in both libraries, under quite other names.
 
     The order is not what the pairs were found by, so that it can tell whether they are true.
@@ -176,7 +178,7 @@ def test_no_false_pair_is_claimed(torchvision_name: str, timm_name: str, fewest:
     assert len(found) >= fewest
 
 
-def test_a_language_model_and_our_own_of_the_same_sizes() -> None:
+def test_diff_of_language_models_with_equal_sizes() -> None:
     found = pairs(diff("gpt2", "tiny_gpt"))
     for layer in range(3):
         start, other = f"transformer.h.{layer}", f"blocks.{layer}"
@@ -185,7 +187,7 @@ def test_a_language_model_and_our_own_of_the_same_sizes() -> None:
         assert found[f"{start}.mlp.c_proj.bias"] == f"{other}.perceptron.2.bias"
 
 
-def test_a_wrapper_is_a_prefix_and_a_new_head_changes_its_sizes() -> None:
+def test_diff_of_a_wrapped_model_with_a_new_head() -> None:
     report = diff("wrapped", "ten classes")
     (rename,) = report.renames
     assert (rename.kind, rename.old, rename.new, rename.names) == ("prefix", "module.", "", 122)
@@ -194,7 +196,7 @@ def test_a_wrapper_is_a_prefix_and_a_new_head_changes_its_sizes() -> None:
     assert [row.differs for row in changed] == [("name", "shape")] * 2
 
 
-def test_ties_are_compared() -> None:
+def test_diff_reports_changed_ties() -> None:
     tied, untied = TinyGPT(), TinyGPT()
     untied.head.weight = nn.Parameter(untied.head.weight.detach().clone())
     (change,) = netinspect.diff(tied, untied).record.ties
@@ -205,7 +207,7 @@ def test_ties_are_compared() -> None:
     assert netinspect.diff(tied, tied).record.ties == ()
 
 
-def test_what_two_modules_were_made_with_is_compared() -> None:
+def test_diff_reports_changed_constructor_facts() -> None:
     one = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Dropout(0.1))
     other = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.GELU(), nn.Dropout(0.1), nn.Tanh())
     found = netinspect.diff(one, other).record
@@ -223,7 +225,7 @@ def test_what_two_modules_were_made_with_is_compared() -> None:
     ]
 
 
-def test_what_is_trained_and_of_what_type_is_compared() -> None:
+def test_diff_reports_requires_grad_and_dtype() -> None:
     one, other = nn.Linear(3, 4), nn.Linear(3, 4).half()
     other.bias.requires_grad_(False)
     (weight, bias) = netinspect.diff(one, other).record.rows
@@ -231,7 +233,7 @@ def test_what_is_trained_and_of_what_type_is_compared() -> None:
     assert bias.differs == ("dtype", "trainable")
 
 
-def test_pruned_heads_change_sizes_and_nothing_else() -> None:
+def test_diff_of_pruned_heads_reports_only_sizes() -> None:
     config = transformers.BertConfig(
         hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=8, vocab_size=9
     )
@@ -244,13 +246,13 @@ def test_pruned_heads_change_sizes_and_nothing_else() -> None:
     assert (report.added, report.removed, report.changed) == (0, 0, 7)
 
 
-def test_a_saved_look_is_the_model(tmp_path: Path) -> None:
+def test_diff_of_a_saved_trace_equals_diff_of_the_model(tmp_path: Path) -> None:
     model = TinyGPT()
     netinspect.save(netinspect.load(model, run=False), tmp_path / "look.json")
     assert not netinspect.diff(model, tmp_path / "look.json").record.differs
 
 
-def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
+def test_diff_does_not_change_the_model(tmp_path: Path) -> None:
     model = TinyGPT()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     netinspect.diff(model, save(model.state_dict(), tmp_path / "x"))
@@ -258,7 +260,7 @@ def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
     assert model.training
 
 
-def test_values_of_a_model_cannot_be_compared(tmp_path: Path) -> None:
+def test_compare_values_rejects_a_model(tmp_path: Path) -> None:
     file = save(TinyGPT().state_dict(), tmp_path / "x")
     with pytest.raises(UsageError, match="expected a checkpoint, got a model") as caught:
         netinspect.diff(file, TinyGPT(), compare_values=True)

@@ -149,7 +149,9 @@ def cases() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(("name", "change", "format"), cases())
-def test_the_verdict_is_that_of_torch(name: str, change: str, format: str, tmp_path: Path) -> None:
+def test_loading_verdict_matches_load_state_dict(
+    name: str, change: str, format: str, tmp_path: Path
+) -> None:
     model = made(name)
     state = CHANGES[change](model.state_dict())
     file = tmp_path / "x"
@@ -182,7 +184,9 @@ def run_mapping(found: Loading, model: nn.Module) -> Any:
 @pytest.mark.parametrize("change", ["module.", "module._orig_mod.", "layers", "both"])
 @pytest.mark.parametrize("name", ["tied", "shufflenet", "gpt2"])
 @pytest.mark.parametrize("format", ["safetensors", "torch", "section"])
-def test_the_told_lines_load_it(name: str, change: str, format: str, tmp_path: Path) -> None:
+def test_loading_snippet_loads_the_checkpoint(
+    name: str, change: str, format: str, tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     source = MODELS[name]()
     state = CHANGES[change](source.state_dict())
@@ -203,7 +207,7 @@ def test_the_told_lines_load_it(name: str, change: str, format: str, tmp_path: P
         assert torch.equal(model.state_dict()[key], value), key
 
 
-def test_a_plain_prefix_is_one_line(tmp_path: Path) -> None:
+def test_loading_snippet_for_a_prefix_is_one_line(tmp_path: Path) -> None:
     model = torchvision.models.shufflenet_v2_x0_5()
     file = save({f"module.{name}": value for name, value in model.state_dict().items()}, tmp_path / "a")
     mapping = loading(model, file).mapping
@@ -219,7 +223,7 @@ def test_a_plain_prefix_is_one_line(tmp_path: Path) -> None:
     assert mapping.lines[1] == "state_dict = {'0.' + name: value for name, value in state_dict.items()}"
 
 
-def test_what_the_lines_cannot_mend_is_told(tmp_path: Path) -> None:
+def test_loading_snippet_reports_remaining_problems(tmp_path: Path) -> None:
     torch.manual_seed(0)
     source = torchvision.models.shufflenet_v2_x0_5(num_classes=10)
     state = {f"module.{name}": value for name, value in source.state_dict().items()}
@@ -237,7 +241,7 @@ def test_what_the_lines_cannot_mend_is_told(tmp_path: Path) -> None:
     assert torch.equal(model.conv5[0].weight, source.conv5[0].weight)
 
 
-def test_what_stands_beside_the_tensors_of_a_flat_file(tmp_path: Path) -> None:
+def test_loading_of_a_flat_file_with_other_values(tmp_path: Path) -> None:
     model = nn.Linear(3, 4)
     optimizer = torch.optim.SGD(model.parameters(), momentum=0.9)
     model(torch.ones(1, 3)).sum().backward()
@@ -268,7 +272,7 @@ def test_load_lines_state_dict_next_to_pickled_module(tmp_path: Path) -> None:
     assert torch.equal(other.weight, model.weight)
 
 
-def test_parts_of_a_model_in_dictionaries_of_their_own(tmp_path: Path) -> None:
+def test_loading_joins_nested_state_dicts(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = nn.ModuleDict({"encoder": nn.Linear(3, 4), "decoder": nn.Linear(4, 3)})
     file = tmp_path / "parts.pt"
@@ -279,7 +283,7 @@ def test_parts_of_a_model_in_dictionaries_of_their_own(tmp_path: Path) -> None:
     assert torch.equal(other.state_dict()["decoder.weight"], model.state_dict()["decoder.weight"])
 
 
-def test_a_tied_name_that_is_missing_is_no_loss(tmp_path: Path) -> None:
+def test_loading_notes_a_missing_tied_name(tmp_path: Path) -> None:
     model = Tied()
     file = save(without("head.weight")(model.state_dict()), tmp_path / "a")
     found = loading(model, file)
@@ -287,7 +291,7 @@ def test_a_tied_name_that_is_missing_is_no_loss(tmp_path: Path) -> None:
     assert found.notes[0].startswith("head.weight is tied to embed.weight")
 
 
-def test_counters_that_batch_norm_fills_in_are_told(tmp_path: Path) -> None:
+def test_loading_notes_counters_created_by_batch_norm(tmp_path: Path) -> None:
     model = torchvision.models.shufflenet_v2_x0_5()
     found = loading(model, save(without("num_batches_tracked")(model.state_dict()), tmp_path / "a"))
     assert found.verdict == "loads"
@@ -295,7 +299,7 @@ def test_counters_that_batch_norm_fills_in_are_told(tmp_path: Path) -> None:
     assert len(found.filled) == 56
 
 
-def test_what_batch_norm_fills_in_is_not_taken_from_the_file(tmp_path: Path) -> None:
+def test_loading_count_excludes_counters_created_by_batch_norm(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
     other = save({"other": torch.zeros(1)}, tmp_path / "a")
     assert "0 of 7 tensors would be loaded" in str(netinspect.diff(model, other))
@@ -303,7 +307,7 @@ def test_what_batch_norm_fills_in_is_not_taken_from_the_file(tmp_path: Path) -> 
     assert "1 of 7 tensors would be loaded" in str(netinspect.diff(model, half))
 
 
-def test_names_that_would_break_out_of_the_lines(tmp_path: Path) -> None:
+def test_loading_snippet_escapes_names(tmp_path: Path) -> None:
     model = nn.Module()
     for name in ("it's", 'quo"te', "back\\slash", "new\nline"):
         model.register_parameter(name, nn.Parameter(torch.randn(2, 3)))
@@ -315,7 +319,7 @@ def test_names_that_would_break_out_of_the_lines(tmp_path: Path) -> None:
     run_mapping(found, model)
 
 
-def test_a_lazy_layer_takes_any_size(tmp_path: Path) -> None:
+def test_loading_into_a_lazy_layer_accepts_any_size(tmp_path: Path) -> None:
     model = nn.Sequential(nn.LazyLinear(4), nn.Linear(4, 2))
     state = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)).state_dict()
     found = netinspect.diff(model, save(state, tmp_path / "a")).record
@@ -325,7 +329,7 @@ def test_a_lazy_layer_takes_any_size(tmp_path: Path) -> None:
     model.load_state_dict(state)
 
 
-def test_no_verdict_between_two_of_a_kind(tmp_path: Path) -> None:
+def test_loading_is_none_for_two_models_or_two_checkpoints(tmp_path: Path) -> None:
     model = nn.Linear(2, 3)
     file = save(model.state_dict(), tmp_path / "a")
     assert netinspect.diff(model, nn.Linear(2, 4)).record.loading is None

@@ -44,14 +44,14 @@ def pair_and_check(a: Shapes, b: Shapes) -> Pairing:
 
 
 @given(SIDES)
-def test_a_side_and_itself_are_the_same(side: Shapes) -> None:
+def test_pair_names_of_equal_state_dicts_has_no_renames(side: Shapes) -> None:
     found = pair_and_check(side, side)
     assert [(pair.old, pair.new) for pair in found.pairs] == [(name, name) for name in side]
     assert (found.renames, found.added, found.removed, found.perhaps) == ((), (), (), {})
 
 
 @given(SIDES, SIDES)
-def test_any_two_sides_are_paired_without_loss(a: Shapes, b: Shapes) -> None:
+def test_pair_names_of_any_state_dicts_keeps_every_name(a: Shapes, b: Shapes) -> None:
     found = pair_and_check(a, b)
     for name in set(a) & set(b):
         if a[name] == b[name] and not found.rules:
@@ -59,7 +59,7 @@ def test_any_two_sides_are_paired_without_loss(a: Shapes, b: Shapes) -> None:
 
 
 @given(SIDES, SIDES)
-def test_the_other_way_round_pairs_the_same(a: Shapes, b: Shapes) -> None:
+def test_pair_names_with_swapped_sides_is_symmetric(a: Shapes, b: Shapes) -> None:
     forth, back = pair_and_check(a, b), pair_and_check(b, a)
     assert {(pair.old, pair.new) for pair in forth.pairs} == {
         (pair.new, pair.old) for pair in back.pairs
@@ -69,7 +69,7 @@ def test_the_other_way_round_pairs_the_same(a: Shapes, b: Shapes) -> None:
 
 
 @given(SIDES, st.sampled_from(["module", "module._orig_mod", "model", "encoder.1", "x.y.z"]))
-def test_a_prefix_is_told_once(side: Shapes, prefix: str) -> None:
+def test_find_rules_reports_a_prefix_once(side: Shapes, prefix: str) -> None:
     named = {f"{prefix}.{name}": shape for name, shape in side.items()}
     if len(side) < 2 or set(named) & set(side):
         return
@@ -99,7 +99,7 @@ def blocks(layers: int = 4, *, stack: str = "layers", attention: str = "attn", *
     return named | {"norm.weight": (width,), "norm.bias": (width,), "head.weight": (vocabulary, width)}
 
 
-def test_components_that_are_called_otherwise_are_told_once_each() -> None:
+def test_find_rules_reports_each_renamed_component_once() -> None:
     found = pair_and_check(blocks(), blocks(stack="h", attention="self_attention"))
     assert set(renames(found)) == {("layers.", "h.", 32), ("attn.", "self_attention.", 8)}
     assert {each.kind for each in found.renames} == {"path", "component"}
@@ -107,7 +107,7 @@ def test_components_that_are_called_otherwise_are_told_once_each() -> None:
     assert not found.removed
 
 
-def test_rules_applied_in_order_give_the_other_names() -> None:
+def test_rules_applied_in_order_give_the_new_names() -> None:
     a, b = blocks(), {f"module.{name}": shape for name, shape in blocks(stack="h").items()}
     found = pair_and_check(a, b)
     for pair in found.pairs:
@@ -118,7 +118,7 @@ def test_rules_applied_in_order_give_the_other_names() -> None:
     assert len(found.pairs) == len(a)
 
 
-def test_names_that_were_half_renamed() -> None:
+def test_find_rules_with_partly_renamed_layers() -> None:
     a = blocks()
     b = {name.replace("layers.1.attn", "layers.1.attention"): shape for name, shape in a.items()}
     b = {name.replace("layers.3.attn", "layers.3.attention"): shape for name, shape in b.items()}
@@ -127,7 +127,7 @@ def test_names_that_were_half_renamed() -> None:
     assert sum(pair.old == pair.new for pair in found.pairs) == len(a) - 4
 
 
-def test_what_a_wrapper_put_between_is_told_as_such() -> None:
+def test_find_rules_names_the_wrapper_of_an_inserted_component() -> None:
     a = blocks()
     b = {name.replace(".qkv.", ".qkv.base_layer."): shape for name, shape in a.items()}
     for layer in range(4):
@@ -139,14 +139,14 @@ def test_what_a_wrapper_put_between_is_told_as_such() -> None:
     assert renames(pair_and_check(b, a)) == [("base_layer.", "", 4)]
 
 
-def test_a_prefix_holds_for_what_has_another_size_too() -> None:
+def test_prefix_rule_also_pairs_tensors_of_other_sizes() -> None:
     a = blocks()
     b = {f"model.{name}": shape for name, shape in blocks(vocabulary=30).items()}
     found = pair_and_check(a, b)
     assert renames(found) == [("", "model.", len(a))]
 
 
-def test_two_prefixes_that_fit_alike_are_not_claimed() -> None:
+def test_equally_good_prefixes_are_left_open() -> None:
     a = blocks()
     b = {f"{name}.{each}": shape for name in ("student", "teacher") for each, shape in a.items()}
     found = pair_and_check(a, b)
@@ -156,7 +156,7 @@ def test_two_prefixes_that_fit_alike_are_not_claimed() -> None:
     assert names == len(a)
 
 
-def test_two_modules_of_equal_sizes_are_not_claimed() -> None:
+def test_modules_of_equal_sizes_are_only_guessed() -> None:
     a: Shapes = {"first.weight": (4, 4), "second.weight": (4, 4)}
     b: Shapes = {"left.weight": (4, 4), "right.weight": (4, 4)}
     found = pair_and_check(a, b)
@@ -165,7 +165,7 @@ def test_two_modules_of_equal_sizes_are_not_claimed() -> None:
     assert {each.evidence for each in found.guesses} == {"guess"}
 
 
-def test_words_in_common_make_a_better_guess_than_the_order() -> None:
+def test_guess_prefers_shared_words_over_order() -> None:
     a: Shapes = {f"self_attn.{name}_proj.weight": (4, 4) for name in ("k", "o", "q", "v")}
     b: Shapes = {f"attn_{name}.weight": (4, 4) for name in ("q", "k", "v", "output")}
     assert pair_and_check(a, b).perhaps == {
@@ -173,19 +173,19 @@ def test_words_in_common_make_a_better_guess_than_the_order() -> None:
     } | {"self_attn.o_proj.weight": "attn_output.weight"}
 
 
-def test_no_guess_by_order_where_one_side_is_in_that_of_the_alphabet() -> None:
+def test_guess_ignores_order_if_one_side_is_sorted() -> None:
     a: Shapes = {"first.weight": (4, 4), "second.weight": (4, 4)}
     b: Shapes = {"up.weight": (4, 4), "down.weight": (4, 4)}
     assert pair_and_check(a, b).perhaps == {}
 
 
-def test_numbers_tell_modules_of_equal_sizes() -> None:
+def test_modules_of_equal_sizes_are_paired_by_number() -> None:
     a: Shapes = {f"stage{n}.{leaf}": (4, 4) for n in (1, 2, 3) for leaf in ("weight", "other")}
     b: Shapes = {f"part_{n}.{leaf}": (4, 4) for n in (1, 2, 3) for leaf in ("weight", "other")}
     assert {pair.old: pair.new for pair in pair_and_check(a, b).pairs} == dict(zip(a, b, strict=True))
 
 
-def test_a_vector_alone_is_no_evidence() -> None:
+def test_single_vector_is_not_paired_by_size() -> None:
     found = pair_and_check({"old_head.bias": (10,)}, {"new_head.bias": (10,)})
     assert not found.pairs
     assert (
@@ -194,7 +194,7 @@ def test_a_vector_alone_is_no_evidence() -> None:
     assert not pair_and_check({"old.weight": (10, 3)}, {"new.other": (10, 3)}).pairs
 
 
-def test_a_new_head_of_another_size_is_added_and_removed() -> None:
+def test_replaced_head_is_added_and_removed() -> None:
     a = blocks() | {"fc.weight": (1000, 8), "fc.bias": (1000,)}
     b = blocks() | {"classifier.weight": (10, 8), "classifier.bias": (10,)}
     found = pair_and_check(a, b)
@@ -202,7 +202,7 @@ def test_a_new_head_of_another_size_is_added_and_removed() -> None:
     assert found.added == ("classifier.weight", "classifier.bias")
 
 
-def test_transposed_weights_of_renamed_modules() -> None:
+def test_transposed_weights_of_renamed_modules_are_paired() -> None:
     a = blocks()
     b = {
         name.replace("layers.", "h.").replace(".qkv.", ".c_attn."): shape[::-1]
@@ -215,7 +215,7 @@ def test_transposed_weights_of_renamed_modules() -> None:
     assert len(found) == len(a)
 
 
-def test_layers_that_are_gone_take_nothing_along() -> None:
+def test_removed_layers_leave_other_pairs_unchanged() -> None:
     found = pair_and_check(blocks(6), blocks(4))
     assert not found.renames
     assert {name.split(".")[1] for name in found.removed} == {"4", "5"}
@@ -228,7 +228,7 @@ def pairing_calls(a: Shapes, b: Shapes) -> int:
     return calls_of(lambda: pair_names(one, other))
 
 
-def test_many_names_take_no_more_calls_each() -> None:
+def test_pair_names_calls_grow_linearly() -> None:
     """Eight times the names take about eight times the calls, whatever they are like."""
     cases: dict[str, Callable[[str], str]] = {
         "prefix": lambda name: f"module.{name}",
@@ -244,7 +244,7 @@ def test_many_names_take_no_more_calls_each() -> None:
         assert calls[1] < 12 * calls[0], case
 
 
-def test_folding_of_numbers_that_are_far_apart_or_endless() -> None:
+def test_fold_with_huge_or_sparse_numbers() -> None:
     """Names are anyone's: their numbers may be of any size, and are no sizes of ours."""
     for numbers in (["1", "999999999999999", "5"], ["9" * 60, "8" * 60, "7" * 60], ["01", "1", "001"]):
         a: Shapes = {f"layer{number}.weight": (4, 4) for number in numbers}

@@ -60,9 +60,7 @@ def test_format(cli: Callable[..., Outcome], folder: Path, format: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCREENS)
-def test_no_line_but_those_to_be_run_is_wider_than_the_width(
-    cli: Callable[..., Outcome], name: str
-) -> None:
+def test_diff_screen_lines_fit_the_width_except_code(cli: Callable[..., Outcome], name: str) -> None:
     for width in (20, 40, 60, 80, 100, 200):
         out = cli("diff", *SCREENS[name].split(), "--width", str(width)).out
         for block in out.split("\n\n"):
@@ -71,7 +69,7 @@ def test_no_line_but_those_to_be_run_is_wider_than_the_width(
 
 
 @pytest.mark.parametrize("name", SCREENS)
-def test_marks_tell_what_colours_tell(cli: Callable[..., Outcome], name: str) -> None:
+def test_diff_marks_repeat_colours(cli: Callable[..., Outcome], name: str) -> None:
     plain = cli("diff", *SCREENS[name].split(), "--width", "100", "--color", "never").out
     color = cli("diff", *SCREENS[name].split(), "--width", "100", "--color", "always").out
     assert "\x1b" not in plain
@@ -80,7 +78,7 @@ def test_marks_tell_what_colours_tell(cli: Callable[..., Outcome], name: str) ->
         assert any(line[:1] in "+-~>" or line.rstrip()[-1:] in "+-~>" for line in plain.splitlines())
 
 
-def test_programs_get_every_tensor(cli: Callable[..., Outcome]) -> None:
+def test_diff_machine_formats_list_every_tensor(cli: Callable[..., Outcome]) -> None:
     """One record each, whatever is folded for people; csv, plain and json say the same."""
     words = ("diff", "tiny_gpt", "other.safetensors", "--format")
     data = json.loads(cli(*words, "json").out)
@@ -95,7 +93,7 @@ def test_programs_get_every_tensor(cli: Callable[..., Outcome]) -> None:
     assert len(cli(*words, "rich", "--no-fold").out.splitlines()) > len(rows)
 
 
-def test_chosen_columns(cli: Callable[..., Outcome]) -> None:
+def test_diff_columns_option_selects_columns(cli: Callable[..., Outcome]) -> None:
     out = cli(
         "diff", "lenet", "tuned.safetensors", "--format", "plain", "--columns", "change,old_name"
     ).out

@@ -31,7 +31,7 @@ def sections(report: Diff) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("key", ["state_dict", "model", "model_state_dict", "net", "anything"])
-def test_the_state_dict_beside_an_optimizer(tmp_path: Path, key: str) -> None:
+def test_choose_section_prefers_the_model_over_the_optimizer(tmp_path: Path, key: str) -> None:
     model = net()
     file = training(tmp_path / "x.pt", model, **{key: model.state_dict()})
     report = netinspect.diff(net(), file).record
@@ -44,7 +44,7 @@ def test_the_state_dict_beside_an_optimizer(tmp_path: Path, key: str) -> None:
     assert f"['{key}']" in report.loading.mapping.lines[0]
 
 
-def test_of_two_that_fit_the_model_goes_before_its_average(tmp_path: Path) -> None:
+def test_choose_section_prefers_the_model_over_its_average(tmp_path: Path) -> None:
     model = net()
     file = training(tmp_path / "x.pt", model, ema=model.state_dict(), model=model.state_dict())
     report = netinspect.diff(file, net()).record
@@ -54,7 +54,7 @@ def test_of_two_that_fit_the_model_goes_before_its_average(tmp_path: Path) -> No
     assert netinspect.diff(file, net(), section="ema").record.a.section == "ema"
 
 
-def test_the_part_that_fits_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
+def test_choose_section_by_match_whatever_its_name(tmp_path: Path) -> None:
     other = nn.Sequential(nn.Conv2d(3, 4, 3))
     file = training(tmp_path / "x.pt", net(), model=other.state_dict(), teacher=net().state_dict())
     report = netinspect.diff(net(), file).record
@@ -62,7 +62,7 @@ def test_the_part_that_fits_is_taken_whatever_it_is_called(tmp_path: Path) -> No
     assert report.b.chosen == "best match with the other side"
 
 
-def test_parts_that_both_checkpoints_have_are_all_compared(tmp_path: Path) -> None:
+def test_choose_section_compares_all_shared_sections(tmp_path: Path) -> None:
     model = net()
     one = training(tmp_path / "1.pt", model, model=model.state_dict(), ema=model.state_dict())
     other = training(tmp_path / "2.pt", model, model=model.state_dict())
@@ -74,7 +74,7 @@ def test_parts_that_both_checkpoints_have_are_all_compared(tmp_path: Path) -> No
     assert any(group.path.startswith("optimizer") for group in report.groups)
 
 
-def test_a_flat_file_and_a_part(tmp_path: Path) -> None:
+def test_choose_section_of_a_flat_and_a_nested_file(tmp_path: Path) -> None:
     model = net()
     one = training(tmp_path / "1.pt", model, state_dict=model.state_dict())
     torch.save(model.state_dict(), tmp_path / "2.pt")
@@ -83,7 +83,7 @@ def test_a_flat_file_and_a_part(tmp_path: Path) -> None:
     assert not report.differs
 
 
-def test_a_part_that_is_not_there(tmp_path: Path) -> None:
+def test_section_option_rejects_an_unknown_section(tmp_path: Path) -> None:
     model = net()
     file = training(tmp_path / "x.pt", model, model=model.state_dict())
     with pytest.raises(UsageError, match="has no section 'modle'") as caught:
@@ -97,7 +97,7 @@ def test_a_part_that_is_not_there(tmp_path: Path) -> None:
     assert sections(found) == ("model", "")
 
 
-def test_a_part_that_only_one_of_two_checkpoints_has(tmp_path: Path) -> None:
+def test_section_option_with_a_section_of_one_checkpoint(tmp_path: Path) -> None:
     model = net()
     one = training(tmp_path / "1.pt", model, model=model.state_dict())
     torch.save({"model": model.state_dict()}, tmp_path / "2.pt")
@@ -109,7 +109,7 @@ def test_a_part_that_only_one_of_two_checkpoints_has(tmp_path: Path) -> None:
     assert not both.differs
 
 
-def test_a_pickled_module_is_compared_as_what_it_would_save(tmp_path: Path) -> None:
+def test_diff_of_a_pickled_module_compares_its_state_dict(tmp_path: Path) -> None:
     torch.save(net(), tmp_path / "whole.pt")
     report = netinspect.diff(net(), tmp_path / "whole.pt").record
     assert not report.differs
@@ -117,7 +117,7 @@ def test_a_pickled_module_is_compared_as_what_it_would_save(tmp_path: Path) -> N
     assert netinspect.diff(tmp_path / "inside.pt", net()).record.a.section == "model"
 
 
-def test_a_file_of_an_optimizer_alone(tmp_path: Path) -> None:
+def test_diff_of_a_file_with_only_an_optimizer(tmp_path: Path) -> None:
     file = training(tmp_path / "x.pt", net())
     report = netinspect.diff(net(), file).record
     assert report.removed == 4

@@ -27,14 +27,14 @@ def net() -> dict[str, Tensor]:
     return dict(model.state_dict())
 
 
-def test_the_same_values_are_no_difference(tmp_path: Path) -> None:
+def test_compare_values_of_equal_files_finds_no_difference(tmp_path: Path) -> None:
     report = diff(tmp_path, net(), net())
     assert not report.differs
     assert report.values is not None
     assert report.values.identical == report.same == 11
 
 
-def test_changes_are_those_that_torch_computes(tmp_path: Path) -> None:
+def test_compare_values_matches_torch(tmp_path: Path) -> None:
     a = net()
     b = {name: value.clone() for name, value in a.items()}
     b["0.weight"] += 0.5 * torch.randn(8, 6)
@@ -57,7 +57,7 @@ def test_changes_are_those_that_torch_computes(tmp_path: Path) -> None:
     assert all(row.differs == ("values",) for row in report.rows)
 
 
-def test_another_type_of_equal_values(tmp_path: Path) -> None:
+def test_compare_values_of_another_dtype(tmp_path: Path) -> None:
     a = {"x.weight": torch.arange(6.0).reshape(2, 3), "x.bias": torch.tensor([0.1, 0.2])}
     report = diff(tmp_path, a, {name: value.half() for name, value in a.items()})
     assert [row.differs for row in report.rows] in (
@@ -68,7 +68,7 @@ def test_another_type_of_equal_values(tmp_path: Path) -> None:
     assert (report.values.equal, report.values.changed) == (1, 1)
 
 
-def test_equal_bytes_tell_what_sizes_cannot(tmp_path: Path) -> None:
+def test_compare_values_pairs_renamed_tensors_by_bytes(tmp_path: Path) -> None:
     """Two layers of the same sizes, renamed and put in another order."""
     a = net()
     b = {name: value for name, value in a.items() if name[0] in "01"}
@@ -86,7 +86,7 @@ def test_equal_bytes_tell_what_sizes_cannot(tmp_path: Path) -> None:
     assert all(row.values is not None and row.values.identical for row in report.rows)
 
 
-def test_names_that_were_exchanged_are_seen_by_their_values(tmp_path: Path) -> None:
+def test_compare_values_reports_exchanged_names(tmp_path: Path) -> None:
     a = net()
     b = a | {"2.weight": a["3.weight"], "3.weight": a["2.weight"]}
     report = diff(tmp_path, a, b)
@@ -98,7 +98,7 @@ def test_names_that_were_exchanged_are_seen_by_their_values(tmp_path: Path) -> N
     assert "moved values" in str(netinspect.diff(tmp_path / "a", tmp_path / "b", compare_values=True))
 
 
-def test_zeros_tell_nothing(tmp_path: Path) -> None:
+def test_compare_values_does_not_pair_zeros(tmp_path: Path) -> None:
     report = diff(tmp_path, {"old.bias": torch.zeros(4)}, {"new.bias": torch.zeros(4)})
     assert (report.removed, report.added) == (1, 1)
     twice = {"c.weight": torch.ones(2, 2), "d.weight": torch.ones(2, 2)}
@@ -106,7 +106,7 @@ def test_zeros_tell_nothing(tmp_path: Path) -> None:
     assert (report.removed, report.added) == (2, 2)
 
 
-def test_tensors_of_other_shapes_are_counted(tmp_path: Path) -> None:
+def test_compare_values_counts_tensors_of_other_shapes(tmp_path: Path) -> None:
     report = diff(
         tmp_path, {"x": torch.zeros(2), "y": torch.ones(3)}, {"x": torch.zeros(3), "y": torch.ones(3)}
     )
@@ -114,7 +114,7 @@ def test_tensors_of_other_shapes_are_counted(tmp_path: Path) -> None:
     assert (report.values.identical, report.values.reshaped) == (1, 1)
 
 
-def test_the_exit_code_counts_values_where_they_were_compared(
+def test_compare_values_sets_the_exit_code(
     tmp_path: Path, cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
