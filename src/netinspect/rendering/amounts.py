@@ -1,4 +1,4 @@
-"""Numbers of a cost for people and programs: numbers, or expressions in the symbols of a look."""
+"""Numbers of a cost for people and programs: numbers, or expressions in the symbols of a trace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netinspect.records.work import Cost
 from netinspect.rendering.document import Column, Line, line
 
 UNITS: dict[str, Callable[[int], str]] = {"bytes_read": units.size, "bytes_written": units.size}
-"""In what the numbers of a cost are shown to people, where that is not the powers of 1000."""
+"""Formats of the numbers of a cost that people do not see in powers of 1000."""
 
 _NAMES = {
     "batch": "the batch",
@@ -31,20 +31,20 @@ _BOUNDED = {
     "other_flops": "uncounted_flops",
     "intensity": "uncounted_flops",
 }
-"""Which calls are missing from a number, so that it is a lower bound; bytes are those of all."""
+"""Field with the number of uncounted calls, for each number that they make a lower bound."""
 
 
 def amount(
     cost: Cost, name: str, header: ReportHeader, *, nothing: str | None = None, partly: bool = False
 ) -> str:
-    """Spell one number of a cost for people: `28.16 k*N`, rounded, or `>= 28.16 k*N`.
+    """Format one number of a cost for people: `28.16 k*N`, rounded, or `>= 28.16 k*N`.
 
     Args:
         cost: The cost.
         name: The number, such as `macs`.
         header: What the report is about; its symbols are the cost's.
-        nothing: What stands for 0; None for the number itself.
-        partly: Whether more was done than was seen, so that every number is a lower bound.
+        nothing: Text for 0; None for the number itself.
+        partly: Whether some operators could not be seen, so that every number is a lower bound.
     """
     least = lower_bound(cost, name, partly=partly)
     if least:
@@ -84,7 +84,7 @@ def cost_column(
 
 
 def lower_bound(cost: Cost, name: str, *, partly: bool = False) -> str:
-    """Return `>= ` for a number of a cost that something is missing from, and nothing for others."""
+    """Return `>= ` for a number that is a lower bound, and an empty text for others."""
     missing = _BOUNDED.get(name)
     return ">= " if partly or (missing is not None and getattr(cost, missing)) else ""
 
@@ -101,7 +101,7 @@ def _amount(cost: Cost, name: str, header: ReportHeader, nothing: str | None) ->
 
 
 def exact(cost: Cost, name: str, header: ReportHeader) -> int | str:
-    """Spell one number of a cost for programs: as a number, or as `28160*N`."""
+    """Return one number of a cost for programs: a number, or a text such as `28160*N`."""
     number: int = getattr(cost, name)
     expression, is_known = _expression(cost, name)
     if expression is not None:
@@ -110,7 +110,7 @@ def exact(cost: Cost, name: str, header: ReportHeader) -> int | str:
 
 
 def in_words(cost: Cost, name: str, noun: str, header: ReportHeader) -> str:
-    """Spell one number of a cost in full, with its noun: `281,640*N MACs`."""
+    """Format one number of a cost in full, with its noun: `281,640*N MACs`."""
     number: int = getattr(cost, name)
     expression, is_known = _expression(cost, name)
     if expression is not None:
@@ -119,7 +119,7 @@ def in_words(cost: Cost, name: str, noun: str, header: ReportHeader) -> str:
 
 
 def _expression(cost: Cost, name: str) -> tuple[Polynomial | None, bool]:
-    """Return an expression that is no plain number, and whether the number holds for all sizes."""
+    """Return the expression, unless it is constant, and whether the number holds for all sizes."""
     if cost.expressions is None:
         return None, True
     expression: Polynomial | None = getattr(cost.expressions, name)
@@ -129,23 +129,23 @@ def _expression(cost: Cost, name: str) -> tuple[Polynomial | None, bool]:
 
 
 def symbols_of(header: ReportHeader) -> tuple[Symbol, ...]:
-    """The symbols that a report has; none where all is concrete."""
+    """Return the symbols of a report; empty if all sizes are numbers."""
     return header.symbolic.symbols if header.symbolic is not None else ()
 
 
 def own_sizes(header: ReportHeader) -> str:
-    """Spell the sizes that the look itself had: `N = 10`."""
+    """Format the sizes of the original run: `N = 10`."""
     return ", ".join(f"{each.symbol} = {each.size}" for each in symbols_of(header))
 
 
 def tensor_amounts(value: Value | None, header: ReportHeader) -> str:
-    """Spell how many values and bytes the tensors of a value have: `10*N values, 40*N B`."""
+    """Format the number of values and bytes of the tensors of a value: `10*N values, 40*N B`."""
     specs = list(tensors_in(value))
     names = tuple(each.symbol for each in symbols_of(header))
     sizes = [size for spec in specs for size in spec.shape if isinstance(size, str)]
     try:
         elements = [_elements(spec, names) for spec in specs] if sizes else []
-    except ValueError:  # a size that is no expression, such as `5?`
+    except ValueError:  # a size that is not an expression, such as `5?`
         elements = []
     if not elements:
         count = sum(spec.elements for spec in specs)
@@ -157,12 +157,12 @@ def tensor_amounts(value: Value | None, header: ReportHeader) -> str:
 
 
 def rounded(expression: Polynomial | None, spell: Callable[[int], str]) -> str:
-    """Spell an expression for people; `?` where there is none."""
+    """Format an expression for people, rounded; `?` if there is none."""
     return "?" if expression is None else expression.text(spell)
 
 
 def whole(expression: Polynomial | None) -> str | None:
-    """Spell an expression for programs, exact; None where there is none."""
+    """Format an expression for programs, exactly; None if there is none."""
     return None if expression is None else expression.text()
 
 
@@ -185,7 +185,7 @@ def _number(number: int, names: tuple[str, ...]) -> Polynomial:
 
 
 def symbol_notes(header: ReportHeader) -> list[Line]:
-    """Say what each symbol is and how its expressions were proved, then what has none."""
+    """Return notes on each symbol and the proof of its expressions, then on what has none."""
     if header.symbolic is None:
         return []
     notes = [line((_proof(each), "dim")) for each in header.symbolic.symbols]

@@ -1,4 +1,4 @@
-"""Numbers as a row of bars, as high as a line of text."""
+"""Bar charts in one line of text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def bars(numbers: Sequence[int]) -> str:
-    """Draw a bar for each number, the largest one full; what is 0 stays blank, and nothing else does."""
+    """Return one bar for each number; the largest is full, and only 0 is blank."""
     most = max(numbers, default=0)
     return "".join(
         _LEVELS[-(-number * len(_LEVELS) // most) - 1] if number else " " for number in numbers

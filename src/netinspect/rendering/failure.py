@@ -1,4 +1,4 @@
-"""A diagnosis in words: the same for the error of the command line and for the view of a report."""
+"""Text of a diagnosis, for error messages and for the views of reports."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from netinspect.rendering import format_values
 from netinspect.rendering.document import Line, line
 
 _LINES = 3
-"""Of torch's own message, where what it means is explained."""
+"""Maximum number of lines of torch's message if an explanation follows."""
 
 
 def cause(diagnosis: Diagnosis) -> list[str]:
-    """Spell why forward failed, line by line: torch's words, the code, the tensors, the arithmetic."""
+    """Return why forward failed, line by line: torch's message, the code, the tensors, the sizes."""
     lines = f"{diagnosis.exception}: {diagnosis.message}".splitlines()
     if diagnosis.explanation and len(lines) > _LINES:
         # Torch lists all ways to call a function; what is wrong with this one is explained below.
@@ -40,7 +40,7 @@ def _operand(operand: Operand, with_device: bool) -> str:
 
 
 def build_failure(diagnosis: Diagnosis) -> tuple[Line, ...]:
-    """Lay a diagnosis out below the view of what ran."""
+    """Return the lines of a diagnosis, shown below a report."""
     lines = []
     if diagnosis.place is not None:
         lines.append(line((f"at {format_values.place(diagnosis.place)}", "dim")))
@@ -51,7 +51,7 @@ def build_failure(diagnosis: Diagnosis) -> tuple[Line, ...]:
 
 
 def forward_error(diagnosis: Diagnosis) -> ForwardError:
-    """Tell a diagnosis as an error."""
+    """Return the error of a diagnosis."""
     place = diagnosis.place
     return ForwardError(
         diagnosis.summary,

@@ -1,4 +1,4 @@
-"""Values and places as people read them; shared by all views."""
+"""Formats of values, source lines, totals and run conditions, shared by all reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netinspect.records.values import Layout, Literal, Structure, TensorSpec, Va
 from netinspect.rendering.amounts import symbol_notes
 from netinspect.rendering.document import Line, line
 
-# What is installed is named from its package on, wherever the virtual environment is.
+# Paths of installed packages start at the package, wherever the virtual environment is.
 _PACKAGE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _MODES = {
     "meta": ", on the meta device",
@@ -20,23 +20,23 @@ _MODES = {
     "fake": ", on fake tensors",
 }
 _NAMED = 3
-"""Names that a note tells."""
+"""Maximum number of names in a note."""
 
 _BRACKETS = {"tuple": "()", "list": "[]", "dict": "{}", "arguments": ("", "")}
 
 
 def shape(sizes: tuple[int | str, ...]) -> str:
-    """Spell a shape: `(10, 1, 28, 28)`."""
+    """Format a shape: `(10, 1, 28, 28)`."""
     return f"({', '.join(map(str, sizes))})"
 
 
 def tensor(spec: TensorSpec) -> str:
-    """Spell a tensor's shape, with its dtype unless that is float32."""
+    """Format the shape of a tensor, with its dtype unless that is float32."""
     return shape(spec.shape) + (f" {spec.dtype}" if spec.dtype != "float32" else "")
 
 
 def value(item: Value | None) -> str:
-    """Spell a value with its nested structure: `{category: (4, 10), price: (4, 1)}`."""
+    """Format a value with its nested structure: `{category: (4, 10), price: (4, 1)}`."""
     if item is None:
         return "-"
     if isinstance(item, TensorSpec):
@@ -47,7 +47,7 @@ def value(item: Value | None) -> str:
 
 
 _MOST_ENTRIES = 16
-"""Entries of a container that are spelled; of more, the first ones and how many are left."""
+"""Maximum number of entries shown of a container; of a larger one, the first and a count."""
 
 _FIRST_ENTRIES = 8
 
@@ -66,17 +66,17 @@ def _structure(item: Structure) -> str:
 
 
 def values(items: tuple[Value, ...]) -> str:
-    """Spell several arguments."""
+    """Format several arguments."""
     return ", ".join(map(value, items)) if items else "-"
 
 
 def place(source: SourceLine | None) -> str:
-    """Spell a place as `file.py:12`, the file as short as it can be found from here."""
+    """Format a source line as `file.py:12`, with a path as short as possible."""
     return "" if source is None else f"{short_path(source.file)}:{source.line}"
 
 
 def short_path(file: str) -> str:
-    """Shorten a path: to the package's own, to the current folder's view of it, or to its last parts."""
+    """Shorten a path: relative to its package or to the current folder, or to its last two parts."""
     if not os.path.isabs(file):
         return file
     for folder in _PACKAGE_FOLDERS:
@@ -85,7 +85,7 @@ def short_path(file: str) -> str:
             return inside
     try:
         relative = os.path.relpath(file)
-    except (OSError, ValueError):  # there is no current folder any more; or it is on another drive
+    except (OSError, ValueError):  # the current folder was removed, or is on another drive
         relative = file
     if not relative.startswith(".."):
         return relative
@@ -94,12 +94,12 @@ def short_path(file: str) -> str:
 
 
 def full_place(source: SourceLine | None) -> str | None:
-    """Spell a place with its whole path, for programs."""
+    """Format a source line with its whole path, for programs."""
     return None if source is None else f"{source.file}:{source.line}"
 
 
 def title(header: ReportHeader, *, path: str = "") -> Line:
-    """The first line of a view: what it is, and what it was run on."""
+    """Return the title of a report: the class of the model, the module and the target."""
     parts: list[str | tuple[str, str]] = [(header.class_name, "bold")]
     if path:
         parts.append((f".{path}", "bold"))
@@ -109,7 +109,7 @@ def title(header: ReportHeader, *, path: str = "") -> Line:
 
 
 def run_notes(header: ReportHeader) -> list[Line]:
-    """How forward was run, and what went otherwise than hoped."""
+    """Return notes on the inputs and mode of the run, on symbols, warnings and a failure."""
     notes: list[Line] = []
     if header.ran:
         how = f"{header.mode} mode{_MODES.get(header.tensor_mode, '')}"
@@ -122,7 +122,7 @@ def run_notes(header: ReportHeader) -> list[Line]:
 
 
 def change_notes(header: ReportHeader) -> list[Line]:
-    """What forward registered or removed: for views that show what is registered, and no run."""
+    """Return notes on what forward registered or removed, for reports without a run."""
     return [
         line((f"note: {warning}", "yellow"))
         for warning in header.warnings
@@ -131,7 +131,7 @@ def change_notes(header: ReportHeader) -> list[Line]:
 
 
 def chosen_inputs(inputs: tuple[Input, ...]) -> str:
-    """Spell what forward was given and why, as `x = 1x1x28x28 float32 (the model's own example)`."""
+    """Format inputs and their origin: `x = 1x1x28x28 float32 (the model's own example)`."""
     if not inputs:
         return "none"
     shared = len({entry.origin for entry in inputs}) == 1
@@ -144,14 +144,14 @@ def chosen_inputs(inputs: tuple[Input, ...]) -> str:
 
 def _sizes_and_dtype(item: Value) -> str:
     if isinstance(item, TensorSpec):
-        # A symbol may have letters of its own.
+        # A symbol may contain the letter x.
         between = "x" if all(isinstance(size, int) for size in item.shape) else " x "
         return f"{between.join(map(str, item.shape)) or 'scalar'} {item.dtype}"
     return value(item)
 
 
 def total_notes(totals: Totals, ties: tuple[Tie, ...], *, of: str = "") -> list[Line]:
-    """The totals in words, and which tensors are tied.
+    """Return notes on the totals of a model and on its tied tensors.
 
     Args:
         totals: Those of the whole model.
@@ -201,10 +201,10 @@ def _layout_note(share: LayoutShare) -> str:
 
 
 def layout(found: Layout | None) -> str | None:
-    """Spell how a tensor is stored: `sparse_coo, 4 stored: indices int64 (2, 4), values float32 (4)`.
+    """Format the layout of a tensor: `sparse_coo, 4 stored: indices int64 (2, 4), values float32 (4)`.
 
     Returns:
-        None where it is strided and plain.
+        None for a plain strided tensor.
     """
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""The names of the formats, and how a report is to be spelled; imported by every command's options."""
+"""Names of the output formats and options of rendering, imported by every command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netinspect.records.base import record
 
 
 class Format(StrEnum):
-    """The formats that a report can be spelled in."""
+    """Output formats of reports."""
 
     RICH = "rich"
     PLAIN = "plain"
@@ -22,7 +22,7 @@ def format_named(name: str) -> Format:
     """Return a format by its name.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is no such format.
     """
     if name not in tuple(Format):
         raise UsageError(
@@ -39,12 +39,12 @@ SUFFIXES = {
     ".markdown": Format.MARKDOWN,
     ".tsv": Format.PLAIN,
 }
-"""The format that the name of an output file asks for."""
+"""Format by suffix of the output file."""
 
 
 @record
 class Style:
-    """How a report is to be spelled."""
+    """Options of rendering a report."""
 
     format: Format = Format.RICH
     width: int | None = None
@@ -56,4 +56,4 @@ class Style:
     """Keys of the columns to show, in this order; None for the default ones."""
 
     failure: bool = True
-    """Whether a forward that failed is explained; not where an error beside it does so."""
+    """Whether to explain a failed forward; False if an error message already does."""

@@ -1,4 +1,4 @@
-"""Python source in colour, through Pygments, which Rich brings along."""
+"""Syntax highlighting of Python source with Pygments, a dependency of Rich."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STYLES: tuple[tuple[_TokenType, str], ...] = (
 
 
 def highlight_python(texts: list[str]) -> list[list[Span]]:
-    """Split lines of Python into styled spans; the text itself stays as it is.
+    """Split lines of Python into styled spans; the text is unchanged.
 
     Args:
         texts: Lines without line ends.

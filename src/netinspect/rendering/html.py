@@ -1,4 +1,4 @@
-"""The terminal view as a piece of HTML, for notebooks."""
+"""HTML fragment of a terminal view, for notebooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netinspect.rendering.terminal import styled_lines
 
 
 def format_html(document: Document) -> str:
-    """Spell a view as one preformatted element with inline styles, scrolling sideways if wide."""
+    """Format a document as one preformatted element with inline styles, scrolling sideways if wide."""
     lines = []
     for spans in styled_lines(document, None):
         parts = []

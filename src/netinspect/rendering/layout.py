@@ -165,11 +165,11 @@ def _distinguished(group: Sequence[str], width: int, taken: Container[str]) -> l
 def _ways_to_cut(group: Sequence[str], width: int) -> Iterator[Callable[[str], str]]:
     """Yield ways to cut texts with equal short forms, the usual ones first."""
     usual = (width - 1) // 2
-    # Either end keeps half of its usual length: a name that is all end, or all beginning, tells little.
+    # Either end keeps at least half of its usual length.
     tails = range(usual - usual // 2, usual + usual // 2 + 1)
     for tail in sorted(tails, key=lambda tail: (abs(tail - usual), -tail)):
         yield partial(_without_middle, width=width, tail=tail)
-    # What differs is in the middle: that is kept, and something left out on either side of it.
+    # What differs is in the middle: it is shown, with an ellipsis on both sides.
     start = _common_prefix(group)
     end = _common_prefix([text[start:][::-1] for text in group])
     room = width - 2 - max(cell_len(text[start : len(text) - end]) for text in group)

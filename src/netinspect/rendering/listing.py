@@ -10,16 +10,16 @@ from netinspect.rendering.highlight import highlight_python
 from netinspect.rendering.layout import cut
 
 _NOTE_COLUMN = 60
-"""Notes stand in one column, at most this far right; those of longer lines follow their line."""
+"""Rightmost start of the column of notes; the note of a longer line follows its line."""
 
 _LEAD = "  # "
 
 
 def code_lines(block: Code, width: int | None) -> Iterator[Line]:
-    """Lay code out with its line numbers and notes.
+    """Yield the lines of code with line numbers and notes.
 
-    Code is never cut. A note that does not fit beside its line, even without the middle of its chain of
-    shapes, goes below it: the shapes are what one came for.
+    Code is never cut. A note that does not fit after its line, even without the middle of its chain of
+    shapes, goes below it.
 
     Args:
         block: The code.
@@ -70,7 +70,7 @@ def _place_note(
 
 
 def _note(each: CodeLine, start: int, room: int | None) -> str | None:
-    """A note if it fits from a column on, shortened if need be; else None."""
+    """Return a note if it fits from a column on, shortened if necessary; otherwise None."""
     note = safe(each.note)
     if room is None or start + len(_LEAD) + len(note) <= room:
         return note
