@@ -1,16 +1,19 @@
-"""A hub on the loopback for each test that wants one."""
+"""Fixtures of checkpoint tests: a local hub server and a sharded model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import huggingface_hub
 import pytest
 from huggingface_hub import constants, file_download
+from safetensors.numpy import save_file
 
 from netinspect.checkpoints.hub import client as hub_client
 from tests.checkpoints.hub.hub_files import small, weights
 from tests.checkpoints.hub.hub_server import Hub, Repository, running
+from tests.checkpoints.sharded_files import tensors, write_index
 from tests.support import PATIENCE
 
 
@@ -32,3 +35,16 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield made
         # Its connections are of no use to others; before 1.0 they were kept by `requests`.
         getattr(huggingface_hub, "close_session", lambda: None)()
+
+
+@pytest.fixture
+def sharded(tmp_path: Path) -> Path:
+    """Three shards of a model, in the order in which they should be read."""
+    shard_of = {}
+    for number in (1, 2, 3):
+        shard = f"model-{number:05}-of-00003.safetensors"
+        names = (f"layers.{number}.weight", f"layers.{number}.bias")
+        save_file(tensors(*names), tmp_path / shard)
+        shard_of.update(dict.fromkeys(names, shard))
+    write_index(tmp_path, shard_of)
+    return tmp_path

@@ -51,14 +51,14 @@ def _read(file: Path, position: int, length: int) -> bytes:
 def check(file: Path, expected: Mapping[str, torch.Tensor]) -> Checkpoint:
     """Hold all strided tensors of a file against those that torch has of it, under the same names."""
     found = read_checkpoint(str(file))
-    told = {tensor.name: tensor for tensor in found.tensors}
-    assert list(told) == list(expected)
-    assert len(told) == len(found.tensors)
+    reported = {tensor.name: tensor for tensor in found.tensors}
+    assert list(reported) == list(expected)
+    assert len(reported) == len(found.tensors)
     for name, tensor in expected.items():
-        check_tensor(file, told[name], tensor)
+        check_tensor(file, reported[name], tensor)
     # The same memory has the same number, and other memory another.
     pairs = {
-        (told[name].storage, tensor.untyped_storage().data_ptr() or name)
+        (reported[name].storage, tensor.untyped_storage().data_ptr() or name)
         for name, tensor in expected.items()
         if tensor.layout is torch.strided and tensor.untyped_storage().nbytes()
     }

@@ -19,15 +19,15 @@ class Raw(str):
     __slots__ = ()
 
 
-def spell(value: Any, escaped: bool = True) -> str:
+def dump_pairs(value: Any, escaped: bool = True) -> str:
     """Write JSON whose objects are lists of pairs, so that names may stand twice; tokens may be raw."""
     if isinstance(value, Raw):
         return value
     if isinstance(value, list) and value and isinstance(value[0], tuple):
-        pairs = (f"{spell(name, escaped)}:{spell(each, escaped)}" for name, each in value)
+        pairs = (f"{dump_pairs(name, escaped)}:{dump_pairs(each, escaped)}" for name, each in value)
         return "{" + ",".join(pairs) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(spell(each, escaped) for each in value) + "]"
+        return "[" + ",".join(dump_pairs(each, escaped) for each in value) + "]"
     return json.dumps(value, ensure_ascii=escaped)
 
 
@@ -85,7 +85,7 @@ def nearly(draw: st.DrawFn) -> bytes:
     header, data = draw(tensors())
     for _ in range(draw(st.integers(0, 2))):
         header = _changed(draw, header)
-    text = (spell(header, draw(st.booleans())) if header else "{}").encode()
+    text = (dump_pairs(header, draw(st.booleans())) if header else "{}").encode()
     for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
         at = draw(st.integers(0, len(text)))
         piece = draw(st.sampled_from(_PIECES))

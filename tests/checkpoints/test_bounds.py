@@ -126,7 +126,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 
 @pytest.mark.parametrize("kind", HEADERS)
-def test_headers_of_safetensors(tmp_path: Path, kind: str) -> None:
+def test_read_safetensors_bounds_time_and_memory(tmp_path: Path, kind: str) -> None:
     make, expected = HEADERS[kind]
     path = tmp_path / "m.safetensors"
     path.write_bytes(assemble(make()))
@@ -136,7 +136,7 @@ def test_headers_of_safetensors(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", INDEXES)
-def test_indexes_of_shards(tmp_path: Path, kind: str) -> None:
+def test_read_index_bounds_time_and_memory(tmp_path: Path, kind: str) -> None:
     make, expected = INDEXES[kind]
     (tmp_path / "model.safetensors.index.json").write_bytes(make())
     assert expected in measure(tmp_path)

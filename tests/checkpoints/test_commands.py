@@ -60,7 +60,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     "words", ["summary llama.safetensors", "params model", "tree llama.safetensors", "summary model"]
 )
-def test_screens(cli: Callable[..., Outcome], words: str, width: str) -> None:
+def test_command_screens(cli: Callable[..., Outcome], words: str, width: str) -> None:
     outcome = cli(*words.split(), "--width", width)
     assert (outcome.code, outcome.err) == (0, "")
     assert max(map(len, outcome.out.splitlines())) <= int(width)
@@ -68,7 +68,7 @@ def test_screens(cli: Callable[..., Outcome], words: str, width: str) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_index_of_shards_is_as_good_as_its_folder(cli: Callable[..., Outcome]) -> None:
+def test_command_index_equals_folder(cli: Callable[..., Outcome]) -> None:
     rows = [
         json.loads(cli("params", target, "-f", "json").out)["rows"]
         for target in ("model", "model/model.safetensors.index.json")
@@ -78,7 +78,7 @@ def test_the_index_of_shards_is_as_good_as_its_folder(cli: Callable[..., Outcome
 
 
 @pytest.mark.parametrize("format", ["plain", "csv"])
-def test_which_set_was_read_is_said_beside_the_rows(
+def test_command_notes_which_set_was_read(
     folder: Path, cli: Callable[..., Outcome], format: str
 ) -> None:
     write(folder / "model" / "model.safetensors", {"w": ("F32", (2,))})
@@ -91,7 +91,9 @@ def test_which_set_was_read_is_said_beside_the_rows(
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("format", ["plain", "csv", "json", "markdown"])
 @pytest.mark.parametrize("command", ["summary", "params", "tree"])
-def test_every_format_has_every_tensor(cli: Callable[..., Outcome], command: str, format: str) -> None:
+def test_command_every_output_format_has_every_tensor(
+    cli: Callable[..., Outcome], command: str, format: str
+) -> None:
     outcome = cli(command, "llama.safetensors", "-f", format)
     assert outcome.code == 0
     if format == "json":
@@ -110,7 +112,7 @@ def test_every_format_has_every_tensor(cli: Callable[..., Outcome], command: str
     "words",
     ["trace", "cost", "source", "internals", "memory"],
 )
-def test_commands_that_need_a_model_say_so(cli: Callable[..., Outcome], words: str) -> None:
+def test_command_that_needs_a_model_refuses_checkpoint(cli: Callable[..., Outcome], words: str) -> None:
     outcome = cli(words, "llama.safetensors")
     assert outcome.code == 2
     assert "llama.safetensors is a checkpoint: it has tensors, but no forward" in outcome.err
@@ -121,7 +123,7 @@ def test_commands_that_need_a_model_say_so(cli: Callable[..., Outcome], words: s
 @pytest.mark.parametrize(
     "option", ["--input=1x3", "--arg=a=1", "--train", "--save=x.json", "--batch=2", "--device=cpu"]
 )
-def test_options_for_models_are_refused(cli: Callable[..., Outcome], option: str) -> None:
+def test_command_refuses_model_options_for_checkpoint(cli: Callable[..., Outcome], option: str) -> None:
     outcome = cli("params", "llama.safetensors", option)
     assert outcome.code == 2
     assert outcome.err.startswith(f"error[usage]: {option.partition('=')[0]} is for models")
@@ -130,7 +132,7 @@ def test_options_for_models_are_refused(cli: Callable[..., Outcome], option: str
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(("command", "option"), [("params", "--values"), ("summary", "--functions")])
-def test_what_a_checkpoint_cannot_show_is_refused(
+def test_command_refuses_missing_columns_of_checkpoint(
     cli: Callable[..., Outcome], command: str, option: str
 ) -> None:
     outcome = cli(command, "llama.safetensors", option)
@@ -138,7 +140,7 @@ def test_what_a_checkpoint_cannot_show_is_refused(
     assert outcome.err.startswith(f"error[usage]: {option} is for models")
 
 
-def test_settings_of_a_project_do_not_stand_in_the_way(
+def test_command_ignores_model_settings_of_project(
     cli: Callable[..., Outcome], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "netinspect.toml").write_text('input = ["1x3x8x8"]\nbatch = 2\n')
@@ -146,7 +148,9 @@ def test_settings_of_a_project_do_not_stand_in_the_way(
     assert cli("params", "llama.safetensors").code == 0
 
 
-def test_a_missing_shard_is_told_and_the_rest_shown(cli: Callable[..., Outcome], folder: Path) -> None:
+def test_command_reports_missing_shard_and_shows_the_rest(
+    cli: Callable[..., Outcome], folder: Path
+) -> None:
     (folder / "model" / "model-00002-of-00002.safetensors").unlink()
     for command in ("params", "summary", "tree"):
         outcome = cli(command, "model", "-f", "rich")
@@ -158,9 +162,7 @@ def test_a_missing_shard_is_told_and_the_rest_shown(cli: Callable[..., Outcome],
         assert plain.err.startswith("problem: shard model-00002-of-00002.safetensors")
 
 
-def test_names_that_would_act_on_a_terminal_are_made_safe(
-    cli: Callable[..., Outcome], folder: Path
-) -> None:
+def test_command_escapes_names_for_terminal(cli: Callable[..., Outcome], folder: Path) -> None:
     hostile = "a\x1b[2J\u202e\x9b[bold]:smile:\nb.w"
     write(folder / "bad.safetensors", {hostile: ("F32", (1,))}, key="\x1b]0;title\x07")
     for command in ("params", "summary", "tree"):
@@ -171,7 +173,7 @@ def test_names_that_would_act_on_a_terminal_are_made_safe(
 
 
 @pytest.mark.usefixtures("folder")
-def test_neither_torch_nor_numpy_nor_rich_is_imported() -> None:
+def test_command_does_not_import_torch_numpy_or_rich() -> None:
     code = (
         "import sys\nfrom netinspect.cli.run import run\n"
         "for command in ('params', 'summary', 'tree'):\n"

@@ -24,7 +24,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("file.pt")
 
 
-def test_empty_names_are_seen(cli: Callable[..., Outcome], file: Path) -> None:
+def test_params_shows_empty_names(cli: Callable[..., Outcome], file: Path) -> None:
     torch.save({"": torch.ones(5), "x..y": torch.ones(6), ".z": torch.ones(7)}, file)
     assert "''  " in cli("params", "file.pt", "--width", "100").out
     tree = cli("tree", "file.pt", "--width", "100").out
@@ -48,12 +48,12 @@ def test_empty_names_are_seen(cli: Callable[..., Outcome], file: Path) -> None:
         ({0: torch.ones(3)}, "numbered tensors"),
     ],
 )
-def test_what_is_no_state_dict_is_not_called_so(file: Path, held: object, what: str) -> None:
+def test_summary_names_kind_of_non_state_dict(file: Path, held: object, what: str) -> None:
     torch.save(held, file)
     assert build_checkpoint_summary(read_checkpoint(file)).what == what
 
 
-def test_a_tensor_is_no_branch_of_the_tree(cli: Callable[..., Outcome], file: Path) -> None:
+def test_tree_shows_single_tensor_without_branch(cli: Callable[..., Outcome], file: Path) -> None:
     torch.save({"fc.weight": torch.ones(3)}, file)
     wrong = cli("tree", "file.pt", "fc.weight")
     assert wrong.code == 2
@@ -62,7 +62,7 @@ def test_a_tensor_is_no_branch_of_the_tree(cli: Callable[..., Outcome], file: Pa
     assert "there are only tensors" in cli("tree", "file.pt", "fc.nothing").err
 
 
-def test_an_array_of_objects_is_a_matter_for_globals(cli: Callable[..., Outcome], file: Path) -> None:
+def test_params_object_array_hints_at_globals(cli: Callable[..., Outcome], file: Path) -> None:
     numpy.save("objects.npy", numpy.array([{"a": 1}], dtype=object))
     wrong = cli("params", "objects.npy")
     assert wrong.code == 3
@@ -70,7 +70,7 @@ def test_an_array_of_objects_is_a_matter_for_globals(cli: Callable[..., Outcome]
     assert cli("globals", "objects.npy").code == 0
 
 
-def test_shares_of_what_is_in_alike_blocks_add_up() -> None:
+def test_summary_shares_of_identical_blocks_add_up() -> None:
     shapes = {f"h.{block}.{name}.{part}.w": (4,) for block in range(3) for name in "ab" for part in "xy"}
     groups = {group.path: group for group in build_checkpoint_summary(state_dict(shapes)).groups}
     assert groups["h.0"].share == 1
@@ -78,7 +78,7 @@ def test_shares_of_what_is_in_alike_blocks_add_up() -> None:
     assert groups["h.0.a.x"].share == 0.25
 
 
-def test_what_is_beside_the_rows_is_told(cli: Callable[..., Outcome], file: Path) -> None:
+def test_summary_lists_content_outside_rows(cli: Callable[..., Outcome], file: Path) -> None:
     made = {f"h.{block}.fc.w": torch.ones(4) for block in range(3)}
     torch.save({"model": {"betas": torch.ones(1000), **made}, "rng": torch.ones(5)}, file)
     text = cli("summary", "file.pt", "--width", "100").out
@@ -89,9 +89,7 @@ def test_what_is_beside_the_rows_is_told(cli: Callable[..., Outcome], file: Path
     assert "beside" not in cli("summary", "file.pt", "--width", "100", "--depth", "0", "--top", "2").out
 
 
-def test_diff_says_which_of_two_tensors_of_one_name_is_compared(
-    cli: Callable[..., Outcome], file: Path
-) -> None:
+def test_diff_names_which_duplicate_is_compared(cli: Callable[..., Outcome], file: Path) -> None:
     torch.save({"a.b": torch.ones(2), "a": {"b": torch.ones(3)}}, file)
     text = cli("diff", "file.pt", "file.pt", "--width", "120").out
     for side in "ab":
@@ -99,7 +97,7 @@ def test_diff_says_which_of_two_tensors_of_one_name_is_compared(
         assert told in text
 
 
-def test_diff_says_that_a_removed_name_was_tied(cli: Callable[..., Outcome], file: Path) -> None:
+def test_diff_reports_removed_tied_name(cli: Callable[..., Outcome], file: Path) -> None:
     weight = torch.ones(3, 2)
     torch.save({"emb.weight": weight, "out.weight": weight}, file)
     torch.save({"emb.weight": weight}, "other.pt")
@@ -107,7 +105,7 @@ def test_diff_says_that_a_removed_name_was_tied(cli: Callable[..., Outcome], fil
     assert re.search(r"-  out\.weight .* tied to emb\.weight\n", text)
 
 
-def test_names_can_be_told_apart_beside_statistics(cli: Callable[..., Outcome], file: Path) -> None:
+def test_params_names_stay_distinct_with_statistics(cli: Callable[..., Outcome], file: Path) -> None:
     names = [
         f"encoder.some_very_long_block_name.attention_output_{number}.weight" for number in range(9)
     ]
@@ -118,9 +116,7 @@ def test_names_can_be_told_apart_beside_statistics(cli: Callable[..., Outcome], 
     assert "nan" in cli("params", "file.pt", "--stats", "--width", "70").out.splitlines()[1]
 
 
-def test_where_no_row_matches_it_is_said_how_to_go_deeper(
-    cli: Callable[..., Outcome], file: Path
-) -> None:
+def test_tree_without_matching_row_hints_at_depth(cli: Callable[..., Outcome], file: Path) -> None:
     torch.save({"a.b.c.d.mlp.w": torch.ones(4)}, file)
     words = ("summary", "file.pt", "--include", "*mlp*", "--width", "100")
     assert "4 rows not shown; rows further down come with --depth 0\n" in cli(*words).out
@@ -128,7 +124,7 @@ def test_where_no_row_matches_it_is_said_how_to_go_deeper(
 
 
 @pytest.mark.parametrize("command", ["params", "summary", "tree", "globals", "diff"])
-def test_a_checkpoint_is_not_replaced_by_what_is_told_of_it(
+def test_output_does_not_replace_checkpoint(
     cli: Callable[..., Outcome], file: Path, command: str
 ) -> None:
     torch.save({"w": torch.ones(4)}, file)
@@ -141,7 +137,7 @@ def test_a_checkpoint_is_not_replaced_by_what_is_told_of_it(
     assert cli(*words, "-o", "new.tsv").code == 0
 
 
-def test_a_shard_is_not_replaced(cli: Callable[..., Outcome], file: Path) -> None:
+def test_output_does_not_replace_shard(cli: Callable[..., Outcome], file: Path) -> None:
     Path("model").mkdir()
     shard = Path("model", "pytorch_model.bin")
     torch.save({"w": torch.ones(4)}, shard)
@@ -166,7 +162,7 @@ def test_a_shard_is_not_replaced(cli: Callable[..., Outcome], file: Path) -> Non
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5", ""),
     ],
 )
-def test_what_is_taken_for_a_checkpoint_is_called_by_its_name(
+def test_target_mistaken_for_checkpoint_is_named(
     cli: Callable[..., Outcome], file: Path, command: str, content: bytes, cause: str, hint: str
 ) -> None:
     file.write_bytes(content)
@@ -181,7 +177,7 @@ def test_what_is_taken_for_a_checkpoint_is_called_by_its_name(
     assert hint in wrong.err
 
 
-def test_a_link_that_leads_nowhere(cli: Callable[..., Outcome], file: Path) -> None:
+def test_target_dangling_link_is_an_error(cli: Callable[..., Outcome], file: Path) -> None:
     file.symlink_to("blobs/0123")
     wrong = cli("params", "file.pt")
     assert wrong.code == 3
@@ -189,7 +185,7 @@ def test_a_link_that_leads_nowhere(cli: Callable[..., Outcome], file: Path) -> N
     assert "it points to blobs/0123" in wrong.err
 
 
-def test_the_hubs_cache_leads_to_its_revisions(file: Path) -> None:
+def test_target_hub_cache_hints_at_revisions(file: Path) -> None:
     Path("models--org--name/snapshots/0123").mkdir(parents=True)
     with pytest.raises(CheckpointError) as caught:
         read_checkpoint("models--org--name")

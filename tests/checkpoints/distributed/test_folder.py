@@ -89,7 +89,9 @@ def assert_values(found: Checkpoint, truth: dict[str, torch.Tensor]) -> None:
 
 class TestSharded:
     @pytest.mark.slow
-    def test_names_shapes_and_types(self, saved: Path, truth: dict[str, torch.Tensor]) -> None:
+    def test_read_distributed_names_shapes_and_dtypes(
+        self, saved: Path, truth: dict[str, torch.Tensor]
+    ) -> None:
         found = read_checkpoint(str(saved / "sharded"))
         assert (found.format, found.problems, found.warnings) == ("torch distributed", (), ())
         tensors = by_name(found)
@@ -107,19 +109,19 @@ class TestSharded:
         )
         assert [each.name for each in found.files] == [".metadata", "__0_0.distcp", "__1_0.distcp"]
 
-    def test_what_is_no_tensor(self, saved: Path) -> None:
+    def test_read_distributed_objects(self, saved: Path) -> None:
         found = read_checkpoint(str(saved / "sharded"))
-        told = {each.name: each.text for each in found.metadata}
-        assert told["step"] == "3"
-        assert told["optim.param_groups.0.weight_decay"] == "0.01"
+        texts = {each.name: each.text for each in found.metadata}
+        assert texts["step"] == "3"
+        assert texts["optim.param_groups.0.weight_decay"] == "0.01"
         assert {each for each in by_name(found) if each.startswith("optim.state.0.weight.")} == {
             f"optim.state.0.weight.{each}" for each in ("step", "exp_avg", "exp_avg_sq")
         }
 
-    def test_values(self, saved: Path, truth: dict[str, torch.Tensor]) -> None:
+    def test_read_distributed_values(self, saved: Path, truth: dict[str, torch.Tensor]) -> None:
         assert_values(read_checkpoint(str(saved / "sharded")), truth)
 
-    def test_values_beside_those_of_one_file(
+    def test_read_distributed_values_equal_single_file(
         self, saved: Path, truth: dict[str, torch.Tensor], tmp_path: Path
     ) -> None:
         whole: dict[str, dict[str, torch.Tensor]] = {}
@@ -130,7 +132,9 @@ class TestSharded:
         report = _diff.diff(saved / "sharded", tmp_path / "whole.pt", compare_values=True).record
         assert compared(report) == (len(truth), 0)
 
-    def test_safetensors_of_each_process(self, saved: Path, truth: dict[str, torch.Tensor]) -> None:
+    def test_read_spread_safetensors_of_each_process(
+        self, saved: Path, truth: dict[str, torch.Tensor]
+    ) -> None:
         found = read_checkpoint(str(saved / "safe"))
         tensors = by_name(found)
         assert {name: each.shape for name, each in tensors.items()} == {
@@ -139,7 +143,7 @@ class TestSharded:
         assert (found.format, found.problems) == ("safetensors", ())
         assert_values(found, {name: truth[f"split.{name}"] for name in tensors})
 
-    def test_safetensors_of_one_process_missing(self, saved: Path, tmp_path: Path) -> None:
+    def test_read_spread_reports_missing_process(self, saved: Path, tmp_path: Path) -> None:
         folder = Path(shutil.copytree(saved / "safe", tmp_path / "safe"))
         next(folder.glob("shard-00001-*")).unlink()
         found = read_checkpoint(str(folder))
@@ -149,13 +153,13 @@ class TestSharded:
         summaries, _ = _checkpoints.summarize_values(found, range(len(found.tensors)))
         assert {each.not_read for each in summaries} == {"", "some of its elements are in no piece"}
 
-    def test_every_byte_is_examined(self, saved: Path) -> None:
+    def test_scan_pickles_examines_every_byte_of_distributed_folder(self, saved: Path) -> None:
         found = scan_pickles(str(saved / "sharded"))
         assert (found.problems, found.unexamined) == ((), ())
         assert len(found.pickles) > 50
         assert {each.name for each in found.globals if each.verdict == "other"} == {"pathlib.PosixPath"}
 
-    def test_a_missing_file(self, sharded: Path) -> None:
+    def test_read_distributed_reports_missing_file(self, sharded: Path) -> None:
         (sharded / "__0_0.distcp").unlink()
         found = read_checkpoint(str(sharded))
         (problem,) = found.problems
@@ -166,7 +170,7 @@ class TestSharded:
         assert reasons["split.rows"].startswith("a piece of it is missing")
         assert reasons["split.copies"] == ""
 
-    def test_a_file_that_was_cut(self, sharded: Path) -> None:
+    def test_read_distributed_reports_truncated_file(self, sharded: Path) -> None:
         path = sharded / "__1_0.distcp"
         path.write_bytes(path.read_bytes()[:-1000])
         assert any(
@@ -174,7 +178,7 @@ class TestSharded:
             for each in read_checkpoint(str(sharded)).problems
         )
 
-    def test_metadata_that_is_missing(self, sharded: Path) -> None:
+    def test_read_distributed_refuses_missing_metadata(self, sharded: Path) -> None:
         (sharded / ".metadata").unlink()
         with pytest.raises(CheckpointError, match="pieces of a checkpoint of torch") as caught:
             read_checkpoint(str(sharded))
@@ -182,13 +186,13 @@ class TestSharded:
 
 
 class TestOne:
-    def test_it_is_read(self, one: Path) -> None:
+    def test_read_distributed_folder_of_one_process(self, one: Path) -> None:
         found = read_checkpoint(str(one), "it")
         assert {name: each.shape for name, each in by_name(found).items()} == {"w": (2, 3), "b": (4,)}
         assert [(each.name, each.text) for each in found.metadata] == [("n", "3")]
         assert read_checkpoint(str(one / ".metadata"), "it") == found
 
-    def test_one_file_of_it_names_the_folder(self, one: Path) -> None:
+    def test_read_distributed_single_file_hints_at_folder(self, one: Path) -> None:
         with pytest.raises(CheckpointError, match="one file of a checkpoint of torch") as caught:
             read_checkpoint(str(one / "__0_0.distcp"), "it")
         assert caught.value.hint == f"name the folder: {one}"
@@ -197,19 +201,19 @@ class TestOne:
             read_checkpoint(str(one / "__0_0.distcp"), "it")
         assert caught.value.hint == "fetch the whole folder"
 
-    def test_other_weights_beside_it(self, one: Path) -> None:
+    def test_read_checkpoint_prefers_other_weights_to_distributed(self, one: Path) -> None:
         save_file({"w": torch.ones(2)}, one / "model.safetensors")
         found = read_checkpoint(str(one))
         assert [each.shape for each in found.tensors] == [(2,)]
         (warning,) = found.warnings
         assert warning.endswith("these weights next to it were not: *.distcp (1 file)")
 
-    def test_a_folder_above_it_names_it(self, one: Path) -> None:
+    def test_read_checkpoint_parent_folder_hints_at_distributed(self, one: Path) -> None:
         with pytest.raises(CheckpointError) as caught:
             read_checkpoint(str(one.parent), "run")
         assert f"run/{one.name}" in (caught.value.hint or "")
 
-    def test_a_change_of_one_value_is_found(self, one: Path, tmp_path: Path) -> None:
+    def test_compare_values_finds_change_in_distributed(self, one: Path, tmp_path: Path) -> None:
         torch.save(
             {"w": torch.tensor([[0.0, 1, 2], [3, 9, 5]]), "b": torch.ones(4).bfloat16()},
             tmp_path / "b.pt",
@@ -218,23 +222,23 @@ class TestOne:
         assert compared(report) == (1, 1)
 
     @pytest.mark.parametrize("file", ["../secret", "/etc/passwd", "..", ""])
-    def test_files_elsewhere_are_not_touched(self, one: Path, file: str) -> None:
+    def test_read_distributed_refuses_files_elsewhere(self, one: Path, file: str) -> None:
         replace_text(one, "__0_0.distcp", file)
         with pytest.raises(CheckpointError, match="names a file in another folder"):
             read_checkpoint(str(one))
 
-    def test_a_link_to_a_file_elsewhere(self, one: Path) -> None:
+    def test_read_distributed_refuses_link_elsewhere(self, one: Path) -> None:
         (one / "__0_0.distcp").rename(one.parent / "secret")
         (one / "__0_0.distcp").symlink_to("../secret")
         with pytest.raises(CheckpointError, match="names a file in another folder"):
             read_checkpoint(str(one))
 
-    def test_another_pickle_in_its_place(self, one: Path) -> None:
+    def test_read_distributed_refuses_other_pickle_as_metadata(self, one: Path) -> None:
         (one / ".metadata").write_bytes(pickle.dumps({"w": 1}))
         with pytest.raises(CheckpointError, match="not the metadata of torch"):
             read_checkpoint(str(one))
 
-    def test_what_it_would_run_is_named(self, one: Path) -> None:
+    def test_scan_pickles_lists_calls_of_distributed_metadata(self, one: Path) -> None:
         evil = b"cposix\nsystem\n(S'touch /tmp/x'\ntR0"
         raw = (one / ".metadata").read_bytes()
         (one / ".metadata").write_bytes(raw[:2] + evil + raw[11:])  # without the frame
@@ -242,7 +246,7 @@ class TestOne:
         assert len(found.tensors) == 2
         assert "posix.system" in found.warnings[0]
 
-    def test_a_fifo_in_place_of_a_file(self, one: Path) -> None:
+    def test_read_distributed_reports_fifo(self, one: Path) -> None:
         (one / "__0_0.distcp").unlink()
         os.mkfifo(one / "__0_0.distcp")
         assert (
@@ -258,7 +262,9 @@ class TestOne:
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     @given(data=st.data())
-    def test_damage_is_an_error_or_a_sound_record(self, one: Path, data: st.DataObject) -> None:
+    def test_read_distributed_damage_is_error_or_valid_record(
+        self, one: Path, data: st.DataObject
+    ) -> None:
         name = data.draw(st.sampled_from([".metadata", ".metadata", "__0_0.distcp"]))
         raw = KEPT.setdefault((str(one), name), (one / name).read_bytes())
         parts = tuple(opcodes(raw)) if name == ".metadata" else (raw,)
@@ -295,19 +301,21 @@ def replace_text(folder: Path, old: str, new: str) -> None:
     (folder / ".metadata").write_bytes(raw)
 
 
-def offsets_of(**told: Any) -> dict[str, str]:
+def offsets_of(**offsets: Any) -> dict[str, str]:
     return {
-        "DCP_SHARDING_INFO": json.dumps({name: {"saved_offsets": each} for name, each in told.items()})
+        "DCP_SHARDING_INFO": json.dumps(
+            {name: {"saved_offsets": each} for name, each in offsets.items()}
+        )
     }
 
 
 @pytest.mark.parametrize(
-    "told", [{}, {"w": "x"}, {"w": [0]}, {"w": [0, -1]}, {"w": [0, 1.5]}, {"w": [1 << 70, 0]}]
+    "offsets", [{}, {"w": "x"}, {"w": [0]}, {"w": [0, -1]}, {"w": [0, 1.5]}, {"w": [1 << 70, 0]}]
 )
-def test_offsets_that_make_no_sense(tmp_path: Path, told: dict[str, Any]) -> None:
+def test_read_spread_refuses_invalid_offsets(tmp_path: Path, offsets: dict[str, Any]) -> None:
     from safetensors.torch import save_file
 
     name = "shard-00001-model-00001-of-00001.safetensors"
-    save_file({"w": torch.ones(2, 2)}, tmp_path / name, offsets_of(**told))
+    save_file({"w": torch.ones(2, 2)}, tmp_path / name, offsets_of(**offsets))
     with pytest.raises(CheckpointError, match="does not record which piece of 'w'"):
         read_checkpoint(str(tmp_path))

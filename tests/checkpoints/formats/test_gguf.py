@@ -80,7 +80,7 @@ def assert_as_gguf_py(path: Path, tensors: tuple[StoredTensor, ...]) -> None:
         assert ours.position == other.data_offset
 
 
-def test_the_types_are_those_of_gguf_py() -> None:
+def test_types_equal_gguf_py() -> None:
     theirs = {
         int(kind): (DTYPES.get(kind.name, kind.name), *sizes)
         for kind, sizes in gguf.GGML_QUANT_SIZES.items()
@@ -93,7 +93,7 @@ def test_the_types_are_those_of_gguf_py() -> None:
 
 @pytest.mark.parametrize("endianess", list(gguf.GGUFEndian), ids=lambda each: each.name.lower())
 @pytest.mark.parametrize("alignment", [None, 8, 4096])
-def test_it_agrees_with_gguf_py(
+def test_read_gguf_agrees_with_gguf_py(
     tmp_path: Path, endianess: gguf.GGUFEndian, alignment: int | None
 ) -> None:
     path = write(tmp_path / "a.gguf", endianess=endianess, alignment=alignment)
@@ -107,9 +107,9 @@ def test_it_agrees_with_gguf_py(
 
 def assert_values_as_gguf_py(path: Path, checkpoint: Checkpoint) -> None:
     fields = gguf.GGUFReader(str(path)).fields
-    told = {each.name: each for each in checkpoint.metadata}
-    assert set(told) == {name for name in fields if not name.startswith("GGUF.")}
-    for name, found in told.items():
+    texts = {each.name: each for each in checkpoint.metadata}
+    assert set(texts) == {name for name in fields if not name.startswith("GGUF.")}
+    for name, found in texts.items():
         kinds, value = fields[name].types, fields[name].contents()
         if kinds[0] == gguf.GGUFValueType.ARRAY:
             assert found.type == f"{kinds[-1].name.lower()}[{len(value)}]"
@@ -123,18 +123,18 @@ def assert_values_as_gguf_py(path: Path, checkpoint: Checkpoint) -> None:
             assert found.text == str(value)
 
 
-def test_values_are_told_as_they_stand(tmp_path: Path) -> None:
+def test_read_gguf_formats_values(tmp_path: Path) -> None:
     checkpoint = read_checkpoint(str(write(tmp_path / "a.gguf")))
-    told = {each.name: each.text for each in checkpoint.metadata}
-    assert told["f32"] == "1e-06"
-    assert told["floats"] == "[0.1, 0.2, 0.3, 0.4, ...]"
-    assert told["numbers"] == "[1, 2, 3]"
-    assert told["tokenizer.ggml.tokens"] == '["token0", "token1", "token2", "token3", ...]'
-    assert told["text"] == "naïve\n\x1b[31m"
+    texts = {each.name: each.text for each in checkpoint.metadata}
+    assert texts["f32"] == "1e-06"
+    assert texts["floats"] == "[0.1, 0.2, 0.3, 0.4, ...]"
+    assert texts["numbers"] == "[1, 2, 3]"
+    assert texts["tokenizer.ggml.tokens"] == '["token0", "token1", "token2", "token3", ...]'
+    assert texts["text"] == "naïve\n\x1b[31m"
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False, allow_subnormal=False))
-def test_a_float_is_the_shortest_that_means_it(value: float) -> None:
+def test_read_gguf_formats_shortest_float(value: float) -> None:
     data = build.file((build.entry("f", 6, struct.pack("<f", value)),))
     (found,) = read(data).metadata
     # NumPy finds the shortest digits in a way of its own.
@@ -142,13 +142,13 @@ def test_a_float_is_the_shortest_that_means_it(value: float) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 2**-149, 3.4028235e38])
-def test_floats_at_the_edges(value: float) -> None:
+def test_read_gguf_formats_extreme_floats(value: float) -> None:
     data = build.file((build.entry("f", 6, struct.pack("<f", value)),))
     (found,) = read(data).metadata
     assert struct.pack("<f", float(found.text)) == struct.pack("<f", value)
 
 
-def test_version_2_is_laid_out_alike(tmp_path: Path) -> None:
+def test_read_gguf_version_2(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gguf")
     raw = bytearray(path.read_bytes())
     raw[4:8] = struct.pack("<I", 2)
@@ -156,7 +156,7 @@ def test_version_2_is_laid_out_alike(tmp_path: Path) -> None:
     assert_as_gguf_py(path, read_checkpoint(str(path)).tensors)
 
 
-def test_arrays_in_arrays(tmp_path: Path) -> None:
+def test_read_gguf_nested_arrays(tmp_path: Path) -> None:
     inner = build.array(4, 2, struct.pack("<II", 7, 8))
     nested = build.array(9, 2, build.array(9, 6, inner * 6) + build.array(9, 0))
     path = tmp_path / "a.gguf"
@@ -167,7 +167,7 @@ def test_arrays_in_arrays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [1999, 2000, 2001, 2002, 2003, 2004, 9000])
-def test_a_long_text_is_cut_between_characters(tmp_path: Path, length: int) -> None:
+def test_read_gguf_cuts_long_text_between_characters(tmp_path: Path, length: int) -> None:
     text = "x" * (length % 4) + "😀é" * length
     path = tmp_path / "a.gguf"
     path.write_bytes(build.file((build.entry("text", 8, build.string(text)),)))
@@ -177,7 +177,7 @@ def test_a_long_text_is_cut_between_characters(tmp_path: Path, length: int) -> N
     assert 1990 <= len(found.text[:-3].encode()) <= 2000
 
 
-def test_a_scalar_and_a_tensor_without_elements(tmp_path: Path) -> None:
+def test_read_gguf_scalar_and_empty_tensor(tmp_path: Path) -> None:
     tensors = (build.tensor("none", (0, 5)), build.tensor("one", ()))
     path = tmp_path / "a.gguf"
     path.write_bytes(build.file((), tensors, 4))
@@ -186,7 +186,7 @@ def test_a_scalar_and_a_tensor_without_elements(tmp_path: Path) -> None:
     assert (one.shape, one.bytes, one.position) == ((), 4, path.stat().st_size - 4)
 
 
-def test_a_type_that_is_not_known_is_listed(tmp_path: Path) -> None:
+def test_read_gguf_warns_of_unknown_type(tmp_path: Path) -> None:
     tensors = (build.tensor("new", (64,), 99), build.tensor("old", (8,), 0, 64))
     path = tmp_path / "a.gguf"
     path.write_bytes(build.file((), tensors, 96))
@@ -201,7 +201,7 @@ def test_a_type_that_is_not_known_is_listed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("offsets", [(0, 256), (128, 0)])
-def test_holes_and_another_order_are_told(tmp_path: Path, offsets: tuple[int, int]) -> None:
+def test_read_gguf_warns_of_holes_and_other_order(tmp_path: Path, offsets: tuple[int, int]) -> None:
     tensors = tuple(build.tensor(f"t{at}", (32,), 0, at) for at in offsets)
     path = tmp_path / "a.gguf"
     path.write_bytes(build.file((), tensors, 512))
@@ -224,7 +224,7 @@ def write_split(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("named", [0, 1, 2])
-def test_the_files_of_a_model_are_read_together(tmp_path: Path, named: int) -> None:
+def test_read_checkpoint_joins_split_gguf(tmp_path: Path, named: int) -> None:
     paths = write_split(tmp_path)
     assert len(paths) == 3
     checkpoint = read_checkpoint(str(paths[named]))
@@ -237,14 +237,14 @@ def test_the_files_of_a_model_are_read_together(tmp_path: Path, named: int) -> N
     assert [each.text for each in checkpoint.metadata if each.name == "split.count"] == ["3"]
 
 
-def test_a_folder_of_them_is_the_same(tmp_path: Path) -> None:
+def test_read_checkpoint_joins_folder_of_split_gguf(tmp_path: Path) -> None:
     paths = write_split(tmp_path)
     whole, folder = read_checkpoint(str(paths[1])), read_checkpoint(str(tmp_path))
     assert folder.tensors == whole.tensors
     assert folder.problems == whole.problems == folder.warnings == whole.warnings == ()
 
 
-def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
+def test_read_checkpoint_split_gguf_missing_file_is_a_problem(tmp_path: Path) -> None:
     paths = write_split(tmp_path)
     paths[1].unlink()
     checkpoint = read_checkpoint(str(paths[0]))
@@ -252,7 +252,7 @@ def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
     assert checkpoint.problems == ("shard model-00002-of-00003.gguf: it is not there",)
 
 
-def test_a_damaged_and_a_foreign_file_are_problems(tmp_path: Path) -> None:
+def test_read_checkpoint_split_gguf_damaged_file_is_a_problem(tmp_path: Path) -> None:
     paths = write_split(tmp_path)
     paths[1].write_bytes(paths[1].read_bytes()[:100])
     paths[2].write_bytes(b"text")
@@ -262,7 +262,7 @@ def test_a_damaged_and_a_foreign_file_are_problems(tmp_path: Path) -> None:
     assert problems[1].startswith("shard model-00003-of-00003.gguf: it is text in an unknown format")
 
 
-def test_files_that_do_not_belong_together_are_told(tmp_path: Path) -> None:
+def test_check_split_reports_files_of_different_models(tmp_path: Path) -> None:
     paths = write_split(tmp_path)
     paths[1].write_bytes(paths[0].read_bytes())
     problems = read_checkpoint(str(paths[0])).problems
@@ -274,7 +274,7 @@ def test_files_that_do_not_belong_together_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("as_folder", [False, True])
-def test_a_renamed_file_does_not_know_the_others(tmp_path: Path, as_folder: bool) -> None:
+def test_read_checkpoint_renamed_split_gguf_is_read_alone(tmp_path: Path, as_folder: bool) -> None:
     paths = write_split(tmp_path)
     (tmp_path / "alone").mkdir()
     other = paths[0].rename(tmp_path / "alone" / "first.gguf")
@@ -283,7 +283,7 @@ def test_a_renamed_file_does_not_know_the_others(tmp_path: Path, as_folder: bool
     assert checkpoint.problems == ("it is one of 3 files, of which 1 was read",)
 
 
-def test_a_count_of_tensors_that_is_wrong_is_told(tmp_path: Path) -> None:
+def test_check_split_reports_wrong_tensor_count(tmp_path: Path) -> None:
     entries = (
         build.entry("split.count", 2, struct.pack("<H", 2)),
         build.entry("split.tensors.count", 5, struct.pack("<i", 3)),
@@ -296,7 +296,7 @@ def test_a_count_of_tensors_that_is_wrong_is_told(tmp_path: Path) -> None:
     assert problems == ("its files should have 3 tensors and have 2",)
 
 
-def test_a_file_far_away_takes_few_journeys() -> None:
+def test_read_gguf_remote_file_takes_few_reads() -> None:
     words = b"".join(build.string(f"a word of number {number}") for number in range(300_000))
     tensors = tuple(build.tensor(f"t{number}", (32,), 0, 128 * number) for number in range(2000))
     entries = (build.entry("words", 9, build.array(8, 300_000, words)),)

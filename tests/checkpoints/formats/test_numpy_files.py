@@ -69,7 +69,7 @@ ARRAYS = of_numpy.arrays(
 
 @pytest.mark.filterwarnings("ignore:Stored array in format 3.0")
 @given(ARRAYS, st.sampled_from("CF"))
-def test_each_array_is_found_as_numpy_wrote_it(array: np.ndarray[Any, Any], order: Any) -> None:
+def test_read_checkpoint_locates_npy_and_npz_arrays(array: np.ndarray[Any, Any], order: Any) -> None:
     written = io.BytesIO()
     array = np.array(array, order=order)
     np.save(written, array)
@@ -79,7 +79,7 @@ def test_each_array_is_found_as_numpy_wrote_it(array: np.ndarray[Any, Any], orde
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
-def test_all_versions(tmp_path: Path, version: tuple[int, int]) -> None:
+def test_read_npy_all_versions(tmp_path: Path, version: tuple[int, int]) -> None:
     array = np.arange(12, dtype=">i4").reshape(3, 4).T
     path = tmp_path / "a.npy"
     with path.open("wb") as file:
@@ -91,7 +91,7 @@ def test_all_versions(tmp_path: Path, version: tuple[int, int]) -> None:
     assert checkpoint.warnings == ()
 
 
-def test_names_of_fields_that_need_another_version(tmp_path: Path) -> None:
+def test_read_npy_unicode_field_names(tmp_path: Path) -> None:
     array = np.zeros(2, [("naïve", "<f4"), ("it's", ">i8", (2, 3)), ("\u65e5", "S3")])
     path = tmp_path / "a.npy"
     with pytest.warns(UserWarning, match="format 3.0"):
@@ -101,13 +101,13 @@ def test_names_of_fields_that_need_another_version(tmp_path: Path) -> None:
     assert tensor.bytes == array.nbytes == 2 * (4 + 48 + 3)
 
 
-def test_an_array_of_python_2(tmp_path: Path) -> None:
+def test_read_npy_python_2_header(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     path.write_bytes(npy(header(shape="(3L, 2L)"), bytes(24)))
     assert read_checkpoint(str(path)).tensors[0].shape == (3, 2)
 
 
-def test_what_follows_an_array_is_told(tmp_path: Path) -> None:
+def test_read_npy_warns_of_bytes_after_array(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     with path.open("wb") as file:
         np.save(file, np.zeros(3))
@@ -116,7 +116,7 @@ def test_what_follows_an_array_is_told(tmp_path: Path) -> None:
     assert warning == "after the array: 152 bytes that are not read"
 
 
-def test_a_cut_array_is_an_error(tmp_path: Path) -> None:
+def test_read_npy_refuses_truncated_array(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     np.save(path, np.zeros(3))
     raw = path.read_bytes()
@@ -136,7 +136,7 @@ class _Mark:
         return os.mkdir, (str(self._path),)
 
 
-def test_objects_are_refused_and_not_run(tmp_path: Path) -> None:
+def test_read_npy_refuses_objects_without_executing(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     path = tmp_path / "a.npy"
     np.save(path, np.array([_Mark(mark)], object), allow_pickle=True)
@@ -196,7 +196,7 @@ def test_objects_are_refused_and_not_run(tmp_path: Path) -> None:
         header(shape=f"({'1,' * 65})"),
     ],
 )
-def test_a_header_that_is_none(tmp_path: Path, text: str) -> None:
+def test_read_npy_refuses_invalid_header(tmp_path: Path, text: str) -> None:
     with pytest.raises(HeaderError):
         parse_header(text)
     path = tmp_path / "a.npy"
@@ -206,7 +206,7 @@ def test_a_header_that_is_none(tmp_path: Path, text: str) -> None:
 
 
 @given(st.text(alphabet="{}()[]',:<>f4iU 0123TrueFalsdcporhn_L\\\"", max_size=200))
-def test_any_text_is_a_header_or_an_error(text: str) -> None:
+def test_parse_header_any_text_is_header_or_error(text: str) -> None:
     with pytest.raises(HeaderError):
         parse_header(text)
 
@@ -215,13 +215,13 @@ DATA = Path(np.__file__).parent / "lib" / "tests" / "data"
 
 
 @pytest.mark.parametrize("name", ["py2-objarr.npy", "py3-objarr.npy", "py2-np0-objarr.npy"])
-def test_numpys_own_files_of_objects(name: str) -> None:
+def test_read_npy_refuses_object_files_of_numpy(name: str) -> None:
     with pytest.raises(CheckpointError, match="cannot be read"):
         read_checkpoint(str(DATA / name))
 
 
 @pytest.mark.filterwarnings("ignore:Reading .*created on Python 2")
-def test_numpys_own_file_of_python_2() -> None:
+def test_read_npy_refuses_python_2_object_file_of_numpy() -> None:
     path = DATA / "win64python2.npy"
     assert_is(read_checkpoint(str(path)).tensors[0], np.load(path), path.read_bytes())
 
@@ -239,7 +239,7 @@ ALL: dict[str, Any] = {
 }
 
 
-def test_stored_arrays_have_positions(tmp_path: Path) -> None:
+def test_read_npz_stored_arrays_have_positions(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, **ALL)
     checkpoint = read_checkpoint(str(path))
@@ -251,7 +251,7 @@ def test_stored_arrays_have_positions(tmp_path: Path) -> None:
         assert_is(tensor, array, path.read_bytes())
 
 
-def test_compressed_arrays_have_none(tmp_path: Path) -> None:
+def test_read_npz_compressed_arrays_have_no_position(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     large = np.zeros((1000, 100_000), np.int8)  # larger than what is inflated whole
     np.savez_compressed(path, large=large, **ALL)
@@ -261,14 +261,14 @@ def test_compressed_arrays_have_none(tmp_path: Path) -> None:
         assert (tensor.shape, tensor.bytes) == (array.shape, array.nbytes)
 
 
-def test_incompressible_arrays_are_found_too(tmp_path: Path) -> None:
+def test_read_npz_incompressible_arrays(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     noise = np.frombuffer(os.urandom(100_000), np.uint8)
     np.savez_compressed(path, noise=noise)
     assert read_checkpoint(str(path)).tensors[0].shape == (100_000,)
 
 
-def test_objects_among_arrays_are_a_problem(tmp_path: Path) -> None:
+def test_read_npz_object_array_is_a_problem(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     path = tmp_path / "a.npz"
     np.savez(path, good=np.zeros(3), bad=np.array([_Mark(mark)], object), allow_pickle=True)
@@ -280,14 +280,14 @@ def test_objects_among_arrays_are_a_problem(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-def test_numpys_own_archive_of_objects() -> None:
+def test_read_npz_object_archive_of_numpy() -> None:
     path = DATA / "py3-objarr.npz"
     with pytest.raises(CheckpointError, match=r"no array of .* can be read") as caught:
         read_checkpoint(str(path))
     assert "nothing was executed" in (caught.value.cause or "")
 
 
-def test_members_that_lie_are_problems(tmp_path: Path) -> None:
+def test_read_npz_damaged_members_are_problems(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("good.npy", npy(header(), bytes(8)))
@@ -303,7 +303,7 @@ def test_members_that_lie_are_problems(tmp_path: Path) -> None:
     assert checkpoint.warnings == ("1 members are not arrays, such as 'notes.txt'",)
 
 
-def test_a_zip_of_something_else_is_no_checkpoint(tmp_path: Path) -> None:
+def test_read_checkpoint_refuses_zip_without_arrays(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("notes.txt", b"read me")

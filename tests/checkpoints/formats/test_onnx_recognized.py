@@ -15,11 +15,11 @@ from onnx import helper, numpy_helper
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.checkpoints.readers import read_source
 from netinspect.errors import CheckpointError
-from tests.checkpoints.formats.test_onnx import MODELS, OTHERS, model_of
+from tests.checkpoints.formats.onnx_models import MODELS, OTHERS, model_of
 from tests.checkpoints.memory_source import MemorySource, read
 
 
-def test_a_tensor_alone_is_no_model() -> None:
+def test_is_onnx_rejects_single_tensor() -> None:
     for path in OTHERS:
         with pytest.raises(CheckpointError, match="is not a checkpoint"):
             read_checkpoint(str(path))
@@ -33,7 +33,7 @@ def has_graph(raw: bytes) -> bool:
 
 
 @pytest.mark.parametrize("path", [each for each in MODELS if each.stat().st_size < 2000][:12], ids=str)
-def test_a_cut_model_is_an_error(tmp_path: Path, path: Path) -> None:
+def test_read_checkpoint_refuses_truncated_onnx(tmp_path: Path, path: Path) -> None:
     raw = path.read_bytes()
     cut = tmp_path / "cut.onnx"
     for length in range(len(raw)):
@@ -60,14 +60,14 @@ def test_a_cut_model_is_an_error(tmp_path: Path, path: Path) -> None:
         b"\x08\x07:\x02\x12\x00\xc2\x3e\x01x",
     ],
 )
-def test_what_is_no_model_is_not_taken_for_one(tmp_path: Path, raw: bytes) -> None:
+def test_is_onnx_rejects_other_protobuf(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "a.onnx"
     path.write_bytes(raw)
     with pytest.raises(CheckpointError, match="is not a checkpoint"):
         read_checkpoint(str(path))
 
 
-def test_parts_of_models_are_no_models() -> None:
+def test_is_onnx_rejects_parts_of_models() -> None:
     model = model_of(numpy_helper.from_array(np.zeros(3, np.float32), "w"))
     node = helper.make_node("Relu", ["x"], ["y"], name="a node")
     function = helper.make_function("mine", "f", ["a"], ["b"], [node], [helper.make_opsetid("", 17)])
@@ -77,18 +77,18 @@ def test_parts_of_models_are_no_models() -> None:
 
 
 @given(st.text(min_size=1))
-def test_text_is_no_model(text: str) -> None:
+def test_is_onnx_rejects_text(text: str) -> None:
     with pytest.raises(CheckpointError, match="is not a checkpoint"):
         read(text.encode("utf-8", "surrogatepass"))
 
 
-def test_source_code_is_no_model() -> None:
+def test_is_onnx_rejects_source_code() -> None:
     for path in Path(onnx.__file__).parent.glob("*.py"):
         with pytest.raises(CheckpointError, match="is not a checkpoint"):
             read_checkpoint(str(path))
 
 
-def test_a_model_far_away_takes_few_journeys() -> None:
+def test_read_onnx_remote_file_takes_few_reads() -> None:
     tensors = [
         numpy_helper.from_array(np.zeros(500, np.float32), f"w{number}") for number in range(2000)
     ]

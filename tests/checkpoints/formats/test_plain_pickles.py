@@ -42,7 +42,7 @@ def read(file: Path, position: int, length: int) -> bytes:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_arrays_of_every_type(protocol: int, tmp_path: Path) -> None:
+def test_read_plain_pickle_arrays_of_every_type(protocol: int, tmp_path: Path) -> None:
     file = tmp_path / "arrays.pkl"
     arrays = {name: (np.arange(12) % 2).astype(name).reshape(3, 4) for name in TYPES}
     arrays["scalar"] = np.array(3.5)
@@ -67,7 +67,7 @@ def test_arrays_of_every_type(protocol: int, tmp_path: Path) -> None:
     assert len({tensor.storage for tensor in found.tensors}) == len(arrays)
 
 
-def test_arrays_of_other_types(tmp_path: Path) -> None:
+def test_read_plain_pickle_arrays_of_other_types(tmp_path: Path) -> None:
     file = tmp_path / "arrays.pkl"
     arrays = {
         "swapped": np.arange(3, dtype=">f4"),
@@ -90,7 +90,7 @@ def test_arrays_of_other_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_numbers_of_numpy(protocol: int, tmp_path: Path) -> None:
+def test_read_plain_pickle_numpy_scalars(protocol: int, tmp_path: Path) -> None:
     file = tmp_path / "numbers.pkl"
     item = {"w": np.ones(2), "a": np.float64(0.5), "b": np.int16(-3), "c": np.bool_(True)}
     dump(item, file, protocol)
@@ -98,7 +98,7 @@ def test_numbers_of_numpy(protocol: int, tmp_path: Path) -> None:
     assert told == {"a": ("float64", "0.5"), "b": ("int16", "-3"), "c": ("bool", "True")}
 
 
-def test_an_array_that_is_not_as_large_as_it_says(tmp_path: Path) -> None:
+def test_read_plain_pickle_refuses_array_of_wrong_size(tmp_path: Path) -> None:
     file = tmp_path / "array.pkl"
     dump({"a": np.arange(4, dtype=np.uint8)}, file, 3)
     data = file.read_bytes()
@@ -114,7 +114,7 @@ def test_an_array_that_is_not_as_large_as_it_says(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_tensors_in_a_plain_pickle(protocol: int, tmp_path: Path) -> None:
+def test_read_plain_pickle_torch_tensors(protocol: int, tmp_path: Path) -> None:
     file = tmp_path / "state.pkl"
     item = {
         "weight": nn.Parameter(torch.randn(3, 4)),
@@ -137,7 +137,7 @@ def test_tensors_in_a_plain_pickle(protocol: int, tmp_path: Path) -> None:
     assert found.warnings == ()
 
 
-def test_what_such_a_storage_would_import_is_listed(tmp_path: Path) -> None:
+def test_read_plain_pickle_lists_imports_of_nested_storage(tmp_path: Path) -> None:
     """The bytes of a storage are a pickle of their own, which would be loaded without restraint."""
     file = tmp_path / "state.pkl"
     dump({"weight": torch.randn(3)}, file, 3)
@@ -155,7 +155,7 @@ def test_what_such_a_storage_would_import_is_listed(tmp_path: Path) -> None:
     assert [tensor.name for tensor in found.tensors] == ["weight"]
 
 
-def test_a_plain_pickle_without_tensors_is_refused(tmp_path: Path) -> None:
+def test_read_plain_pickle_refuses_pickle_without_tensors(tmp_path: Path) -> None:
     file = tmp_path / "words.pkl"
     dump({"a": [1, 2]}, file, 4)
     with pytest.raises(CheckpointError) as caught:
@@ -165,7 +165,7 @@ def test_a_plain_pickle_without_tensors_is_refused(tmp_path: Path) -> None:
     assert "netinspect globals" in str(caught.value.hint)
 
 
-def test_bytes_behind_a_plain_pickle_are_told(tmp_path: Path) -> None:
+def test_read_plain_pickle_warns_of_trailing_bytes(tmp_path: Path) -> None:
     file = tmp_path / "two.pkl"
     file.write_bytes(pickle.dumps({"a": np.ones(2)}) + pickle.dumps(3))
     assert read_checkpoint(str(file)).warnings == ("after the pickle: 5 bytes that are not read",)
@@ -247,7 +247,7 @@ def made_tar(file: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_format_before_the_legacy_one(tmp_path: Path) -> None:
+def test_read_torch_tar_reads_first_format(tmp_path: Path) -> None:
     file = tmp_path / "first.pt"
     made_tar(file)
     loaded = torch.load(file, weights_only=False)
@@ -281,7 +281,7 @@ def test_the_format_before_the_legacy_one(tmp_path: Path) -> None:
         (struct.pack("<ii", 2, 0), struct.pack("<ii", 10**9, 0), "1,000,000,000 dimensions"),
     ],
 )
-def test_a_first_format_that_is_not_sound(
+def test_read_torch_tar_refuses_invalid_file(
     before: bytes, after: bytes, complaint: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "first.pt"
@@ -295,7 +295,7 @@ def test_a_first_format_that_is_not_sound(
 
 
 @pytest.mark.parametrize("cut", [100, 600, 2000, 3000])
-def test_a_first_format_that_is_cut(cut: int, tmp_path: Path) -> None:
+def test_read_torch_tar_refuses_truncated_file(cut: int, tmp_path: Path) -> None:
     file = tmp_path / "first.pt"
     made_tar(file)
     file.write_bytes(file.read_bytes()[:cut])
@@ -303,7 +303,7 @@ def test_a_first_format_that_is_cut(cut: int, tmp_path: Path) -> None:
         read_checkpoint(str(file))
 
 
-def test_another_tar_archive_is_no_checkpoint(tmp_path: Path) -> None:
+def test_read_torch_tar_refuses_other_archive(tmp_path: Path) -> None:
     file = tmp_path / "other.tar"
     with tarfile.open(file, "w:") as archive:
         archive.addfile(tarfile.TarInfo("readme"), io.BytesIO())

@@ -18,7 +18,7 @@ from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 from tests.checkpoints.memory_source import read
-from tests.checkpoints.safetensors_files import Raw, assemble, entry, nearly, spell
+from tests.checkpoints.safetensors_files import Raw, assemble, dump_pairs, entry, nearly
 
 CODES = {name: code for code, name in SAFETENSORS.items()}
 
@@ -32,12 +32,12 @@ def told_by_library(raw: bytes) -> list[tuple[str, str, tuple[int, ...], bytes]]
 
 
 def told_by_us(raw: bytes, found: Checkpoint) -> list[tuple[str, str, tuple[int, ...], bytes]]:
-    told = []
+    error_text = []
     for tensor in found.tensors:
         assert tensor.position is not None
         data = raw[tensor.position : tensor.position + tensor.bytes]
-        told.append((tensor.name, CODES.get(tensor.dtype, tensor.dtype), tensor.shape, data))
-    return sorted(told)
+        error_text.append((tensor.name, CODES.get(tensor.dtype, tensor.dtype), tensor.shape, data))
+    return sorted(error_text)
 
 
 def cause(raw: bytes) -> str:
@@ -48,12 +48,12 @@ def cause(raw: bytes) -> str:
 
 class TestAsTheLibrary:
     @pytest.mark.parametrize("code", [*SAFETENSORS, *SAFETENSORS_BITS])
-    def test_every_dtype(self, code: str) -> None:
+    def test_read_safetensors_every_dtype(self, code: str) -> None:
         bits = {**SAFETENSORS_BITS}.get(code) or torch.empty(
             0, dtype=getattr(torch, SAFETENSORS[code])
         ).element_size() * 8
         data = bytes(range(8 * bits // 8))
-        raw = assemble(spell([("w", entry(code, [2, 4], 0, len(data)))]), data)
+        raw = assemble(dump_pairs([("w", entry(code, [2, 4], 0, len(data)))]), data)
         assert told_by_us(raw, read(raw)) == told_by_library(raw) == [("w", code, (2, 4), data)]
 
     @pytest.mark.parametrize(
@@ -61,13 +61,13 @@ class TestAsTheLibrary:
         [getattr(torch, name) for name in SAFETENSORS.values()],
         ids=lambda dtype: str(dtype),
     )
-    def test_every_dtype_that_torch_writes(self, dtype: torch.dtype) -> None:
+    def test_read_safetensors_every_torch_dtype(self, dtype: torch.dtype) -> None:
         tensor = torch.arange(6).reshape(2, 3).to(torch.float32).to(dtype)
         (found,) = read(save({"w": tensor})).tensors
         assert (found.dtype, found.shape) == (str(dtype).removeprefix("torch."), (2, 3))
         assert found.bytes == tensor.nbytes
 
-    def test_scalars_and_empty_tensors(self) -> None:
+    def test_read_safetensors_scalars_and_empty_tensors(self) -> None:
         tensors = {"scalar": torch.tensor(1.5), "none": torch.empty(0), "flat": torch.empty(3, 0, 2)}
         raw = save(tensors)
         found = read(raw)
@@ -76,11 +76,11 @@ class TestAsTheLibrary:
             name: tuple(tensor.shape) for name, tensor in tensors.items()
         }
 
-    def test_no_tensors_at_all(self) -> None:
+    def test_read_safetensors_no_tensors(self) -> None:
         raw = save({})
         assert (read(raw).tensors, told_by_library(raw)) == ((), [])
 
-    def test_names_of_any_kind(self) -> None:
+    def test_read_safetensors_any_names(self) -> None:
         names = [
             "",
             "a.b",
@@ -97,7 +97,7 @@ class TestAsTheLibrary:
         raw = save({name: torch.zeros(1) for name in names})
         assert [each[0] for each in told_by_us(raw, read(raw))] == sorted(names)
 
-    def test_metadata(self, tmp_path: Path) -> None:
+    def test_read_safetensors_metadata(self, tmp_path: Path) -> None:
         words = {"format": "pt", "title": 'ä{}"\\', "long": "x" * 5000, "": ""}
         save_file({"w": torch.zeros(1)}, tmp_path / "m.safetensors", metadata=words)
         found = read_checkpoint(str(tmp_path / "m.safetensors")).metadata
@@ -105,16 +105,16 @@ class TestAsTheLibrary:
             key: text[:2000] for key, text in words.items()
         }
 
-    def test_many_tensors(self) -> None:
+    def test_read_safetensors_many_tensors(self) -> None:
         state = {f"layers.{number}.weight": torch.zeros(number % 3) for number in range(5000)}
         raw = save(state)
         assert told_by_us(raw, read(raw)) == told_by_library(raw)
 
-    def test_order_is_that_of_the_bytes(self) -> None:
+    def test_read_safetensors_order_of_bytes(self) -> None:
         header = [("b", entry("U8", [1], 1, 2)), ("a", entry("U8", [1], 0, 1))]
-        assert [each.name for each in read(assemble(spell(header), b"xy")).tensors] == ["a", "b"]
+        assert [each.name for each in read(assemble(dump_pairs(header), b"xy")).tensors] == ["a", "b"]
 
-    def test_positions_are_those_of_the_file(self, tmp_path: Path) -> None:
+    def test_read_safetensors_positions(self, tmp_path: Path) -> None:
         state = {"a": torch.arange(5.0), "b": torch.ones(3, dtype=torch.int16)}
         save_file(state, tmp_path / "m.safetensors")
         raw = (tmp_path / "m.safetensors").read_bytes()
@@ -125,7 +125,7 @@ class TestAsTheLibrary:
 
     @given(nearly())
     @settings(max_examples=400, deadline=None)
-    def test_on_files_that_are_nearly_right(self, raw: bytes) -> None:
+    def test_read_safetensors_agrees_with_library_on_damaged_files(self, raw: bytes) -> None:
         try:
             theirs, refusal = told_by_library(raw), ""
         except safetensors.SafetensorError as error:
@@ -166,7 +166,7 @@ class TestRefused:
     """Rules that a damaged or a hostile file breaks, and in which words that is reported."""
 
     @pytest.mark.parametrize(
-        ("raw", "told"),
+        ("raw", "error_text"),
         [
             (b"", "it is empty"),
             (bytes(8), "the file consists of zeros only"),
@@ -186,11 +186,11 @@ class TestRefused:
             (assemble('{"__metadata__":{"a":"}","a":"2"}}'), "'a' occurs twice in its __metadata__"),
         ],
     )
-    def test_headers(self, raw: bytes, told: str) -> None:
-        assert told in cause(raw)
+    def test_read_safetensors_refuses_invalid_header(self, raw: bytes, error_text: str) -> None:
+        assert error_text in cause(raw)
 
     @pytest.mark.parametrize(
-        ("fields", "told"),
+        ("fields", "error_text"),
         [
             ([("dtype", "U8")], "must have exactly dtype, shape and data_offsets"),
             ([*entry("U8", [1], 0, 1), ("more", 1)], "must have exactly dtype, shape and data_offsets"),
@@ -215,11 +215,13 @@ class TestRefused:
             (entry("U8", [Raw("[" * 1000 + "]" * 1000)], 0, 1), "not valid JSON"),
         ],
     )
-    def test_descriptions(self, fields: list[tuple[str, Any]], told: str) -> None:
-        assert told in cause(assemble(spell([("w", fields)]), b"x"))
+    def test_read_safetensors_refuses_invalid_description(
+        self, fields: list[tuple[str, Any]], error_text: str
+    ) -> None:
+        assert error_text in cause(assemble(dump_pairs([("w", fields)]), b"x"))
 
     @pytest.mark.parametrize(
-        ("offsets", "size", "told"),
+        ("offsets", "size", "error_text"),
         [
             ([(0, 4), (2, 6)], 6, "'t1' and 't0' share 2 bytes"),
             ([(0, 4), (6, 8)], 8, "2 bytes after 't0' belong to no tensor"),
@@ -229,40 +231,42 @@ class TestRefused:
             ([(0, 4), (0, 4)], 4, "share 4 bytes"),
         ],
     )
-    def test_places(self, offsets: list[tuple[int, int]], size: int, told: str) -> None:
+    def test_read_safetensors_refuses_gaps_and_overlaps(
+        self, offsets: list[tuple[int, int]], size: int, error_text: str
+    ) -> None:
         header = [
             (f"t{number}", entry("U8", [end - begin], begin, end))
             for number, (begin, end) in enumerate(offsets)
         ]
-        assert told in cause(assemble(spell(header), bytes(size)))
+        assert error_text in cause(assemble(dump_pairs(header), bytes(size)))
 
-    def test_too_many_tensors(self) -> None:
+    def test_read_safetensors_refuses_too_many_tensors(self) -> None:
         one = '":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}'
         header = "{" + ",".join(f'"{number}{one}' for number in range(250_001)) + "}"
         assert "more than 250,000 tensors" in cause(assemble(header))
 
-    def test_too_much_metadata(self) -> None:
+    def test_read_safetensors_refuses_too_much_metadata(self) -> None:
         header = json.dumps({"__metadata__": {str(number): "" for number in range(100_001)}})
         assert "more than 100,000 entries" in cause(assemble(header))
 
 
 class TestAllowed:
-    def test_a_dtype_that_is_not_known_yet(self) -> None:
-        found = read(assemble(spell([("w", entry("F5_E1M3", [8], 0, 5))]), b"12345"))
+    def test_read_safetensors_accepts_unknown_dtype(self) -> None:
+        found = read(assemble(dump_pairs([("w", entry("F5_E1M3", [8], 0, 5))]), b"12345"))
         assert [(each.dtype, each.bytes) for each in found.tensors] == [("F5_E1M3", 5)]
         assert found.warnings == (
             "the dtype F5_E1M3 is unknown: its bytes were not checked against the shape",
         )
 
     @pytest.mark.parametrize("gap", [" ", "\n", "\t \r\n", " " * 3_000_000])
-    def test_blanks_wherever_json_has_them(self, gap: str) -> None:
+    def test_read_safetensors_accepts_whitespace(self, gap: str) -> None:
         described = f'{{"dtype":{gap[:9]}"U8","shape":[1],"data_offsets":[0,1]}}'
         text = f'{{{gap}"w"{gap}:{gap}{described}{gap}}}{gap}'
         raw = assemble(text, b"x")
         assert told_by_us(raw, read(raw)) == told_by_library(raw)
 
-    def test_entries_across_the_pieces_in_which_it_is_read(self) -> None:
-        # Pieces have 1 MiB: each byte of an entry comes to stand at a border once.
+    def test_read_safetensors_entries_across_read_pieces(self) -> None:
+        # Pieces have 1 MiB: each byte of an entry is at a border once.
         for shift in range(0, 120, 7):
             filler = "x" * ((1 << 20) - 8 - 120 + shift)
             raw = save({"a": torch.zeros(2), "b": torch.zeros(3)}, {"filler": filler})

@@ -73,7 +73,7 @@ STORED = [getattr(torch, name) for name in sorted(BITS) if hasattr(torch, name)]
 WRITTEN = [dtype for dtype in STORED if re.fullmatch(r"torch\.(?!q|bits|u?int[1-7]$).*", str(dtype))]
 
 
-def test_every_type_of_torch_is_known() -> None:
+def test_dtypes_include_every_torch_type() -> None:
     types = {each for each in vars(torch).values() if isinstance(each, torch.dtype)}
     assert {str(each).removeprefix("torch.") for each in types} - {"bit"} <= set(BITS)
     for name, bits in BITS.items():
@@ -83,7 +83,7 @@ def test_every_type_of_torch_is_known() -> None:
 
 @pytest.mark.filterwarnings("ignore:ComplexHalf support")
 @pytest.mark.parametrize("dtype", WRITTEN, ids=str)
-def test_tensors_of_every_type(dtype: torch.dtype, save: Save, tmp_path: Path) -> None:
+def test_read_torch_tensors_of_every_type(dtype: torch.dtype, save: Save, tmp_path: Path) -> None:
     file = tmp_path / "types.pt"
     base = plain(dtype, 6, 5)
     item = {
@@ -109,7 +109,7 @@ def test_tensors_of_every_type(dtype: torch.dtype, save: Save, tmp_path: Path) -
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("new", [True, False], ids=["zip", "legacy"])
-def test_every_protocol(protocol: int, new: bool, tmp_path: Path) -> None:
+def test_read_torch_every_pickle_protocol(protocol: int, new: bool, tmp_path: Path) -> None:
     file = tmp_path / "protocol.pt"
     item = {"a": torch.randn(3, 4), "b": [torch.arange(5)], "sizes": torch.Size([1, 2])}
     torch.save(item, file, pickle_protocol=protocol, _use_new_zipfile_serialization=new)
@@ -117,7 +117,7 @@ def test_every_protocol(protocol: int, new: bool, tmp_path: Path) -> None:
     check_loaded(file, weights_only=protocol == 2)
 
 
-def test_a_file_of_a_protocol_that_torch_cannot_read_back(tmp_path: Path) -> None:
+def test_read_torch_protocol_that_torch_cannot_load(tmp_path: Path) -> None:
     file = tmp_path / "zero.pt"
     torch.save({"a": torch.ones(1)}, file, pickle_protocol=0, _use_new_zipfile_serialization=False)
     with pytest.raises(AssertionError, match="saved_id must be a tuple"):
@@ -127,7 +127,7 @@ def test_a_file_of_a_protocol_that_torch_cannot_read_back(tmp_path: Path) -> Non
     assert caught.value.cause == "a: the storage of a tensor is unknown"
 
 
-def test_a_state_dict(save: Save, tmp_path: Path) -> None:
+def test_read_torch_state_dict(save: Save, tmp_path: Path) -> None:
     file = tmp_path / "state.pt"
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ModuleDict({"a": nn.Conv2d(1, 2, 3)}))
     save(model.state_dict(), file)
@@ -138,7 +138,7 @@ def test_a_state_dict(save: Save, tmp_path: Path) -> None:
     check_loaded(file)
 
 
-def test_tied_weights(save: Save, tmp_path: Path) -> None:
+def test_read_torch_tied_weights(save: Save, tmp_path: Path) -> None:
     file = tmp_path / "tied.pt"
     weight = torch.randn(5, 6)
     save({"in": weight, "out": weight, "turned": weight.t(), "other": weight.clone()}, file)
@@ -148,7 +148,7 @@ def test_tied_weights(save: Save, tmp_path: Path) -> None:
     assert [tensor.position for tensor in found.tensors][:3] == [found.tensors[0].position] * 3
 
 
-def test_a_training_checkpoint(save: Save, tmp_path: Path) -> None:
+def test_read_torch_training_checkpoint(save: Save, tmp_path: Path) -> None:
     file = tmp_path / "training.pt"
     model = nn.Linear(3, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.25)
@@ -162,15 +162,15 @@ def test_a_training_checkpoint(save: Save, tmp_path: Path) -> None:
     sections = {tensor.name: (tensor.section, tensor.key) for tensor in found.tensors}
     assert sections["model.weight"] == ("model", "weight")
     assert sections["optimizer.state.0.exp_avg"] == ("optimizer.state.0", "exp_avg")
-    told = {entry.name: (entry.type, entry.text) for entry in found.metadata}
-    assert told["epoch"] == ("int", "7")
-    assert told["note"] == ("str", "so")
-    assert told["optimizer.param_groups.0.lr"] == ("float", "0.25")
-    assert told["optimizer.param_groups.0.betas"] == ("tuple", "(0.9, 0.999)")
-    assert told["optimizer.param_groups.0.params"] == ("list", "[0, 1]")
+    texts = {entry.name: (entry.type, entry.text) for entry in found.metadata}
+    assert texts["epoch"] == ("int", "7")
+    assert texts["note"] == ("str", "so")
+    assert texts["optimizer.param_groups.0.lr"] == ("float", "0.25")
+    assert texts["optimizer.param_groups.0.betas"] == ("tuple", "(0.9, 0.999)")
+    assert texts["optimizer.param_groups.0.params"] == ("list", "[0, 1]")
 
 
-def test_a_checkpoint_as_lightning_writes_it(tmp_path: Path) -> None:
+def test_read_torch_lightning_checkpoint(tmp_path: Path) -> None:
     from argparse import Namespace
 
     file = tmp_path / "epoch=1.ckpt"
@@ -190,10 +190,10 @@ def test_a_checkpoint_as_lightning_writes_it(tmp_path: Path) -> None:
     torch.save(item, file)
     loaded = torch.load(file, weights_only=False)
     found = check(file, flat(loaded))
-    told = {entry.name: entry.text for entry in found.metadata}
-    assert told["pytorch-lightning_version"] == "2.4.0"
-    assert told["hyper_parameters.width"] == "64"
-    assert told["loops.fit_loop.epoch_progress.total.ready"] == "2"
+    texts = {entry.name: entry.text for entry in found.metadata}
+    assert texts["pytorch-lightning_version"] == "2.4.0"
+    assert texts["hyper_parameters.width"] == "64"
+    assert texts["loops.fit_loop.epoch_progress.total.ready"] == "2"
     assert {tensor.section for tensor in found.tensors} == {
         "state_dict",
         "callbacks.ModelCheckpoint{'monitor': None}",
@@ -203,14 +203,14 @@ def test_a_checkpoint_as_lightning_writes_it(tmp_path: Path) -> None:
     assert "nothing was executed" in found.warnings[0]
 
 
-def test_one_tensor_alone(save: Save, tmp_path: Path) -> None:
+def test_read_torch_single_tensor(save: Save, tmp_path: Path) -> None:
     file = tmp_path / "alone.pt"
     save(torch.arange(7.0), file)
     (tensor,) = check_loaded(file).tensors
     assert (tensor.name, tensor.section, tensor.key) == ("", "", "")
 
 
-def test_storages_alone(save: Save, tmp_path: Path) -> None:
+def test_read_torch_storages(save: Save, tmp_path: Path) -> None:
     file = tmp_path / "storage.pt"
     tensor = torch.arange(7.0)
     save({"untyped": tensor.untyped_storage(), "typed": torch.ones(3)._typed_storage()}, file)
@@ -220,7 +220,7 @@ def test_storages_alone(save: Save, tmp_path: Path) -> None:
     assert stored_bytes(file, untyped) == bytes_of(tensor)
 
 
-def test_what_several_names_stand_for(save: Save, tmp_path: Path) -> None:
+def test_read_torch_shared_objects(save: Save, tmp_path: Path) -> None:
     """The same dict twice is one dict; a list in itself ends."""
     file = tmp_path / "same.pt"
     state = {"weight": torch.ones(2)}
@@ -235,7 +235,7 @@ def test_what_several_names_stand_for(save: Save, tmp_path: Path) -> None:
     ]
 
 
-def test_keys_that_are_no_texts(tmp_path: Path) -> None:
+def test_read_torch_keys_that_are_not_strings(tmp_path: Path) -> None:
     file = tmp_path / "keys.pt"
     item = {1: torch.ones(1), (2, "b"): torch.ones(1), "": torch.ones(1), None: {2.5: torch.ones(1)}}
     torch.save(item, file)
@@ -247,7 +247,7 @@ def test_keys_that_are_no_texts(tmp_path: Path) -> None:
     ]
 
 
-def test_only_so_many_plain_values_are_listed(tmp_path: Path) -> None:
+def test_read_torch_limits_listed_plain_values(tmp_path: Path) -> None:
     file = tmp_path / "words.pt"
     torch.save(
         {"w": torch.ones(1), "vocabulary": {f"word{i}": i for i in range(5000)}, "z": torch.ones(1)},
@@ -259,26 +259,26 @@ def test_only_so_many_plain_values_are_listed(tmp_path: Path) -> None:
     assert found.warnings == ("4,000 more plain values are left out: 1,000 are listed",)
 
 
-def test_values_of_numpy(tmp_path: Path) -> None:
+def test_read_torch_numpy_values(tmp_path: Path) -> None:
     import numpy as np
 
     file = tmp_path / "numpy.pt"
     array = np.arange(12, dtype=np.float64).reshape(3, 4)
     torch.save({"w": torch.ones(1), "loss": np.float32(0.25), "seen": np.int64(7), "curve": array}, file)
     found = read_checkpoint(str(file))
-    told = {entry.name: (entry.type, entry.text) for entry in found.metadata}
-    assert told == {"loss": ("float32", "0.25"), "seen": ("int64", "7")}
+    texts = {entry.name: (entry.type, entry.text) for entry in found.metadata}
+    assert texts == {"loss": ("float32", "0.25"), "seen": ("int64", "7")}
     curve = found.tensors[1]
     assert (curve.name, curve.dtype, curve.shape) == ("curve", "float64", (3, 4))
 
 
-def test_a_thousand_tensors_in_one_dict(save: Save, tmp_path: Path) -> None:
+def test_read_torch_thousand_tensors(save: Save, tmp_path: Path) -> None:
     file = tmp_path / "thousand.pt"
     save({f"layer.{index}.weight": torch.full((2, 2), float(index)) for index in range(1000)}, file)
     check_loaded(file)
 
 
-def test_bytes_behind_a_legacy_file_are_told(tmp_path: Path) -> None:
+def test_read_torch_legacy_warns_of_trailing_bytes(tmp_path: Path) -> None:
     file = tmp_path / "more.pt"
     save_legacy({"w": torch.ones(2)}, file)
     file.write_bytes(file.read_bytes() + b"more")
@@ -286,7 +286,7 @@ def test_bytes_behind_a_legacy_file_are_told(tmp_path: Path) -> None:
     assert found.warnings == ("after the last storage: 4 bytes that are not read",)
 
 
-def test_a_file_of_a_machine_that_writes_numbers_the_other_way(tmp_path: Path) -> None:
+def test_read_torch_big_endian_file(tmp_path: Path) -> None:
     from tests.checkpoints.zips import members_of, write_zip
 
     file, swapped = tmp_path / "little.pt", tmp_path / "big.pt"

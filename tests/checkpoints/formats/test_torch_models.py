@@ -65,7 +65,7 @@ def told(found: Checkpoint) -> dict[str, StoredTensor]:
     return tensors
 
 
-def test_a_model_whose_classes_are_gone(own: Any, new: bool, tmp_path: Path) -> None:
+def test_read_torch_model_with_missing_classes(own: Any, new: bool, tmp_path: Path) -> None:
     file = tmp_path / "net.pt"
     net = own.Net()
     torch.save(net, file, _use_new_zipfile_serialization=new)
@@ -105,7 +105,7 @@ def test_a_model_whose_classes_are_gone(own: Any, new: bool, tmp_path: Path) -> 
     assert "own_net.Net" in found.warnings[0]
 
 
-def test_a_model_within_a_checkpoint(new: bool, tmp_path: Path) -> None:
+def test_read_torch_model_within_checkpoint(new: bool, tmp_path: Path) -> None:
     file = tmp_path / "net.pt"
     torch.save(
         {"model": nn.Sequential(nn.Linear(2, 3)), "epoch": 4}, file, _use_new_zipfile_serialization=new
@@ -118,7 +118,7 @@ def test_a_model_within_a_checkpoint(new: bool, tmp_path: Path) -> None:
     assert [module.path for module in found.modules] == ["model", "model.0"]
 
 
-def test_resnet18(new: bool, tmp_path: Path) -> None:
+def test_read_torch_resnet18(new: bool, tmp_path: Path) -> None:
     torchvision = importlib.import_module("torchvision")
 
     file = tmp_path / "resnet18.pt"
@@ -140,7 +140,7 @@ def test_resnet18(new: bool, tmp_path: Path) -> None:
     assert all(each.training is False for each in found.modules)
 
 
-def test_hooks_of_a_model_are_told(tmp_path: Path) -> None:
+def test_read_torch_lists_hooks_of_model(tmp_path: Path) -> None:
     file = tmp_path / "hooked.pt"
     model = nn.Linear(2, 3)
     model.register_forward_hook(print)
@@ -151,7 +151,7 @@ def test_hooks_of_a_model_are_told(tmp_path: Path) -> None:
     ]
 
 
-def test_a_graph_module(tmp_path: Path) -> None:
+def test_read_torch_graph_module(tmp_path: Path) -> None:
     file = tmp_path / "graph.pt"
     model = torch.fx.symbolic_trace(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
     torch.save(model, file)
@@ -179,7 +179,7 @@ class Scripted(nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_scripted_model(tmp_path: Path) -> None:
+def test_read_torch_script_scripted_model(tmp_path: Path) -> None:
     file = tmp_path / "scripted.pt"
     model = Scripted().eval()
     torch.jit.save(torch.jit.script(model), file)
@@ -205,7 +205,7 @@ def test_a_scripted_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_traced_model_with_constants(tmp_path: Path) -> None:
+def test_read_torch_script_traced_model_with_constants(tmp_path: Path) -> None:
     file = tmp_path / "traced.pt"
 
     known = torch.arange(6.0)
@@ -220,7 +220,7 @@ def test_a_traced_model_with_constants(tmp_path: Path) -> None:
     assert stored_bytes(file, constant) == bytes_of(known)
 
 
-def test_the_archive_that_torch_brings_along() -> None:
+def test_read_torch_script_archive_of_torch() -> None:
     file = Path(torch.__file__).parent / "bin" / "test_interpreter_async.pt"
     if not file.exists():
         pytest.skip("this torch has no bin/test_interpreter_async.pt")
@@ -255,7 +255,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_an_exported_program(exported: Path) -> None:
+def test_read_exported_program(exported: Path) -> None:
     program = torch.export.load(exported)
     found = read_checkpoint(str(exported))
     assert found.format == "exported program"
@@ -273,7 +273,7 @@ def test_an_exported_program(exported: Path) -> None:
     assert len(tensors) == len(state) + len(program.constants)
 
 
-def test_the_graph_of_an_exported_program(exported: Path) -> None:
+def test_read_exported_graph(exported: Path) -> None:
     graph = read_checkpoint(str(exported)).graph
     assert graph is not None
     (given,) = graph.inputs
@@ -288,7 +288,7 @@ def test_the_graph_of_an_exported_program(exported: Path) -> None:
     assert {each.name for each in graph.operators} == {f"{call}" for call in calls}
 
 
-def test_an_exported_program_of_the_layout_before(tmp_path: Path) -> None:
+def test_read_exported_old_layout(tmp_path: Path) -> None:
     """Until torch 2.7 the tensors were files of `torch.save` in the archive."""
     inner, file = tmp_path / "inner.pt", tmp_path / "old.pt2"
     state = {"a.weight": torch.randn(3, 4), "b": torch.ones(2)}
@@ -369,7 +369,7 @@ def _unconfigure(members: dict[str, bytes], config: dict[str, Any]) -> None:
         (_unconfigure, "it has neither"),
     ],
 )
-def test_an_exported_program_that_is_not_sound(
+def test_read_exported_refuses_invalid_program(
     change: Change, complaint: str, exported: Path, tmp_path: Path
 ) -> None:
     members = copy.copy(members_of(exported))
@@ -386,7 +386,7 @@ def test_an_exported_program_that_is_not_sound(
 @pytest.mark.parametrize(
     "graph", [b"[]", b"{}", b'{"graph_module": {"graph": 3}}', b"[" * 100_000, b"\xff"]
 )
-def test_a_graph_that_is_not_sound_costs_no_tensor(graph: bytes, exported: Path, tmp_path: Path) -> None:
+def test_read_exported_invalid_graph_keeps_tensors(graph: bytes, exported: Path, tmp_path: Path) -> None:
     members = members_of(exported)
     members["net/models/model.json"] = graph
     file = tmp_path / "net.pt2"

@@ -17,7 +17,7 @@ __all__ = ["save", "seeded"]  # fixtures
 
 # torch warns of most of these when they are made.
 @pytest.mark.filterwarnings("ignore")
-def test_tensors_that_are_not_plain(tmp_path: Path) -> None:
+def test_read_torch_tensors_with_special_layouts(tmp_path: Path) -> None:
     file = tmp_path / "odd.pt"
     item = {
         "q": torch.quantize_per_tensor(torch.randn(4, 2), 0.5, 3, torch.qint8),
@@ -42,10 +42,10 @@ def test_tensors_that_are_not_plain(tmp_path: Path) -> None:
     found = {tensor.name: tensor for tensor in read_checkpoint(str(file)).tensors}
     assert list(found) == list(item)
     for name, tensor in loaded.items():
-        told = found[name]
-        assert f"torch.{told.dtype}" == str(tensor.dtype)
+        stored = found[name]
+        assert f"torch.{stored.dtype}" == str(tensor.dtype)
         if name != "nested":
-            assert told.shape == tuple(tensor.shape)
+            assert stored.shape == tuple(tensor.shape)
     assert [found[name].layout for name in ("q", "coo", "csr", "csc", "bsr", "nested")] == [
         "quantized",
         "sparse_coo",
@@ -89,7 +89,7 @@ class Marked(Tensor):
     """A tensor of a class of its own."""
 
 
-def test_tensors_with_attributes(save: Save, tmp_path: Path) -> None:
+def test_read_torch_tensors_with_attributes(save: Save, tmp_path: Path) -> None:
     file = tmp_path / "attributes.pt"
     parameter = nn.Parameter(torch.ones(2))
     parameter.rank = 3  # type: ignore[attr-defined]
@@ -102,27 +102,27 @@ def test_tensors_with_attributes(save: Save, tmp_path: Path) -> None:
         ("p.scale", "tensor"),
         ("m", "tensor"),
     ]
-    told = {(entry.name, entry.type): entry.text for entry in found.metadata}
-    assert told["p.rank", "int"] == "3"
-    assert told["m", "class"] == "tests.checkpoints.formats.test_torch_tensors.Marked"
+    stored = {(entry.name, entry.type): entry.text for entry in found.metadata}
+    assert stored["p.rank", "int"] == "3"
+    assert stored["m", "class"] == "tests.checkpoints.formats.test_torch_tensors.Marked"
     assert stored_bytes(file, found.tensors[2]) == bytes_of(torch.arange(3.0))
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_nested_tensor_with_offsets(tmp_path: Path) -> None:
+def test_read_torch_nested_tensor_with_offsets(tmp_path: Path) -> None:
     file = tmp_path / "nested.pt"
     parts = [torch.ones(2, 3), torch.ones(1, 3)]
     nested = torch.nested.nested_tensor(parts, layout=torch.jagged, requires_grad=True)
     torch.save({"nested": nested, "plain": torch.ones(2)}, file)
     found = read_checkpoint(str(file))
-    told = {each.name: each for each in found.tensors}
-    assert (told["nested"].shape, told["nested"].layout) == ((3, 3), "nested")
-    assert told["nested"].trainable
-    assert told["plain"].shape == (2,)
+    stored = {each.name: each for each in found.tensors}
+    assert (stored["nested"].shape, stored["nested"].layout) == ((3, 3), "nested")
+    assert stored["nested"].trainable
+    assert stored["plain"].shape == (2,)
     assert all(each.verdict == "needed" for each in found.globals)
 
 
-def test_a_tensor_made_of_tensors(tmp_path: Path) -> None:
+def test_read_torch_tensor_subclass_of_tensors(tmp_path: Path) -> None:
     """A wrapper keeps its tensors in attributes, as a DTensor does."""
     from torch.testing._internal.two_tensor import TwoTensor
 
@@ -139,7 +139,7 @@ def test_a_tensor_made_of_tensors(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_distributed_tensor(tmp_path: Path) -> None:
+def test_read_torch_distributed_tensor(tmp_path: Path) -> None:
     from torch import distributed
     from torch.distributed.device_mesh import DeviceMesh
     from torch.distributed.tensor import Shard, distribute_tensor
@@ -158,8 +158,8 @@ def test_a_distributed_tensor(tmp_path: Path) -> None:
     w, p = found.tensors
     assert (w.dtype, w.shape, w.bytes, w.storage) == ("float32", (8, 4), 128, p.storage)
     assert stored_bytes(file, w) == bytes_of(local)
-    told = [(entry.type, entry.text) for entry in found.metadata if entry.name == "w"]
-    assert told == [
+    stored = [(entry.type, entry.text) for entry in found.metadata if entry.name == "w"]
+    assert stored == [
         ("class", "torch.distributed.tensor.DTensor"),
         ("made of", "_local_tensor float32 (8, 4)"),
     ]

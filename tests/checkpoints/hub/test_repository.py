@@ -42,7 +42,9 @@ class TestReference:
             ("hf:org/name@a/b@c", ("org/name", "a", "b@c")),
         ],
     )
-    def test_read(self, text: str, expected: tuple[str, str | None, str]) -> None:
+    def test_reference_parse_valid_targets(
+        self, text: str, expected: tuple[str, str | None, str]
+    ) -> None:
         found = Reference.parse(text)
         assert (found.repository, found.revision, found.path) == expected
 
@@ -50,20 +52,20 @@ class TestReference:
         "text",
         ["hf:", "hf:/", "hf:a/b@", "hf:a b", "hf:a//b", "hf:@main", "hf:org/na\x1bme", "hf:https://x"],
     )
-    def test_nonsense(self, text: str) -> None:
+    def test_reference_parse_refuses_invalid_targets(self, text: str) -> None:
         with pytest.raises(UsageError, match="names no model of the hub"):
             Reference.parse(text)
 
 
 class TestNothingUnasked:
-    def test_offline_is_the_default(self, hub: Hub) -> None:
+    def test_read_hub_is_offline_by_default(self, hub: Hub) -> None:
         with pytest.raises(LoadError, match="network access is off") as caught:
             read_checkpoint("hf:org/name")
         assert "--online" in (caught.value.hint or "")
         assert hub.requests == []
 
     @pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
-    def test_the_hubs_own_variable_counts(
+    def test_read_hub_respects_offline_variables(
         self, hub: Hub, monkeypatch: pytest.MonkeyPatch, variable: str
     ) -> None:
         monkeypatch.setenv(variable, "1")
@@ -71,7 +73,7 @@ class TestNothingUnasked:
             read("hf:org/name")
         assert hub.requests == []
 
-    def test_a_file_of_that_name_goes_before(
+    def test_read_checkpoint_prefers_local_file_with_hub_name(
         self, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
@@ -79,7 +81,7 @@ class TestNothingUnasked:
         assert read("hf:local") == ["mine"]
         assert hub.requests == []
 
-    def test_without_the_library(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_read_hub_without_huggingface_hub(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "huggingface_hub", None)
         with pytest.raises(LoadError, match="needs huggingface_hub") as caught:
             read("hf:org/name")
@@ -87,7 +89,7 @@ class TestNothingUnasked:
 
 
 class TestReading:
-    def test_as_from_the_disk(self, hub: Hub, tmp_path: Path) -> None:
+    def test_read_hub_equals_local_folder(self, hub: Hub, tmp_path: Path) -> None:
         for name, file in hub.repositories["org/name"].files.items():
             (tmp_path / name).write_bytes(file.head)
         local = read_checkpoint(tmp_path)
@@ -98,30 +100,30 @@ class TestReading:
         assert stored.path == f"{hub.endpoint}/org/name/resolve/{COMMIT}/model.safetensors"
         assert stored.bytes == local.files[0].bytes
 
-    def test_all_is_read_at_one_commit(self, hub: Hub) -> None:
+    def test_read_hub_reads_one_commit(self, hub: Hub) -> None:
         read("hf:org/name")
         assert {each.path.split("/resolve/")[1][:40] for each in hub.of("hub", "HEAD")} == {COMMIT}
 
-    def test_a_revision(self, hub: Hub) -> None:
+    def test_read_hub_revision(self, hub: Hub) -> None:
         assert read(f"hf:org/name@{COMMIT}") == ["a", "b"]
         assert hub.requests[0].path == f"/api/models/org/name/revision/{COMMIT}"
 
-    def test_an_old_name(self, hub: Hub) -> None:
+    def test_read_hub_name_without_organization(self, hub: Hub) -> None:
         hub.repositories["gpt2"] = hub.repositories["org/name"]
         assert read("hf:gpt2") == read("hf:gpt2@main/model.safetensors") == ["a", "b"]
 
-    def test_one_file(self, hub: Hub) -> None:
+    def test_read_hub_single_file(self, hub: Hub) -> None:
         hub.repositories["org/name"].files["sub/model-00002-of-00003.safetensors"] = weights("c")
         found = read_checkpoint("hf:org/name/sub/model-00002-of-00003.safetensors", online=True)
         assert [tensor.name for tensor in found.tensors] == ["c"]
         assert found.target == "hf:org/name/sub/model-00002-of-00003.safetensors"
         assert "is shard 2 of 3" in found.warnings[0]
 
-    def test_a_folder_in_it(self, hub: Hub) -> None:
+    def test_read_hub_subfolder(self, hub: Hub) -> None:
         hub.repositories["org/name"].files["unet/diffusion_pytorch_model.safetensors"] = weights("c")
         assert read("hf:org/name/unet") == ["c"]
 
-    def test_only_folders_in_it(self, hub: Hub) -> None:
+    def test_read_hub_repository_with_subfolders_only(self, hub: Hub) -> None:
         files = {"unet/a.safetensors": weights("c"), "x/y": small("")}
         hub.repositories["org/parts"] = Repository(files)
         with pytest.raises(CheckpointError, match="without a model's weights") as caught:
@@ -130,13 +132,13 @@ class TestReading:
         files["model_index.json"] = small("{}")
         assert read("hf:org/parts") == ["unet.c"]
 
-    def test_one_file_of_a_distributed_checkpoint(self, hub: Hub) -> None:
+    def test_read_hub_single_distributed_file(self, hub: Hub) -> None:
         hub.repositories["org/step"] = Repository({"__0_0.distcp": small("?"), ".metadata": small("?")})
         with pytest.raises(CheckpointError, match="one file of a checkpoint of torch") as caught:
             read("hf:org/step/__0_0.distcp")
         assert caught.value.hint == "name the folder: hf:org/step"
 
-    def test_of_several_sets_the_one_that_is_whole(self, hub: Hub) -> None:
+    def test_read_hub_prefers_complete_set(self, hub: Hub) -> None:
         index = json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}})
         files = {
             INDEX: small(index),
@@ -153,16 +155,16 @@ class TestReading:
             "pytorch_model.bin, flax_model.msgpack",
         )
 
-    def test_one_that_got_a_new_name(self, hub: Hub) -> None:
+    def test_read_hub_renamed_repository(self, hub: Hub) -> None:
         hub.renamed["old/name"] = "org/name"
         assert read("hf:old/name") == ["a", "b"]
 
-    def test_an_index(self, hub: Hub) -> None:
+    def test_read_hub_index(self, hub: Hub) -> None:
         index = json.dumps({"weight_map": {"a": "model.safetensors", "b": "model.safetensors"}})
         hub.repositories["org/name"].files[INDEX] = small(index)
         assert read(f"hf:org/name/{INDEX}") == ["a", "b"]
 
-    def test_of_several_gguf_files_one_has_to_be_named(self, hub: Hub) -> None:
+    def test_read_hub_several_gguf_files_need_a_name(self, hub: Hub) -> None:
         files = {name: File(b"GGUF") for name in ("q4.gguf", "q8.gguf")}
         hub.repositories["org/quantized"] = Repository(files)
         with pytest.raises(CheckpointError, match="several files of weights") as caught:
@@ -170,13 +172,13 @@ class TestReading:
         assert caught.value.cause == "there are q4.gguf, q8.gguf in it"
         assert caught.value.hint == "name one of them, such as hf:org/quantized/q4.gguf"
 
-    def test_a_damaged_file(self, hub: Hub) -> None:
+    def test_read_hub_damaged_file(self, hub: Hub) -> None:
         file = hub.repositories["org/name"].files["model.safetensors"]
         file.size -= 1
         with pytest.raises(CheckpointError, match=r"model\.safetensors is not whole"):
             read("hf:org/name")
 
-    def test_a_missing_shard_is_a_problem(self, hub: Hub) -> None:
+    def test_read_hub_missing_shard_is_a_problem(self, hub: Hub) -> None:
         index = json.dumps({"weight_map": {"a": "m1.safetensors", "c": "m2.safetensors"}})
         hub.repositories["org/shards"] = Repository(
             {INDEX: small(index), "m1.safetensors": weights("a")}
@@ -184,7 +186,7 @@ class TestReading:
         found = read_checkpoint("hf:org/shards", online=True)
         assert found.problems == ("shard m2.safetensors: it is not there; it should hold c",)
 
-    def test_an_index_stays_in_its_repository(self, hub: Hub) -> None:
+    def test_read_hub_index_stays_in_repository(self, hub: Hub) -> None:
         index = json.dumps({"weight_map": {"a": "../../../org/name/resolve/main/model.safetensors"}})
         hub.repositories["org/evil"] = Repository({INDEX: small(index)})
         with pytest.raises(CheckpointError, match="names a file elsewhere"):
@@ -212,12 +214,12 @@ class TestFormats:
         assert len(hub.of("cdn")) <= most_requests
         assert hub.sent() < 2_000_000 < len(raw)
 
-    def test_torch_zip(self, hub: Hub, tmp_path: Path) -> None:
+    def test_read_hub_torch_zip(self, hub: Hub, tmp_path: Path) -> None:
         state = {f"layers.{number}.weight": torch.zeros(50_000) for number in range(100)}
         torch.save(state, tmp_path / "pytorch_model.bin")
         self.check(hub, tmp_path, "pytorch_model.bin", 4)
 
-    def test_torch_legacy(self, hub: Hub, tmp_path: Path) -> None:
+    def test_read_hub_torch_legacy(self, hub: Hub, tmp_path: Path) -> None:
         state = {f"layers.{number}.weight": torch.zeros(50_000) for number in range(50)}
         path = tmp_path / "pytorch_model.bin"
         torch.save(state, path, _use_new_zipfile_serialization=False)
@@ -227,11 +229,11 @@ class TestFormats:
         with pytest.raises(CheckpointError, match="is not whole"):
             read(f"hf:org/one/{path.name}")
 
-    def test_npz(self, hub: Hub, tmp_path: Path) -> None:
+    def test_read_hub_npz(self, hub: Hub, tmp_path: Path) -> None:
         numpy.savez(tmp_path / "a.npz", *[numpy.zeros(200_000) for _ in range(5)])
         self.check(hub, tmp_path, "a.npz", 7)
 
-    def test_gguf(self, hub: Hub, tmp_path: Path) -> None:
+    def test_read_hub_gguf(self, hub: Hub, tmp_path: Path) -> None:
         writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
         writer.add_token_list([f"token {number}" for number in range(20_000)])
         writer.add_tensor("output.weight", numpy.zeros((1000, 1000), numpy.float32))
@@ -241,7 +243,7 @@ class TestFormats:
         writer.close()
         self.check(hub, tmp_path, "m.gguf", 4)
 
-    def test_onnx(self, hub: Hub, tmp_path: Path) -> None:
+    def test_read_hub_onnx(self, hub: Hub, tmp_path: Path) -> None:
         tensors = [
             onnx.numpy_helper.from_array(numpy.zeros(500_000, numpy.float32), f"w{number}")
             for number in range(3)
@@ -250,9 +252,7 @@ class TestFormats:
         onnx.save(onnx.helper.make_model(graph), tmp_path / "m.onnx")
         self.check(hub, tmp_path, "m.onnx", 8)
 
-    def test_the_data_of_onnx_beside_it_is_not_looked_for_on_the_disk(
-        self, hub: Hub, tmp_path: Path
-    ) -> None:
+    def test_read_hub_onnx_ignores_local_external_data(self, hub: Hub, tmp_path: Path) -> None:
         tensor = onnx.numpy_helper.from_array(numpy.zeros(500, numpy.float32), "w")
         model = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [], initializer=[tensor]))
         onnx.save(
@@ -274,27 +274,27 @@ class TestCommand:
             check=False,
         )
 
-    def test_it_lists_the_tensors(self, hub: Hub) -> None:
+    def test_command_lists_hub_tensors(self, hub: Hub) -> None:
         done = self.run(hub, "params", "hf:org/name", "--online", "--format", "json")
         assert (done.returncode, done.stderr) == (0, "")
         assert [row["name"] for row in json.loads(done.stdout)["rows"]] == ["a", "b"]
 
-    def test_the_environment_may_allow_it(self, hub: Hub) -> None:
+    def test_command_online_by_environment(self, hub: Hub) -> None:
         assert self.run(hub, "params", "hf:org/name", NETINSPECT_ONLINE="1").returncode == 0
 
-    def test_unasked_it_does_not(self, hub: Hub) -> None:
+    def test_command_is_offline_by_default(self, hub: Hub) -> None:
         done = self.run(hub, "params", "hf:org/name")
         assert done.returncode == 3
         assert "hint: --online fetches the headers" in done.stderr
         assert hub.requests == []
 
-    def test_other_commands_need_a_model_and_fetch_nothing(self, hub: Hub) -> None:
+    def test_command_that_needs_a_model_fetches_nothing(self, hub: Hub) -> None:
         done = self.run(hub, "cost", "hf:org/name", "--online")
         assert done.returncode == 2
         assert "hf:org/name is a checkpoint" in done.stderr
         assert hub.requests == []
 
-    def test_the_hubs_client_is_not_imported_for_other_targets(self, tmp_path: Path) -> None:
+    def test_command_local_target_does_not_import_hub_client(self, tmp_path: Path) -> None:
         (tmp_path / "m.safetensors").write_bytes(save({"a": numpy.zeros(1)}))
         code = (
             "import sys; from netinspect import read_checkpoint; "

@@ -35,7 +35,7 @@ def limit_the_wait_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestValues:
     """Values are never fetched: nothing is reported of them."""
 
-    def test_two_of_the_hub_are_not_called_equal(self, hub: Hub) -> None:
+    def test_compare_values_refuses_two_hub_models(self, hub: Hub) -> None:
         sides = [read_checkpoint("hf:org/name", online=True) for _ in range(2)]
         told = str(netinspect.diff(*sides, compare_values=True))
         assert "no difference: 2 tensors equal in name, shape and dtype\n" in told
@@ -56,7 +56,7 @@ class TestGlobals:
         hub.repositories["org/pickled"] = Repository(files)
         return files
 
-    def test_of_all_files(self, hub: Hub, state: dict[str, File], tmp_path: Path) -> None:
+    def test_scan_hub_all_files(self, hub: Hub, state: dict[str, File], tmp_path: Path) -> None:
         found = netinspect.pickle_globals("hf:org/pickled", online=True).record
         for name, file in state.items():
             (tmp_path / name).write_bytes(file.head)
@@ -66,13 +66,13 @@ class TestGlobals:
         }
         assert hub.sent() < 1_000_000
 
-    def test_of_one(self, hub: Hub, state: dict[str, File]) -> None:
+    def test_scan_hub_one_file(self, hub: Hub, state: dict[str, File]) -> None:
         name = "hf:org/pickled/pytorch_model-00001-of-00002.bin"
         found = netinspect.pickle_globals(name, online=True).record
         assert {row.file for row in found.rows} == {"pytorch_model-00001-of-00002.bin"}
         assert not [each for each in hub.requests if "00002-of-00002" in each.path]
 
-    def test_folders_are_entered_and_what_is_not_fetched_is_named(
+    def test_scan_hub_enters_folders_and_lists_unfetched_files(
         self, hub: Hub, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(remote.DownloadBudget.__init__, "__defaults__", (1 << 20,))
@@ -91,19 +91,19 @@ class TestGlobals:
         assert reasons["long.txt"] == "no more than 1 MiB are fetched"
         assert not found.complete
 
-    def test_unasked_nothing_is_fetched(self, hub: Hub, state: dict[str, File]) -> None:
+    def test_scan_hub_is_offline_by_default(self, hub: Hub, state: dict[str, File]) -> None:
         with pytest.raises(LoadError, match="network access is off"):
             netinspect.pickle_globals("hf:org/pickled")
         assert hub.requests == []
 
-    def test_a_failure_on_the_way(self, hub: Hub, state: dict[str, File]) -> None:
+    def test_scan_hub_network_failure_is_an_error(self, hub: Hub, state: dict[str, File]) -> None:
         hub.faults["/-/pytorch_model-00001-of-00002.bin"] = "429"
         with pytest.raises(LoadError, match="too many requests"):
             netinspect.pickle_globals("hf:org/pickled", online=True)
 
 
 class TestTraffic:
-    def test_thirty_shards_of_140_gigabytes(self, hub: Hub) -> None:
+    def test_read_hub_thirty_shards_take_few_requests(self, hub: Hub) -> None:
         shards, count = 30, 40
         files, shard_of = {}, {}
         for number in range(1, shards + 1):
@@ -121,13 +121,13 @@ class TestTraffic:
         assert len(hub.requests) == 1 + 2 * (shards + 1)
         assert hub.sent() < 5_000_000
 
-    def test_one_request_more_for_a_long_header(self, hub: Hub) -> None:
+    def test_read_hub_long_header_takes_one_more_request(self, hub: Hub) -> None:
         hub.repositories["org/many"] = Repository({"model.safetensors": huge(20_000, 10)})
         assert len(read("hf:org/many")) == 20_000
         assert len(hub.of("cdn")) <= 5
         assert hub.sent() < 2 * hub.repositories["org/many"].files["model.safetensors"].size
 
-    def test_what_is_fetched_has_a_limit(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_read_hub_bounds_fetched_bytes(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(remote.DownloadBudget.__init__, "__defaults__", (1 << 20,))
         hub.repositories["org/many"] = Repository({"model.safetensors": huge(40_000, 10)})
         with pytest.raises(LoadError, match="the headers of hf:org/many have more than 1 MiB"):
@@ -136,16 +136,14 @@ class TestTraffic:
 
 
 class TestToken:
-    def test_it_is_sent_to_the_hub_and_to_nobody_else(
-        self, hub: Hub, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_client_sends_token_to_hub_only(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HF_TOKEN", "right")
         hub.repositories["org/name"].refusal = (401, "GatedRepo")
         assert read("hf:org/name") == ["a", "b"]
         assert {each.token for each in hub.of("hub")} == {"Bearer right"}
         assert [each.token for each in hub.of("cdn")] == [None]
 
-    def test_small_files_come_from_the_hub_itself(
+    def test_client_fetches_small_files_from_hub(
         self, hub: Hub, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HF_TOKEN", "right")
@@ -154,7 +152,7 @@ class TestToken:
         assert read("hf:org/name") == ["a", "b"]
         assert hub.of("cdn") == []
 
-    def test_no_error_tells_it(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_client_errors_do_not_show_token(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HF_TOKEN", "hf_secret")
         hub.repositories["org/name"].refusal = (403, "")
         with pytest.raises(LoadError) as caught:
@@ -186,7 +184,7 @@ class TestRefusals:
             ("hf:org/name", (418, ""), "the hub refuses to give org/name", None),
         ],
     )
-    def test_of_a_repository(
+    def test_read_hub_reports_refused_repository(
         self, hub: Hub, target: str, refusal: tuple[int, str] | None, message: str, hint: str | None
     ) -> None:
         hub.repositories["org/name"].refusal = refusal
@@ -226,7 +224,7 @@ class TestRefusals:
             ("drips", "model.safetensors is received too slowly", "bytes in 0.6 s"),
         ],
     )
-    def test_of_a_file(
+    def test_read_hub_reports_refused_file(
         self,
         hub: Hub,
         monkeypatch: pytest.MonkeyPatch,
@@ -259,7 +257,7 @@ class TestRefusals:
             ("nonsense", "the hub's response about org/name cannot be parsed"),
         ],
     )
-    def test_of_the_list_of_files(
+    def test_read_hub_reports_refused_listing(
         self, hub: Hub, monkeypatch: pytest.MonkeyPatch, fault: str, message: str
     ) -> None:
         hub.faults["/api/models/org/name"] = fault
@@ -268,13 +266,13 @@ class TestRefusals:
         with pytest.raises(LoadError, match=message):
             read("hf:org/name")
 
-    def test_what_may_pass_is_tried_again(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_client_retries_temporary_errors(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hub_client, "_RETRIES", 2)
         hub.faults["/-/model.safetensors"] = "503 once"
         assert read("hf:org/name") == ["a", "b"]
         assert len(hub.of("cdn")) == 2
 
-    def test_a_rest_of_a_minute_is_not_waited_for(
+    def test_client_does_not_wait_for_retry_after(
         self, hub: Hub, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(hub_client, "_RETRIES", 2)
@@ -284,7 +282,7 @@ class TestRefusals:
         assert caught.value.cause == "it asks to wait 77 s"
         assert len(hub.of("cdn")) == 1
 
-    def test_a_failure_on_the_way_is_no_mere_problem_of_one_shard(self, hub: Hub) -> None:
+    def test_read_hub_network_failure_is_not_a_problem_of_one_shard(self, hub: Hub) -> None:
         index = json.dumps({"weight_map": {"a": "m1.safetensors", "c": "m2.safetensors"}})
         files = {INDEX: small(index), "m1.safetensors": weights("a"), "m2.safetensors": weights("c")}
         hub.repositories["org/shards"] = Repository(files)
@@ -292,7 +290,7 @@ class TestRefusals:
         with pytest.raises(LoadError, match="too many requests"):
             read("hf:org/shards")
 
-    def test_nobody_is_there(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_read_hub_reports_unreachable_hub(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
         with pytest.raises(LoadError, match=r"cannot reach the hub at http://127\.0\.0\.1:9"):
             read("hf:org/name")

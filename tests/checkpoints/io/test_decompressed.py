@@ -54,7 +54,9 @@ FORMATS: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("format", FORMATS)
-def test_compressed_checkpoint_is_read_with_values(tmp_path: Path, method: str, format: str) -> None:
+def test_read_checkpoint_reads_compressed_file_and_values(
+    tmp_path: Path, method: str, format: str
+) -> None:
     path = tmp_path / "model"
     path.write_bytes(METHODS[method](FORMATS[format]()))
     found = read_checkpoint(str(path))
@@ -70,7 +72,7 @@ def test_compressed_checkpoint_is_read_with_values(tmp_path: Path, method: str, 
     assert os.listdir(tmp_path) == ["model"]
 
 
-def test_parts_that_follow_each_other_are_one_file(tmp_path: Path) -> None:
+def test_read_checkpoint_joins_concatenated_gzip_parts(tmp_path: Path) -> None:
     path = tmp_path / "model.gz"
     data = FORMATS["safetensors"]()
     path.write_bytes(gzip.compress(data[:50]) + gzip.compress(data[50:]) + b"tail")
@@ -80,7 +82,7 @@ def test_parts_that_follow_each_other_are_one_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_cut_compressed_file_is_an_error(tmp_path: Path, method: str) -> None:
+def test_read_checkpoint_refuses_truncated_compressed_file(tmp_path: Path, method: str) -> None:
     path = tmp_path / "model"
     noise = np.random.default_rng(0).normal(size=40_000)
     whole = METHODS[method](safetensors.numpy.save({"w": noise}))
@@ -93,7 +95,7 @@ def test_cut_compressed_file_is_an_error(tmp_path: Path, method: str) -> None:
     )
 
 
-def test_compressed_file_in_another_is_unpacked_from_outside(tmp_path: Path) -> None:
+def test_read_checkpoint_refuses_nested_compression(tmp_path: Path) -> None:
     path = tmp_path / "model.xz"
     path.write_bytes(lzma.compress(bz2.compress(FORMATS["safetensors"]())))
     with pytest.raises(CheckpointError, match="is not a checkpoint") as caught:
@@ -102,7 +104,7 @@ def test_compressed_file_in_another_is_unpacked_from_outside(tmp_path: Path) -> 
     assert caught.value.hint == f"unpack it first: xz -dk {path}"
 
 
-def test_file_that_comes_to_too_much_is_an_error(
+def test_read_checkpoint_refuses_too_large_compressed_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "model.gz"
@@ -113,7 +115,7 @@ def test_file_that_comes_to_too_much_is_an_error(
     assert caught.value.hint == "decompress it first, and name the resulting file"
 
 
-def test_other_content_is_not_decompressed_whole(tmp_path: Path) -> None:
+def test_read_checkpoint_does_not_decompress_other_content(tmp_path: Path) -> None:
     path = tmp_path / "logs.gz"
     path.write_bytes(gzip.compress(b"a line of a log\n" * 10_000_000, 1))
     with pytest.raises(CheckpointError, match="is not a checkpoint") as caught:
@@ -122,7 +124,7 @@ def test_other_content_is_not_decompressed_whole(tmp_path: Path) -> None:
     assert caught.value.hint == f"unpack it first: gzip -dk {path}"
 
 
-def test_no_room_for_the_temporary_file_is_an_error(
+def test_read_checkpoint_reports_missing_temporary_space(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "model.gz"
@@ -133,13 +135,13 @@ def test_no_room_for_the_temporary_file_is_an_error(
     assert "TMPDIR" in (caught.value.hint or "")
 
 
-def test_compressed_file_far_away_is_named_and_not_fetched() -> None:
+def test_read_source_does_not_fetch_remote_compressed_file() -> None:
     source = MemorySource(gzip.compress(FORMATS["safetensors"]()), remote=True)
     with pytest.raises(CheckpointError, match="is not a checkpoint"):
         read_source(source)
 
 
-def test_file_that_changed_is_an_error(tmp_path: Path) -> None:
+def test_checkpoint_data_reports_changed_compressed_file(tmp_path: Path) -> None:
     path = tmp_path / "model.gz"
     path.write_bytes(gzip.compress(FORMATS["safetensors"]()))
     found = read_checkpoint(str(path))
@@ -148,7 +150,7 @@ def test_file_that_changed_is_an_error(tmp_path: Path) -> None:
         CheckpointData(found)
 
 
-def test_commands_read_a_compressed_file(cli: Cli, tmp_path: Path) -> None:
+def test_commands_accept_compressed_file(cli: Cli, tmp_path: Path) -> None:
     old, new = tmp_path / "old.gz", tmp_path / "new.safetensors"
     old.write_bytes(gzip.compress(FORMATS["safetensors"]()))
     new.write_bytes(safetensors.numpy.save({"w": ARRAY + 1}))

@@ -37,7 +37,7 @@ def arrays() -> dict[str, Array]:
     }
 
 
-def test_compressed_arrays_are_read_as_plain_ones(tmp_path: Path) -> None:
+def test_checkpoint_data_compressed_equals_stored_arrays(tmp_path: Path) -> None:
     held = arrays()
     packed = compressed(tmp_path / "packed.npz", held)
     np.savez(tmp_path / "plain.npz", **held)  # type: ignore[arg-type]
@@ -55,7 +55,7 @@ def test_compressed_arrays_are_read_as_plain_ones(tmp_path: Path) -> None:
     assert groups == [[number, number + 6] for number in (0, 1, 3, 4, 5)]
 
 
-def test_any_range_is_read(tmp_path: Path) -> None:
+def test_inflated_array_reads_any_range(tmp_path: Path) -> None:
     held = np.random.default_rng(0).standard_normal(9 * PIECE)
     checkpoint = compressed(tmp_path / "packed.npz", {"a": held})
     workspace = Workspace()
@@ -67,14 +67,14 @@ def test_any_range_is_read(tmp_path: Path) -> None:
             )
 
 
-def test_what_is_compressed_in_another_order_is_not_read(tmp_path: Path) -> None:
+def test_checkpoint_data_skips_compressed_fortran_order(tmp_path: Path) -> None:
     checkpoint = compressed(tmp_path / "packed.npz", {"a": np.asfortranarray(np.ones((3, 4)))})
     with CheckpointData(checkpoint) as data:
         reason = data.why_no_values(checkpoint.tensors[0])
     assert reason == "it is compressed, or not stored as one piece"
 
 
-def test_a_damaged_member_gives_one_error(tmp_path: Path) -> None:
+def test_inflated_array_damaged_member_is_one_error(tmp_path: Path) -> None:
     path = tmp_path / "packed.npz"
     compressed(path, {"a": np.random.default_rng(0).standard_normal(9 * PIECE)})
     data = bytearray(path.read_bytes())
@@ -87,7 +87,7 @@ def test_a_damaged_member_gives_one_error(tmp_path: Path) -> None:
     assert str(path) in caught.value.message
 
 
-def test_a_member_that_is_shorter_than_its_record_gives_one_error(tmp_path: Path) -> None:
+def test_inflated_array_short_member_is_one_error(tmp_path: Path) -> None:
     whole = io.BytesIO()
     np.save(whole, np.ones(1000))
     path = tmp_path / "packed.npz"

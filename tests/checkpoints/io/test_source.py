@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> Path:
 
 
 class TestRefused:
-    def test_a_fifo_is_not_even_opened(self, tmp_path: Path) -> None:
+    def test_local_source_does_not_open_fifo(self, tmp_path: Path) -> None:
         path = tmp_path / "fifo"
         os.mkfifo(path)
         opened = threading.Event()
@@ -51,11 +51,11 @@ class TestRefused:
         writer.join()
 
     @pytest.mark.parametrize("path", ["/dev/null", "/dev/zero", "/dev/stdin"])
-    def test_devices(self, path: str) -> None:
+    def test_local_source_refuses_devices(self, path: str) -> None:
         with pytest.raises(LoadError):
             read_checkpoint(path)
 
-    def test_a_pipe_of_the_shell(self) -> None:
+    def test_local_source_refuses_shell_pipe(self) -> None:
         reader, writer = os.pipe()
         try:
             with pytest.raises(LoadError, match="is not a regular file"):
@@ -64,14 +64,14 @@ class TestRefused:
             os.close(reader)
             os.close(writer)
 
-    def test_a_socket(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_local_source_refuses_socket(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)  # their names must be short
         with socket.socket(socket.AF_UNIX) as made:
             made.bind("socket")
             with pytest.raises(LoadError, match="is not a regular file"):
                 read_checkpoint("socket")
 
-    def test_a_folder_as_a_file(self, tmp_path: Path) -> None:
+    def test_local_source_refuses_folder(self, tmp_path: Path) -> None:
         with pytest.raises(LoadError, match="is not a regular file"):
             LocalSource(str(tmp_path))
 
@@ -86,19 +86,19 @@ class TestRefused:
             ("", "No such file or directory"),
         ],
     )
-    def test_what_is_not_there(self, name: str, cause: str) -> None:
+    def test_local_source_reports_missing_file(self, name: str, cause: str) -> None:
         with pytest.raises(LoadError, match="cannot read") as caught:
             read_checkpoint(name)
         assert cause in (caught.value.cause or "")
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-    def test_what_may_not_be_read(self, file: Path) -> None:
+    def test_local_source_reports_unreadable_file(self, file: Path) -> None:
         file.chmod(0)
         with pytest.raises(LoadError, match="cannot read") as caught:
             read_checkpoint(str(file))
         assert caught.value.cause == "Permission denied"
 
-    def test_links_that_lead_nowhere(self, tmp_path: Path) -> None:
+    def test_local_source_reports_dangling_link(self, tmp_path: Path) -> None:
         (tmp_path / "dangling").symlink_to("gone")
         (tmp_path / "loop").symlink_to("loop")
         for name, cause in (("dangling", "No such file"), ("loop", "Too many levels")):
@@ -108,12 +108,12 @@ class TestRefused:
 
 
 class TestRead:
-    def test_links_are_followed(self, file: Path) -> None:
+    def test_local_source_follows_links(self, file: Path) -> None:
         link = file.with_name("link")
         link.symlink_to(file.name)
         assert len(read_checkpoint(str(link)).tensors) == 1
 
-    def test_an_empty_file(self, tmp_path: Path) -> None:
+    def test_read_checkpoint_refuses_empty_file(self, tmp_path: Path) -> None:
         (tmp_path / "empty").touch()
         with pytest.raises(CheckpointError) as caught:
             read_checkpoint(str(tmp_path / "empty"))
@@ -121,11 +121,11 @@ class TestRead:
 
     @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no proc file system")
     @pytest.mark.parametrize("name", ["status", "maps", "mem", "environ", "cmdline"])
-    def test_files_that_the_kernel_makes_up(self, name: str) -> None:
+    def test_read_checkpoint_refuses_proc_files(self, name: str) -> None:
         with pytest.raises(CheckpointError, match="is not a checkpoint"):
             read_checkpoint(f"/proc/self/{name}")
 
-    def test_a_huge_file_of_nothing(self, tmp_path: Path) -> None:
+    def test_read_checkpoint_bounds_work_on_sparse_file(self, tmp_path: Path) -> None:
         path = tmp_path / "sparse"
         with path.open("wb") as made:
             made.truncate(1 << 43)
@@ -138,7 +138,7 @@ class TestRead:
         calls = calls_of(read)
         assert calls < 20_000
 
-    def test_any_part_of_it(self, tmp_path: Path) -> None:
+    def test_local_source_reads_any_range(self, tmp_path: Path) -> None:
         data = bytes(range(256)) * 10
         path = tmp_path / "data"
         path.write_bytes(data)
@@ -156,7 +156,7 @@ class TestRead:
             (1 << 70, 1, "the file has only 16"),
         ],
     )
-    def test_what_is_behind_its_end(
+    def test_local_source_refuses_range_out_of_bounds(
         self, tmp_path: Path, position: int, length: int, cause: str
     ) -> None:
         path = tmp_path / "data"
@@ -165,7 +165,7 @@ class TestRead:
             source.read(position, length)
         assert cause in (caught.value.cause or "")
 
-    def test_it_is_closed(self, file: Path) -> None:
+    def test_read_checkpoint_closes_file(self, file: Path) -> None:
         before = len(os.listdir("/proc/self/fd"))
         read_checkpoint(str(file))
         with pytest.raises(CheckpointError):
@@ -186,14 +186,14 @@ class TestChanges:
         ],
         ids=["cut", "grown", "rewritten", "touched"],
     )
-    def test_it_is_told(self, file: Path, change: Callable[[Path], None]) -> None:
+    def test_open_file_reports_change(self, file: Path, change: Callable[[Path], None]) -> None:
         opened = open_file(str(file), "m")
         opened.__enter__()
         change(file)
         with pytest.raises(LoadError, match="changed while it was read"):
             opened.__exit__(None, None, None)
 
-    def test_what_looks_damaged_because_it_is_being_written(self, file: Path) -> None:
+    def test_open_file_reports_change_instead_of_damage(self, file: Path) -> None:
         def read_while_it_is_cut() -> None:
             with open_file(str(file), "m") as source:
                 os.truncate(file, 20)
@@ -204,7 +204,7 @@ class TestChanges:
         assert caught.value.message == "m changed while it was read"
         assert not isinstance(caught.value, CheckpointError)
 
-    def test_one_that_is_replaced_is_read_as_it_was(self, file: Path) -> None:
+    def test_open_file_reads_replaced_file_unchanged(self, file: Path) -> None:
         whole = file.read_bytes()
         with open_file(str(file), "m") as source:
             file.unlink()
@@ -217,9 +217,7 @@ class TestNames:
         "name", ["a\nerror: b", "a\x1b[31mred", "a\x9b31m", "a\u202eb", "[bold]", "a\rb"]
     )
     @pytest.mark.parametrize("exists", [True, False])
-    def test_no_name_of_a_file_draws_on_the_terminal(
-        self, tmp_path: Path, name: str, exists: bool
-    ) -> None:
+    def test_error_escapes_file_name_for_terminal(self, tmp_path: Path, name: str, exists: bool) -> None:
         if exists:
             (tmp_path / name).write_bytes(b"nothing of note")
         done = subprocess.run(
@@ -250,51 +248,51 @@ class TestRemote:
 
         return RemoteSource("far", "https://far", size, fetch), fetched, data
 
-    def test_the_start_takes_one_fetch(self) -> None:
+    def test_remote_source_start_takes_one_request(self) -> None:
         source, fetched, data = self.make(10_000_000)
         assert source.read(0, 512) == data[:512]
         assert source.read(0, 8) == data[:8]
         assert source.read(8, 100_000) == data[8:100_008]
         assert fetched == [(0, 1 << 17)]
 
-    def test_a_small_file_is_fetched_whole(self) -> None:
+    def test_remote_source_fetches_small_file_whole(self) -> None:
         source, fetched, data = self.make(1000)
         assert source.read(990, 10) == data[990:]
         assert source.read(0, 1000) == data
         assert fetched == [(0, 1000)]
 
-    def test_who_reads_on_gets_more_at_once(self) -> None:
+    def test_remote_source_fetches_more_for_sequential_reads(self) -> None:
         source, fetched, data = self.make(8_000_000)
         read = b"".join(source.read(at, 1000) for at in range(0, 8_000_000, 1000))
         assert read == data
         assert len(fetched) < 10
         assert sum(end - begin for begin, end in fetched) == len(data)
 
-    def test_who_leaps_does_not(self) -> None:
+    def test_remote_source_fetches_little_for_random_reads(self) -> None:
         source, fetched, _ = self.make(8_000_000)
         for at in range(7_900_000, 0, -1_000_000):
             source.read(at, 10)
         assert all(end - begin <= 1 << 17 for begin, end in fetched)
 
-    def test_large_pieces_are_not_kept(self) -> None:
+    def test_remote_source_does_not_cache_large_reads(self) -> None:
         source, fetched, data = self.make(6_000_000)
         assert source.read(3, 5_000_000) == data[3:5_000_003]
         assert fetched == [(3, 5_000_003)]
 
-    def test_little_is_kept(self) -> None:
+    def test_remote_source_bounds_its_cache(self) -> None:
         source, _, data = self.make(20_000_000)
         for at in range(0, 20_000_000, 100_000):
             assert source.read(at, 10) == data[at : at + 10]
         assert len(source._blocks) <= 128
 
     @pytest.mark.parametrize(("position", "length"), [(0, 1001), (1000, 1), (5000, 1), (999, 2)])
-    def test_what_is_behind_its_end(self, position: int, length: int) -> None:
+    def test_remote_source_refuses_range_out_of_bounds(self, position: int, length: int) -> None:
         source, fetched, _ = self.make(1000)
         with pytest.raises(CheckpointError, match="far ends too early"):
             source.read(position, length)
         assert fetched == []
 
-    def test_an_allowance_is_never_overdrawn(self) -> None:
+    def test_download_budget_is_thread_safe(self) -> None:
         allowance = DownloadBudget("it", 1000)
         taken: list[int] = []
 

@@ -48,7 +48,7 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 
 @settings(max_examples=60)
 @given(st.dictionaries(names, st.tuples(st.binary(max_size=300), st.booleans()), max_size=6))
-def test_what_python_writes_is_read(
+def test_archive_reads_zipfile_output(
     tmp_path_factory: pytest.TempPathFactory, members: dict[str, tuple[bytes, bool]]
 ) -> None:
     file = tmp_path_factory.mktemp("zip") / "made.zip"
@@ -68,7 +68,7 @@ def test_what_python_writes_is_read(
         assert archive.warnings == ()
 
 
-def test_positions_are_those_of_torch(tmp_path: Path) -> None:
+def test_archive_positions_equal_torch(tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     torch.save({f"w{index}": torch.ones(index) for index in range(50)}, file)
     reader: Any = torch._C.PyTorchFileReader(str(file))
@@ -79,7 +79,7 @@ def test_positions_are_those_of_torch(tmp_path: Path) -> None:
             assert archive.position(f"model/{name}") == reader.get_record_offset(name)
 
 
-def test_sizes_in_the_extra_field(tmp_path: Path) -> None:
+def test_archive_reads_zip64_sizes(tmp_path: Path) -> None:
     """What is larger than 4 GiB has its size there; others may."""
     file = tmp_path / "wide.zip"
     with zipfile.ZipFile(file, "w") as made:
@@ -91,7 +91,7 @@ def test_sizes_in_the_extra_field(tmp_path: Path) -> None:
         assert [archive.read(name) for name in ("a", "b")] == [b"a" * 100, b"b" * 100]
 
 
-def test_a_comment_at_the_end() -> None:
+def test_archive_accepts_comment_at_end() -> None:
     data = build([Part("a", b"x", comment=b"inner")], Directory(comment=b"about PK\x05\x06 or so"))
     # The last mark of an end is the one that readers take, and it is none.
     with pytest.raises(CheckpointError):
@@ -99,7 +99,7 @@ def test_a_comment_at_the_end() -> None:
     assert Archive(source(build([Part("a", b"x")], Directory(comment=b"about")))).read("a") == b"x"
 
 
-def test_the_case_of_letters_is_overlooked_as_torch_does(tmp_path: Path) -> None:
+def test_archive_ignores_case_of_names(tmp_path: Path) -> None:
     file, upper = tmp_path / "model.pt", tmp_path / "upper.pt"
     item = {"w": torch.arange(3.0), "v": torch.arange(4)}
     torch.save(item, file)
@@ -112,7 +112,7 @@ def test_the_case_of_letters_is_overlooked_as_torch_does(tmp_path: Path) -> None
     assert netinspect.pickle_globals(upper).record.pickles == 1
 
 
-def test_a_wrong_checksum_is_told_and_read_on(tmp_path: Path) -> None:
+def test_archive_warns_of_wrong_checksum(tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     file.write_bytes(torch_zip(state(), checksum=1))
     assert list(torch.load(file)) == ["w"]
@@ -121,7 +121,7 @@ def test_a_wrong_checksum_is_told_and_read_on(tmp_path: Path) -> None:
     assert found.warnings == ("a/data.pkl: the checksum is wrong, but torch loads it",)
 
 
-def test_another_name_in_front_is_told_and_read_on(tmp_path: Path) -> None:
+def test_archive_warns_of_other_local_name(tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     file.write_bytes(torch_zip(state(), local_name="b/data.pkl"))
     assert list(torch.load(file)) == ["w"]
@@ -129,7 +129,7 @@ def test_another_name_in_front_is_told_and_read_on(tmp_path: Path) -> None:
     assert warning.startswith("a/data.pkl: the name before the bytes differs from that in")
 
 
-def test_torch_takes_the_first_of_two(tmp_path: Path) -> None:
+def test_archive_refuses_duplicate_names(tmp_path: Path) -> None:
     """Why two members of one name are an error: Python's reader takes the last."""
     file = tmp_path / "model.pt"
     second = state().replace(b"\x01\0\0\0w", b"\x01\0\0\0v")
@@ -141,7 +141,7 @@ def test_torch_takes_the_first_of_two(tmp_path: Path) -> None:
         read_checkpoint(str(file))
 
 
-def test_a_compressed_pickle_is_told(tmp_path: Path) -> None:
+def test_read_checkpoint_warns_of_compressed_pickle(tmp_path: Path) -> None:
     file, packed = tmp_path / "model.pt", tmp_path / "packed.pt"
     torch.save({"w": torch.ones(2)}, file)
     write_zip(packed, members_of(file), compressed=["model/data.pkl"])
@@ -150,7 +150,7 @@ def test_a_compressed_pickle_is_told(tmp_path: Path) -> None:
     assert found.tensors[0].position is not None
 
 
-def test_a_compressed_storage_has_no_place(tmp_path: Path) -> None:
+def test_read_checkpoint_compressed_storage_has_no_position(tmp_path: Path) -> None:
     file, packed = tmp_path / "model.pt", tmp_path / "packed.pt"
     torch.save({"w": torch.ones(200)}, file)
     write_zip(packed, members_of(file), compressed=["model/data/0"])
@@ -158,7 +158,7 @@ def test_a_compressed_storage_has_no_place(tmp_path: Path) -> None:
     assert (tensor.position, tensor.file, tensor.bytes) == (None, 0, 800)
 
 
-def test_windows_count_from_their_own_start() -> None:
+def test_sub_source_offsets_start_at_its_first_byte() -> None:
     whole = source(b"0123456789")
     outer = SubSource(whole, 2, 6)
     inner = SubSource(outer, 1, 3)
@@ -176,7 +176,7 @@ def test_windows_count_from_their_own_start() -> None:
     assert remote.file_position(1) == 4
 
 
-def test_few_parts_of_a_file_far_away_are_fetched(tmp_path: Path) -> None:
+def test_read_zip_fetches_few_parts_of_remote_file(tmp_path: Path) -> None:
     from netinspect.checkpoints.formats.zip_files import read_zip
 
     file = tmp_path / "model.pt"
@@ -188,7 +188,7 @@ def test_few_parts_of_a_file_far_away_are_fetched(tmp_path: Path) -> None:
     assert far.reads < 10
 
 
-def test_a_long_name_makes_no_long_error(tmp_path: Path) -> None:
+def test_archive_shortens_long_name_in_error(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
         warnings.simplefilter("ignore")

@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.checkpoints.values.data import CheckpointData
 from netinspect.checkpoints.values.threads import Workspace
-from tests.checkpoints.formats.test_onnx import model_of
+from tests.checkpoints.formats.onnx_models import model_of
 
 Array = np.ndarray[Any, Any]
 RANDOM = np.random.default_rng(0)
