@@ -276,7 +276,7 @@ def test_run_with_values_stops_at_limit(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_model_too_large_for_values_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "_MAX_PARAMETERS", {"zeros": 19, "real": 19})
-    with pytest.raises(ForwardError, match="Asking needs values") as caught:
+    with pytest.raises(ForwardError, match="Asking needs tensor values") as caught:
         netinspect.memory(Asking(), torch.ones(2, 4))
     assert "x.sum().item() > 0" in str(caught.value.cause)
     assert "too large to run with values" in str(caught.value.hint)
