@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from netinspect.records.trace import Trace
-from netinspect.reports.registry import REPORTS
+from netinspect.reports.registry import report_types
 
 # File names that are not UTF-8 reach Python as lone low surrogates.
 TEXT = st.text(st.characters(codec="utf-8") | st.integers(0xDC80, 0xDCFF).map(chr), max_size=8)
@@ -41,7 +41,7 @@ def record_types() -> list[type]:
         for member in typing.get_args(hint):
             visit(member)
 
-    for root in (Trace, *REPORTS):
+    for root in (Trace, *report_types()):
         visit(root)
     return [found[name] for name in sorted(found)]
 

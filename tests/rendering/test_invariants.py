@@ -17,7 +17,7 @@ from netinspect.records.trace import Trace
 from netinspect.rendering.document import Document, Table
 from netinspect.rendering.formats import Format, Style
 from netinspect.rendering.layout import fit
-from netinspect.reports.registry import Report
+from netinspect.rendering.machine import Report
 from netinspect.reports.render import lay_out, render
 from netinspect.targets.samples import sample_names
 

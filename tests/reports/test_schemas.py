@@ -16,7 +16,7 @@ from netinspect.errors import ExitCode
 from netinspect.records.codec import CodecError, from_data, to_data
 from netinspect.records.saved import dump_trace
 from netinspect.records.trace import Trace
-from netinspect.reports.registry import REPORTS
+from netinspect.reports.registry import report_types
 from netinspect.reports.schemas import all_schemas, write_schemas
 from tests.records.examples import small_trace
 from tests.records.strategies import strategy_for
@@ -29,7 +29,7 @@ COMMITTED = Path(__file__).parents[2] / "docs" / "schemas"
 SCHEMAS = all_schemas()
 ROOTS: dict[str, Any] = {
     Trace.schema: Trace,
-    **{f"netinspect-{report.name}": report for report in REPORTS},
+    **{f"netinspect-{report.name}": report for report in report_types()},
 }
 
 
@@ -49,7 +49,7 @@ def identified(name: str, data: dict[str, Any]) -> dict[str, Any]:
 
 def test_there_is_one_for_the_trace_and_one_for_each_report() -> None:
     assert list(SCHEMAS) == list(ROOTS)
-    assert len(SCHEMAS) == 1 + len(REPORTS)  # no two of one name
+    assert len(SCHEMAS) == 1 + len(report_types())  # no two of one name
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -7,6 +7,8 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from netinspect.api._commands import COMMANDS as _COMMANDS
+
 if TYPE_CHECKING:
     from netinspect.api._checkpoints import pickle_globals as pickle_globals
     from netinspect.api._diff import diff as diff
@@ -16,15 +18,7 @@ if TYPE_CHECKING:
     from netinspect.api._load import save as save
     from netinspect.api._memory import memory as memory
     from netinspect.api._view import View as View
-    from netinspect.api._views import cache as cache
-    from netinspect.api._views import cost as cost
-    from netinspect.api._views import internals as internals
-    from netinspect.api._views import models as models
-    from netinspect.api._views import params as params
-    from netinspect.api._views import source as source
-    from netinspect.api._views import summary as summary
-    from netinspect.api._views import trace as trace
-    from netinspect.api._views import tree as tree
+    from netinspect.api._views import *  # noqa: F403
     from netinspect.errors import CheckpointError as CheckpointError
     from netinspect.errors import ForwardError as ForwardError
     from netinspect.errors import LoadError as LoadError
@@ -40,9 +34,6 @@ _MODULES = {
     "netinspect.api._load": ("capture", "load", "read_checkpoint", "save"),
     "netinspect.api._memory": ("memory",),
     "netinspect.api._view": ("View",),
-    "netinspect.api._views": (
-        "cache", "cost", "internals", "models", "params", "source", "summary", "trace", "tree",
-    ),
     "netinspect.errors": (
         "CheckpointError", "ForwardError", "LoadError", "NetinspectError", "SavedTraceError",
         "UsageError",
@@ -50,17 +41,24 @@ _MODULES = {
     "netinspect.records.checkpoint": ("Checkpoint",),
     "netinspect.records.trace": ("Trace",),
 }  # fmt: skip
-MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
-"""The module that defines each public name."""
 
-__all__ = sorted(MODULE_OF)
+# The function of a command is in `_views`, unless it is listed above. `globals` has another name in
+# Python, which has a builtin of that name.
+_MODULE_OF = {
+    **{name: "netinspect.api._views" for name in _COMMANDS if name != "globals"},
+    **{name: module for module, names in _MODULES.items() for name in names},
+}
 
 
-def __getattr__(name: str) -> Any:
-    if name in MODULE_OF:
-        return getattr(importlib.import_module(MODULE_OF[name]), name)
-    raise AttributeError(f"module 'netinspect.api' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would accept any name
+
+    def __getattr__(name: str) -> Any:
+        if name == "__all__":
+            return sorted(_MODULE_OF)
+        if name in _MODULE_OF:
+            return getattr(importlib.import_module(_MODULE_OF[name]), name)
+        raise AttributeError(f"module 'netinspect.api' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_MODULE_OF})

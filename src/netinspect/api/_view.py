@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from netinspect.reports.registry import Report
+    from netinspect.rendering.machine import Report
 
 R = TypeVar("R", bound="Report", covariant=True)
 

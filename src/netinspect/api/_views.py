@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from netinspect.reports.trace.record import TraceTable
     from netinspect.reports.tree.record import Tree
 
-    Model = nn.Module | Trace
-    Named = str | os.PathLike[str]
+    _Model = nn.Module | Trace
+    _Named = str | os.PathLike[str]
 
 
 # fmt: off
@@ -44,13 +44,13 @@ def summary(
 ) -> View[CheckpointSummary]: ...
 @overload
 def summary(
-    model: Model, *args: Any, depth: int | None = ..., functions: bool = ...,
+    model: _Model, *args: Any, depth: int | None = ..., functions: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
 ) -> View[Summary]: ...
 @overload
 def summary(
-    model: Named, *args: Any, depth: int | None = ..., functions: bool = ...,
+    model: _Named, *args: Any, depth: int | None = ..., functions: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
 ) -> View[Summary | CheckpointSummary]: ...

@@ -1,50 +1,22 @@
-"""Typer app: the list of commands and the global options."""
+"""Typer app: the commands and the global options."""
 
 from __future__ import annotations
 
+import importlib
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated
 
 import typer
 
-from netinspect.cli import (
-    cache,
-    cost,
-    diff,
-    globals,
-    internals,
-    memory,
-    models,
-    params,
-    source,
-    summary,
-    trace,
-    tree,
-)
+from netinspect.api._commands import COMMANDS
 from netinspect.cli.console import print_message
 from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
 from netinspect.cli.option_groups import expand
 from netinspect.cli.options import SETTINGS
 from netinspect.settings import Settings, find_settings, read_settings
 from netinspect.version import __version__
-
-COMMANDS: dict[str, ModuleType] = {
-    "summary": summary,
-    "params": params,
-    "trace": trace,
-    "cost": cost,
-    "tree": tree,
-    "diff": diff,
-    "source": source,
-    "internals": internals,
-    "memory": memory,
-    "globals": globals,
-    "models": models,
-    "cache": cache,
-}
 
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 findings, 2 wrong usage, 3 the target does not load, 4 the model fails on "
@@ -138,6 +110,7 @@ def build_app() -> typer.Typer:
             _EXIT_CODES,
         ),
     )(_start)
-    for name, module in COMMANDS.items():
+    for name in COMMANDS:
+        module = importlib.import_module(f"netinspect.cli.{name}")
         app.command(name, cls=GroupedCommand, epilog=epilog(module.EXAMPLES))(expand(module.command))
     return app

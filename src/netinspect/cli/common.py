@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from netinspect.api._view import View
     from netinspect.records.checkpoint import Checkpoint
     from netinspect.records.trace import Trace
-    from netinspect.reports.registry import Report
+    from netinspect.rendering.machine import Report
 
 DEFAULT_TARGET = "lenet"
 _FOR_CHECKPOINTS = ("online", "cache")

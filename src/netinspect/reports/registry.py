@@ -1,49 +1,27 @@
-"""All reports, for those who need every one of them: schemas and types."""
+"""Record classes of all reports, for schemas and tests."""
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+from typing import Any
+
 from netinspect.records.cache_usage import Cache
 from netinspect.records.model_list import ModelList
-from netinspect.reports.cost.record import CostReport
-from netinspect.reports.diff.record import Diff
-from netinspect.reports.globals.record import Globals
-from netinspect.reports.internals.record import Internals
-from netinspect.reports.memory.record import Memory
-from netinspect.reports.params.record import Parameters
-from netinspect.reports.source.record import Source
-from netinspect.reports.summary.checkpoint_record import CheckpointSummary
-from netinspect.reports.summary.record import Summary
-from netinspect.reports.trace.record import TraceTable
-from netinspect.reports.tree.record import Tree
 
-Report = (
-    Summary
-    | Parameters
-    | TraceTable
-    | CostReport
-    | Tree
-    | Source
-    | Internals
-    | Memory
-    | Diff
-    | ModelList
-    | Cache
-    | CheckpointSummary
-    | Globals
-)
+_MADE_ELSEWHERE: tuple[type[Any], ...] = (Cache, ModelList)
+"""Reports that are the result of a folder that must not import `reports`."""
 
-REPORTS: tuple[type[Report], ...] = (
-    Summary,
-    Parameters,
-    TraceTable,
-    CostReport,
-    Tree,
-    Source,
-    Internals,
-    Memory,
-    Diff,
-    ModelList,
-    Cache,
-    CheckpointSummary,
-    Globals,
-)
+
+def report_types() -> tuple[type[Any], ...]:
+    """Return the record classes with a `name`, from the `record.py` and `checkpoint_record.py` files."""
+    found: list[type[Any]] = []
+    for file in sorted(Path(__file__).parent.glob("*/*record.py")):
+        module = importlib.import_module(f"netinspect.reports.{file.parent.name}.{file.stem}")
+        classes = (each for each in vars(module).values() if isinstance(each, type))
+        found += (
+            each
+            for each in classes
+            if each.__module__ == module.__name__ and isinstance(vars(each).get("name"), str)
+        )
+    return (*found, *_MADE_ELSEWHERE)

@@ -1,4 +1,4 @@
-"""From a report to text: the one table of views, the one table of formats."""
+"""Rendering of reports: finds the layout of a report, and the renderer of a format."""
 
 from __future__ import annotations
 
@@ -12,24 +12,7 @@ from netinspect.rendering.document import Document, Table
 from netinspect.rendering.formats import Format, Style
 
 if TYPE_CHECKING:
-    from netinspect.reports.registry import Report
-
-# Views are imported when used: a command needs one of them.
-_VIEWS = {
-    "summary": "netinspect.reports.summary.layout",
-    "params": "netinspect.reports.params.layout",
-    "trace": "netinspect.reports.trace.layout",
-    "cost": "netinspect.reports.cost.layout",
-    "tree": "netinspect.reports.tree.layout",
-    "source": "netinspect.reports.source.layout",
-    "internals": "netinspect.reports.internals.layout",
-    "globals": "netinspect.reports.globals.layout",
-    "memory": "netinspect.reports.memory.layout",
-    "models": "netinspect.reports.models.layout",
-    "cache": "netinspect.reports.cache.layout",
-    "contents": "netinspect.reports.summary.checkpoint_layout",
-    "diff": "netinspect.reports.diff.layout",
-}
+    from netinspect.rendering.machine import Report
 
 _OF_FORWARD = ("summary", "trace", "cost", "source")
 """The views that show what forward did."""
@@ -42,7 +25,7 @@ def lay_out(report: Report, *, failure: bool = True) -> Document:
         report: The report.
         failure: Whether a forward that failed is explained.
     """
-    module = importlib.import_module(_VIEWS[report.name])
+    module = importlib.import_module(_layout_module(report))
     document = cast("Document", module.lay_out(report))
     header = getattr(report, "header", None)
     if not failure or report.name not in _OF_FORWARD or header is None or header.failure is None:
@@ -50,6 +33,14 @@ def lay_out(report: Report, *, failure: bool = True) -> Document:
     from netinspect.rendering.failure import build_failure
 
     return replace(document, failure=build_failure(header.failure))
+
+
+def _layout_module(report: Report) -> str:
+    """Return the layout module of a report: `layout.py` next to `record.py`."""
+    module = type(report).__module__
+    if module.startswith("netinspect.reports."):
+        return f"{module.removesuffix('record')}layout"
+    return f"netinspect.reports.{report.name}.layout"
 
 
 def render(report: Report, style: Style | None = None) -> str:

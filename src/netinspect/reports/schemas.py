@@ -14,7 +14,7 @@ from netinspect.records.base import SCHEMA_VERSION
 from netinspect.records.codec import json_schema
 from netinspect.records.saved import identity
 from netinspect.records.trace import Trace
-from netinspect.reports.registry import REPORTS
+from netinspect.reports.registry import report_types
 
 
 def all_schemas() -> dict[str, dict[str, Any]]:
@@ -26,7 +26,7 @@ def all_schemas() -> dict[str, dict[str, Any]]:
     schemas = {
         Trace.schema: json_schema(Trace, title="What --save writes: one trace", identity=identity())
     }
-    for report in REPORTS:
+    for report in report_types():
         name = f"netinspect-{report.name}"
         schemas[name] = json_schema(
             report,
