@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ def memory(
                 f"a trace of {found.target} cannot be expressed in other symbols",
                 hint="give the model or its target itself, or a trace that was loaded with symbolic=",
             )
-        trace, target = found, parse_target(found.target)
+        trace, target = found, None
     else:
         target = found if is_a(found, Target) else None
         if target is not None:
@@ -139,7 +140,8 @@ def memory(
         run_file=run_file,
         inputs_from=None if inputs_from is None else parse_target(inputs_from),
     )
-    track = partial(_track_live, model, args) if target is None else None
+    is_live = target is None and trace is not found
+    track = partial(_track_live, model, args) if is_live else None
     return memory_of(
         trace,
         request,
@@ -195,7 +197,10 @@ def memory_of(
     run = prepare(trace, options, request, has_values=has_values)
     if track is None:
         from netinspect.memory_tracker.cached_run import track_target
+        from netinspect.targets.target import parse_target
 
+        if run.run.target is None:  # a trace names its target, which may be the class of a live model
+            run = replace(run, run=replace(run.run, target=parse_target(run.name)))
         tracking = track_target(run, progress, cache)
     else:
         tracking = track(run, progress)
