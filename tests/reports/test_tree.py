@@ -92,7 +92,7 @@ def test_views_of_modules_nested_thousands_deep() -> None:
     summary = netinspect.summary(trace)
     assert sum(row.parameters for row in summary.record.rows) == 6
     assert len(summary.record.rows) == DEEPEST + 1
-    assert f"{3000 - DEEPEST - 1:,} modules inside folded rows (deeper than" in summary.text()
+    assert f"{3000 - DEEPEST - 1:,} modules below these levels (deeper than" in summary.text()
     deep = netinspect.tree(trace, paths[2950])
     assert sum(1 for _ in walk(deep.record.root)) == 50
 

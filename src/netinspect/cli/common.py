@@ -294,11 +294,11 @@ def explain_inputs(trace: Trace) -> Iterator[str]:
     for entry in trace.inputs:
         yield f"input {entry.spec or entry.name}: {entry.origin}"
     for number, attempt in enumerate(trace.attempts, start=1):
-        yield f"try {number}: {' '.join(attempt.inputs) or 'no arguments'}"
+        yield f"attempt {number}: {' '.join(attempt.inputs) or 'no arguments'}"
         yield f"  because: {attempt.why}"
         yield f"  outcome: {attempt.outcome}"
     if trace.ran and not trace.attempts:
-        yield "nothing had to be tried"
+        yield "no attempt was needed"
 
 
 def _is_of_project(target: str, settings: Settings) -> bool:

@@ -244,7 +244,7 @@ class ModelOptions:
             "--save",
             metavar="FILE",
             readable=False,
-            help="Save the full trace to FILE; any command accepts it as TARGET.",
+            help="Save the full trace to FILE; most commands accept it as TARGET.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None

@@ -223,7 +223,7 @@ def test_explain_input_prints_attempts(cli: Cli) -> None:
     assert outcome.code == 0
     assert "input: x = 1x3x32x32 float32 (solved from fc1.in_features = 400)" in outcome.out
     assert outcome.err.splitlines()[0] == "input x=1x3x32x32: solved from fc1.in_features = 400"
-    assert "try 1: x=1x3x224x224" in outcome.err
+    assert "attempt 1: x=1x3x224x224" in outcome.err
     assert "  because: x: conv1 takes 3 channels" in outcome.err
     assert outcome.err.rstrip().endswith("outcome: passed")
 

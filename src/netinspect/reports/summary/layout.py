@@ -157,7 +157,7 @@ def lay_out(report: Summary) -> Document:
         # Without --depth, rows end at the deepest level of a trace.
         ends = max(row.depth for row in report.rows) >= DEEPEST
         shows = f"deeper than {DEEPEST} levels" if ends else "--depth 0 shows all"
-        notes.append(line(f"{units.plural(folded, 'module')} inside folded rows ({shows})"))
+        notes.append(line(f"{units.plural(folded, 'module')} below these levels ({shows})"))
     if report.never_called:
         named, more = ", ".join(report.never_called[:_NAMED]), len(report.never_called) - _NAMED
         further = f" and {units.count(more)} more (--format json)" if more > 0 else ""
