@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import show
 from netinspect.cli.options import ColumnsOption, OutputOptions
+from netinspect.cli.results import show
 
 EXAMPLES = (
     ("netinspect cache info", "size and location"),

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import depth_or_all, load_trace, show
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -18,7 +17,10 @@ from netinspect.cli.options import (
     SymbolicOption,
     TargetArgument,
     TopOption,
+    depth_or_all,
 )
+from netinspect.cli.requests import load_trace
+from netinspect.cli.results import show
 
 EXAMPLES = (
     ("netinspect cost resnet18 --sort macs --top 5", "the most expensive modules"),

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from netinspect.api import _diff
-from netinspect.cli.common import load_target, read_target, show
 from netinspect.cli.completion import complete_target
 from netinspect.cli.options import ColumnsOption, ModelOptions, OutputOptions
 from netinspect.cli.progress import progress_of
+from netinspect.cli.requests import load_target, read_target
+from netinspect.cli.results import show
 from netinspect.errors import ExitCode, UsageError
 
 EXAMPLES = (

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from netinspect.api._checkpoints import pickle_globals
-from netinspect.cli.common import show
 from netinspect.cli.console import print_message, style_for
 from netinspect.cli.options import ColumnsOption, OnlineOption, OutputOptions
+from netinspect.cli.results import show
 from netinspect.errors import ExitCode
 from netinspect.rendering.formats import Format
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from netinspect import api
-from netinspect.cli.common import load_trace, show
 from netinspect.cli.options import ModelOptions, ModuleArgument, OutputOptions, TargetArgument
+from netinspect.cli.requests import load_trace
+from netinspect.cli.results import show
 
 EXAMPLES = (
     ("netinspect internals lenet", "what the module itself holds"),

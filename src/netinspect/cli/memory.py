@@ -8,14 +8,6 @@ from typing import Annotated
 import typer
 
 from netinspect.api._memory import memory_of
-from netinspect.cli.common import (
-    depth_or_all,
-    read_request,
-    read_target,
-    run_request,
-    show,
-    sizes_asked_for,
-)
 from netinspect.cli.console import print_message, progress_line, style_for
 from netinspect.cli.options import (
     ColumnsOption,
@@ -25,7 +17,10 @@ from netinspect.cli.options import (
     OutputOptions,
     SymbolicOption,
     TopOption,
+    depth_or_all,
 )
+from netinspect.cli.requests import read_request, read_target, run_request, sizes_asked_for
+from netinspect.cli.results import show
 from netinspect.errors import UsageError
 
 EXAMPLES = (

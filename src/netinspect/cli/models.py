@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import show
 from netinspect.cli.completion import complete_pattern
 from netinspect.cli.options import ColumnsOption, OutputOptions
+from netinspect.cli.results import show
 
 EXAMPLES = (
     ("netinspect models", "the sample models, each with its input"),

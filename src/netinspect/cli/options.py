@@ -344,3 +344,8 @@ class OutputOptions:
     ] = False
     typed: frozenset[str] = frozenset()
     """Names of the options typed on the command line, not taken from settings."""
+
+
+def depth_or_all(depth: int | None) -> int | None:
+    """Return None for 0, which means no limit on the command line."""
+    return depth or None

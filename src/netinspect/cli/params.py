@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import load_target, show
 from netinspect.cli.options import (
     ColumnsOption,
     ExcludeOption,
@@ -18,6 +17,8 @@ from netinspect.cli.options import (
     TopOption,
 )
 from netinspect.cli.progress import progress_of
+from netinspect.cli.requests import load_target
+from netinspect.cli.results import show
 
 EXAMPLES = (
     ("netinspect params lenet", "name, shape, dtype and size"),

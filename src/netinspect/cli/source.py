@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import load_trace, show
 from netinspect.cli.options import (
     ModelOptions,
     ModuleArgument,
@@ -15,6 +14,8 @@ from netinspect.cli.options import (
     SymbolicOption,
     TargetArgument,
 )
+from netinspect.cli.requests import load_trace
+from netinspect.cli.results import show
 
 EXAMPLES = (
     ("netinspect source lenet", "the class, with real shapes"),

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import depth_or_all, load_trace, show
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -15,7 +14,10 @@ from netinspect.cli.options import (
     OutputOptions,
     SymbolicOption,
     TargetArgument,
+    depth_or_all,
 )
+from netinspect.cli.requests import load_trace
+from netinspect.cli.results import show
 
 EXAMPLES = (
     ("netinspect trace lenet --input 10x1x28x28", "each step, with shapes"),

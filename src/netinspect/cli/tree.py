@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import depth_or_all, load_target, show
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -15,7 +14,10 @@ from netinspect.cli.options import (
     ModuleArgument,
     OutputOptions,
     TargetOrFileArgument,
+    depth_or_all,
 )
+from netinspect.cli.requests import load_target
+from netinspect.cli.results import show
 
 EXAMPLES = (
     ("netinspect tree lenet", "what each layer was made with"),

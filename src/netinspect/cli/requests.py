@@ -1,4 +1,4 @@
-"""Work that commands share: load the target, show the report, save the trace."""
+"""Requests of the command line: the target, its trace or checkpoint, and `--save`."""
 
 from __future__ import annotations
 
@@ -6,25 +6,21 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Literal
-
-import typer
+from typing import TYPE_CHECKING
 
 from netinspect._utils.opened_files import note_opened
 from netinspect.cli.console import print_message, style_for
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
-from netinspect.cli.outputs import check_outputs, write_output, write_stdout
+from netinspect.cli.outputs import check_outputs, write_output
 from netinspect.cli.streams import users_output_on_stderr
-from netinspect.errors import ExitCode, UsageError
+from netinspect.errors import UsageError
 from netinspect.records.request import Target, TraceRequest, format_model_args
 from netinspect.rendering.formats import Format
 from netinspect.settings import Settings
 
 if TYPE_CHECKING:
-    from netinspect.api._view import View
     from netinspect.records.checkpoint import Checkpoint
     from netinspect.records.trace import Trace
-    from netinspect.rendering.machine import Report
 
 DEFAULT_TARGET = "lenet"
 _FOR_CHECKPOINTS = ("online", "cache")
@@ -321,62 +317,3 @@ def _project_target(settings: Settings) -> str | None:
     except (OSError, ValueError):  # the current folder was removed, or is on another drive
         near = str(path)
     return near + (f":{name}" if mark else "")
-
-
-def show(view: View[Report], output: OutputOptions, columns: str | None = None) -> None:
-    """Write a report where it belongs.
-
-    Args:
-        view: The report.
-        output: How to show it, and where.
-        columns: Names of columns with commas between them; None for the default ones.
-
-    Raises:
-        Exit: With the code for findings, after a checkpoint was shown that lacks something.
-        ForwardError: The report is of a forward that failed; it is shown nevertheless.
-        UsageError: A column is unknown, or the file cannot be written.
-    """
-    from netinspect.reports.render import render
-
-    style = style_for(output, columns)
-    # On the screen the error below explains a failure; a file has to do so itself.
-    text = render(view.record, replace(style, failure=output.output is not None))
-    header = getattr(view.record, "header", None)
-    if output.output is not None:
-        paths = [file.path for file in getattr(header, "files", ())]
-        write_output(output.output, text, paths)
-        if not output.quiet:
-            print_message(f"written to {output.output}")
-    else:
-        write_stdout(text)
-    symbolic = getattr(header, "symbolic", None)
-    if symbolic is not None and style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
-        # The symbols were requested, and rows do not show why one is missing.
-        for text in symbolic.notes:
-            print_message(f"note: {text}")
-    if style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
-        # Rows do not show which of several sets of weights was read.
-        for text in _messages_of(view.record, "warnings"):
-            print_message(f"note: {text}")
-    if problems := _messages_of(view.record, "problems"):
-        if style.format in (Format.PLAIN, Format.CSV):
-            # Rows do not show problems; the exit code alone would not explain them.
-            for text in problems:
-                print_message(f"problem: {text}")
-        raise typer.Exit(ExitCode.FINDINGS)
-    if failure := getattr(getattr(view.record, "header", None), "failure", None):
-        from netinspect.rendering.failure import forward_error
-
-        raise forward_error(failure)
-
-
-def _messages_of(record: Report, what: Literal["problems", "warnings"]) -> list[str]:
-    """Return the problems or warnings of the checkpoints in a report."""
-    about = (record, *(getattr(record, name, None) for name in ("header", "a", "b")))
-    stored = [each for each in about if hasattr(each, "problems")]
-    return [text for each in stored for text in getattr(each, what, ())]
-
-
-def depth_or_all(depth: int | None) -> int | None:
-    """Return None for 0, which means no limit on the command line."""
-    return depth or None

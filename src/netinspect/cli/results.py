@@ -1,0 +1,72 @@
+"""Output of a command's report: to the terminal, a pipe or a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from netinspect.cli.console import print_message, style_for
+from netinspect.cli.options import OutputOptions
+from netinspect.cli.outputs import write_output, write_stdout
+from netinspect.errors import ExitCode
+from netinspect.rendering.formats import Format
+
+if TYPE_CHECKING:
+    from netinspect.api._view import View
+    from netinspect.rendering.machine import Report
+
+
+def show(view: View[Report], output: OutputOptions, columns: str | None = None) -> None:
+    """Write a report where it belongs.
+
+    Args:
+        view: The report.
+        output: How to show it, and where.
+        columns: Names of columns with commas between them; None for the default ones.
+
+    Raises:
+        Exit: With the code for findings, after a checkpoint was shown that lacks something.
+        ForwardError: The report is of a forward that failed; it is shown nevertheless.
+        UsageError: A column is unknown, or the file cannot be written.
+    """
+    from netinspect.reports.render import render
+
+    style = style_for(output, columns)
+    # On the screen the error below explains a failure; a file has to do so itself.
+    text = render(view.record, replace(style, failure=output.output is not None))
+    header = getattr(view.record, "header", None)
+    if output.output is not None:
+        paths = [file.path for file in getattr(header, "files", ())]
+        write_output(output.output, text, paths)
+        if not output.quiet:
+            print_message(f"written to {output.output}")
+    else:
+        write_stdout(text)
+    symbolic = getattr(header, "symbolic", None)
+    if symbolic is not None and style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
+        # The symbols were requested, and rows do not show why one is missing.
+        for text in symbolic.notes:
+            print_message(f"note: {text}")
+    if style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
+        # Rows do not show which of several sets of weights was read.
+        for text in _messages_of(view.record, "warnings"):
+            print_message(f"note: {text}")
+    if problems := _messages_of(view.record, "problems"):
+        if style.format in (Format.PLAIN, Format.CSV):
+            # Rows do not show problems; the exit code alone would not explain them.
+            for text in problems:
+                print_message(f"problem: {text}")
+        raise typer.Exit(ExitCode.FINDINGS)
+    if failure := getattr(getattr(view.record, "header", None), "failure", None):
+        from netinspect.rendering.failure import forward_error
+
+        raise forward_error(failure)
+
+
+def _messages_of(record: Report, what: Literal["problems", "warnings"]) -> list[str]:
+    """Return the problems or warnings of the checkpoints in a report."""
+    about = (record, *(getattr(record, name, None) for name in ("header", "a", "b")))
+    stored = [each for each in about if hasattr(each, "problems")]
+    return [text for each in stored for text in getattr(each, what, ())]
