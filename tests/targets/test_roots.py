@@ -92,7 +92,7 @@ def test_load_root_without_forward_is_not_run(file: Path, name: str) -> None:
     for view in (netinspect.summary(trace), netinspect.params(trace), netinspect.tree(trace)):
         assert isinstance(view.record.totals, Totals)
         assert view.record.totals.parameters == PARAMETERS[name]
-    assert any("there is no forward to run" in note for note in trace.warnings)
+    assert any("the model has no forward" in note for note in trace.warnings)
 
 
 @pytest.mark.parametrize("name", HINTS)

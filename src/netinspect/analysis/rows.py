@@ -66,7 +66,7 @@ class SelectedRows(NamedTuple, Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the user asks of the rows of a table."""
+    """Filters, sort order and limit for the rows of a table."""
 
     include: Iterable[str] = ()
     """Shell patterns such as `layer1.*`; if there are any, only paths that match one are shown."""

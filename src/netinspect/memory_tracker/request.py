@@ -56,7 +56,7 @@ class TrackRequest:
     """Target as typed, or class name of a live model."""
 
     run: TraceRequest
-    """How the model is built, and its inputs: the specs or the function that a trace has determined."""
+    """The request for the model and its inputs: specs or a function, from a trace."""
 
     options: TrackOptions
     others: tuple[tuple[str, ...], ...] = ()

@@ -35,7 +35,7 @@ class Source(Protocol):
     """Tensor modes that `with_values` supports, in the order in which to try them."""
 
     note: str
-    """Difference between the result of `without_data` and the real model; empty if there is none."""
+    """Difference between the result of `without_data` and the real model; empty if they are equal."""
 
     def without_data(self, mode: Any) -> nn.Module:
         """Return the model on fake tensors.

@@ -14,7 +14,7 @@ from netinspect.records.work import Cost
 from netinspect.rendering.document import Column, Line, line
 
 UNITS: dict[str, Callable[[int], str]] = {"bytes_read": units.size, "bytes_written": units.size}
-"""Formats of the numbers of a cost that people do not see in powers of 1000."""
+"""Formatters of the numbers of a cost that are not shown in powers of 1000."""
 
 _NAMES = {
     "batch": "the batch",
@@ -31,25 +31,25 @@ _BOUNDED = {
     "other_flops": "uncounted_flops",
     "intensity": "uncounted_flops",
 }
-"""Field with the number of uncounted calls, for each number that they make a lower bound."""
+"""For each number that uncounted calls make a lower bound: the field with the number of these calls."""
 
 
 def amount(
-    cost: Cost, name: str, header: ReportHeader, *, nothing: str | None = None, partly: bool = False
+    cost: Cost, name: str, header: ReportHeader, *, zero: str | None = None, partly: bool = False
 ) -> str:
     """Format one number of a cost for people: `28.16 k*N`, rounded, or `>= 28.16 k*N`.
 
     Args:
         cost: The cost.
         name: The number, such as `macs`.
-        header: What the report is about; its symbols are the cost's.
-        nothing: Text for 0; None for the number itself.
-        partly: Whether some operators could not be seen, so that every number is a lower bound.
+        header: The header of the report, with the symbols of the cost.
+        zero: Text for 0; None for the number itself.
+        partly: Whether some operators were not visible, so that every number is a lower bound.
     """
     least = lower_bound(cost, name, partly=partly)
     if least:
-        nothing = None
-    return least + _amount(cost, name, header, nothing)
+        zero = None
+    return least + _amount(cost, name, header, zero)
 
 
 class HasCost(Protocol):
@@ -67,16 +67,16 @@ def cost_column(
 
     Args:
         key: Key of the column.
-        header: What the report is about.
+        header: The header of the report, with the symbols of the cost.
         field: The field of `Cost`; None if its name is the key.
         drop: Order in which the column is dropped.
-        shown: Whether people see it by default.
+        shown: Whether it is shown to people by default.
     """
     name = field or key
     return Column(
         key=key,
         value=lambda row: exact(row.cost, name, header),
-        text=lambda row: amount(row.cost, name, header, nothing="-"),
+        text=lambda row: amount(row.cost, name, header, zero="-"),
         align="right",
         drop=drop,
         shown=shown,
@@ -89,15 +89,15 @@ def lower_bound(cost: Cost, name: str, *, partly: bool = False) -> str:
     return ">= " if partly or (missing is not None and getattr(cost, missing)) else ""
 
 
-def _amount(cost: Cost, name: str, header: ReportHeader, nothing: str | None) -> str:
-    spell = UNITS.get(name, units.short)
+def _amount(cost: Cost, name: str, header: ReportHeader, zero: str | None) -> str:
+    format_number = UNITS.get(name, units.short)
     number: int = getattr(cost, name)
     expression, is_known = _expression(cost, name)
     if expression is not None:
-        return expression.text(spell)
-    if not number and nothing is not None and is_known:
-        return nothing
-    return spell(number) + ("" if is_known else f" at {own_sizes(header)}")
+        return expression.text(format_number)
+    if not number and zero is not None and is_known:
+        return zero
+    return format_number(number) + ("" if is_known else f" at {own_sizes(header)}")
 
 
 def exact(cost: Cost, name: str, header: ReportHeader) -> int | str:
@@ -156,13 +156,13 @@ def tensor_amounts(value: Value | None, header: ReportHeader) -> str:
     return f"{values.text(units.count)} values, {moved.text(units.size)}"
 
 
-def rounded(expression: Polynomial | None, spell: Callable[[int], str]) -> str:
-    """Format an expression for people, rounded; `?` if there is none."""
-    return "?" if expression is None else expression.text(spell)
+def rounded(expression: Polynomial | None, format_number: Callable[[int], str]) -> str:
+    """Format an expression for people, rounded; `?` for None."""
+    return "?" if expression is None else expression.text(format_number)
 
 
 def whole(expression: Polynomial | None) -> str | None:
-    """Format an expression for programs, exactly; None if there is none."""
+    """Format an expression for programs, exactly; None for None."""
     return None if expression is None else expression.text()
 
 
@@ -185,7 +185,7 @@ def _number(number: int, names: tuple[str, ...]) -> Polynomial:
 
 
 def symbol_notes(header: ReportHeader) -> list[Line]:
-    """Return notes on each symbol and the proof of its expressions, then on what has none."""
+    """Return notes on each symbol and the proof of its expressions, then on numbers without one."""
     if header.symbolic is None:
         return []
     notes = [line((_proof(each), "dim")) for each in header.symbolic.symbols]

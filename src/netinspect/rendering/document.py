@@ -30,10 +30,10 @@ class Cell:
     """One cell of a table."""
 
     text: str
-    """For people."""
+    """Text for people."""
 
     value: Value
-    """For programs: full names, exact numbers in base units."""
+    """Value for programs: full names, exact numbers in base units."""
 
     style: str = ""
     guide: str = ""
@@ -42,7 +42,7 @@ class Cell:
 
 @record
 class Column(Generic[Item]):
-    """One column of a table: its key, its layout, and how a cell is made from the record of a row."""
+    """One column of a table: its key, its layout, and the functions that make its cells."""
 
     key: str
     """Name in machine formats and options, in lower snake case."""
@@ -119,7 +119,7 @@ class LaterRows(Sequence[Row]):
 
 @record
 class Table:
-    """A table; in machine formats, one record a row."""
+    """A table; in machine formats, each row is one record."""
 
     name: str
     """Heading, shown if a document has several tables."""
@@ -170,13 +170,13 @@ Line = tuple[Span, ...]
 
 @record
 class Document:
-    """A report laid out: title, blocks and notes."""
+    """The layout of a report: title, blocks and notes."""
 
     title: Line
     blocks: tuple[Block, ...]
     notes: tuple[Line, ...] = ()
     failure: tuple[Line, ...] = ()
-    """Why forward failed, for people; empty if it did not or if an error reports it."""
+    """Explanation of a failed forward, for people; empty if an error message already explains it."""
 
     @property
     def filled_blocks(self) -> tuple[Block, ...]:
@@ -227,7 +227,7 @@ def make_table(
         items: The records.
         style: Return the style of a record's row.
         footer: Rows of totals.
-        folded: Rows that people see instead.
+        folded: Folded rows, shown to people instead.
     """
     rows = LaterRows(
         lambda: (
@@ -242,7 +242,7 @@ def make_table(
 
 
 def hide_columns(columns: Iterable[Column[T]], keys: Container[str]) -> tuple[Column[T], ...]:
-    """Return columns, those of the given keys hidden from people; machine formats still have them."""
+    """Return columns with those of the given keys hidden; machine formats still have them."""
     return tuple(replace(each, shown=False) if each.key in keys else each for each in columns)
 
 

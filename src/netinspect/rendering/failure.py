@@ -15,7 +15,7 @@ def cause(diagnosis: Diagnosis) -> list[str]:
     """Return why forward failed, line by line: torch's message, the code, the tensors, the sizes."""
     lines = f"{diagnosis.exception}: {diagnosis.message}".splitlines()
     if diagnosis.explanation and len(lines) > _LINES:
-        # Torch lists all ways to call a function; what is wrong with this one is explained below.
+        # Torch lists all signatures of the function; the explanation below is about this call only.
         lines = [f"{lines[0]} …"]
     if diagnosis.place is not None and diagnosis.place.text:
         lines.append(f"line: {diagnosis.place.text}")

@@ -47,7 +47,7 @@ def value(item: Value | None) -> str:
 
 
 _MOST_ENTRIES = 16
-"""Maximum number of entries shown of a container; of a larger one, the first and a count."""
+"""Maximum size of a container that is shown in full; of a larger one, only `_FIRST_ENTRIES`."""
 
 _FIRST_ENTRIES = 8
 
@@ -117,7 +117,7 @@ def run_notes(header: ReportHeader) -> list[Line]:
     notes += symbol_notes(header)
     notes += [line((f"note: {warning}", "yellow")) for warning in header.warnings]
     if header.failure is not None:
-        notes.append(line((f"FAILED: {header.failure.summary}; up to there it is shown", "bold red")))
+        notes.append(line((f"FAILED: {header.failure.summary}; the trace ends there", "bold red")))
     return notes
 
 
@@ -154,9 +154,9 @@ def total_notes(totals: Totals, ties: tuple[Tie, ...], *, of: str = "") -> list[
     """Return notes on the totals of a model and on its tied tensors.
 
     Args:
-        totals: Those of the whole model.
-        ties: Of the whole model too.
-        of: The whole model, where only a part of it is shown.
+        totals: Totals of the whole model.
+        ties: Ties of the whole model.
+        of: Name of the whole model, if only a part of it is shown.
     """
     trainable = (
         "all trainable"

@@ -39,7 +39,7 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
     chosen = wanted_columns(table, chosen)
     natural = _natural_widths(table)
     if width is not None:
-        # No column is wider than the line: a name of a million characters is not narrowed one by one.
+        # Limit each width to the line first, because columns are narrowed by one cell at a time.
         natural = [min(each, max(width, 1)) for each in natural]
     fitted = [
         Fitted(index, column, natural[index])
@@ -54,7 +54,7 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
         optional = [each for each in fitted if each.column.drop] if chosen is None else []
         if not optional or len(fitted) == 1:
             break
-        # Those of one rank belong together: a minimum without a maximum says half.
+        # Columns of equal order are dropped together: a minimum is of little use without its maximum.
         last = max(each.column.drop for each in optional)
         fitted = [each for each in fitted if each.column.drop != last] or fitted[:1]
     return _shrink(fitted, width)
@@ -94,7 +94,7 @@ def _shrink(fitted: list[Fitted], width: int) -> list[Fitted]:
     widths = [each.width for each in fitted]
     excess = sum(widths) + GAP * (len(fitted) - 1) - width
     while excess > 0:
-        # The column with most room above its least gives way; where none has any, the widest.
+        # The widest column above its minimum width is narrowed; if all are at their minimum, the widest.
         room = [
             size - (1 if each.column.min_width is None else min(each.column.min_width, size))
             for each, size in zip(fitted, widths, strict=True)
@@ -112,7 +112,7 @@ def _shrink(fitted: list[Fitted], width: int) -> list[Fitted]:
 
 
 def cut(text: str, width: int, *, middle: bool = False) -> str:
-    """Cut text to a width, with an ellipsis for what is left out."""
+    """Cut text to a width, with an ellipsis for the omitted part."""
     length = len(text) if text.isascii() else cell_len(text)
     if length <= width:
         return text
@@ -130,18 +130,18 @@ def _without_middle(text: str, width: int, tail: int) -> str:
 def cut_apart(texts: Iterable[str], width: int) -> dict[str, str]:
     """Cut texts in the middle and keep different texts different if the width allows.
 
-    `encoder.layers.0.self_attn` and `encoder.layers.1.self_attn` would be one text in 19 cells if each
-    were cut by itself.
+    `encoder.layers.0.self_attn` and `encoder.layers.1.self_attn` would become equal in 19 cells if each
+    were cut separately.
 
     Returns:
         Each text with its shortened form.
     """
     shown = {text: cut(text, width, middle=True) for text in texts}
-    alike: dict[str, list[str]] = {}
+    by_short_form: dict[str, list[str]] = {}
     for text, short in shown.items():
-        alike.setdefault(short, []).append(text)
-    taken = set(alike)
-    for group in alike.values():
+        by_short_form.setdefault(short, []).append(text)
+    taken = set(by_short_form)
+    for group in by_short_form.values():
         if len(group) > 1 and (found := _distinguished(group, width, taken)) is not None:
             shown.update(zip(group, found, strict=True))
             taken.update(found)
@@ -169,7 +169,7 @@ def _ways_to_cut(group: Sequence[str], width: int) -> Iterator[Callable[[str], s
     tails = range(usual - usual // 2, usual + usual // 2 + 1)
     for tail in sorted(tails, key=lambda tail: (abs(tail - usual), -tail)):
         yield partial(_without_middle, width=width, tail=tail)
-    # What differs is in the middle: it is shown, with an ellipsis on both sides.
+    # The texts differ in the middle: show that part, with an ellipsis on both sides.
     start = _common_prefix(group)
     end = _common_prefix([text[start:][::-1] for text in group])
     room = width - 2 - max(cell_len(text[start : len(text) - end]) for text in group)
@@ -194,13 +194,13 @@ def _tail(text: str, width: int) -> str:
     start = len(text)
     while start and cell_len(text[start - 1 :]) <= width:
         start -= 1
-    # An accent whose letter is cut off would settle on the ellipsis.
+    # A combining accent whose letter was cut off would combine with the ellipsis.
     while start < len(text) and not cell_len(text[start]):
         start += 1
     return text[start:]
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:
-    """Fill text up to a width."""
+    """Pad text with blanks to a width."""
     missing = width - (len(text) if text.isascii() else cell_len(text))
     return " " * missing + text if right else text + " " * missing

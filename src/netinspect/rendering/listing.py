@@ -56,7 +56,7 @@ def code_lines(block: Code, width: int | None) -> Iterator[Line]:
 def _place_note(
     each: CodeLine, text: str, column: int, room: int | None, gutter: int
 ) -> tuple[Line, Line]:
-    """Return what follows a line, and the line below it."""
+    """Return the note after a line and the note below it; one of them is empty."""
     if not each.note:
         return (), ()
     style = "bold red" if each.failed else "green"

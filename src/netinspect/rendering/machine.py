@@ -42,7 +42,7 @@ _NUMBER = re.compile(r"[+-](?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|-inf|-nan|->")
 def dump_plain(document: Document, columns: Sequence[str] | None = None) -> str:
     """Encode a document as tab-separated fields with a header of lower-snake-case names.
 
-    Tables are separated by a blank line. Preformatted text is kept unchanged below its name.
+    Tables are separated by a blank line. Preformatted text follows its name unchanged.
     """
     blocks = []
     for block in document.blocks:

@@ -10,7 +10,7 @@ from netinspect.records.cache_usage import Cache
 from netinspect.records.model_list import ModelList
 
 _MADE_ELSEWHERE: tuple[type[Any], ...] = (Cache, ModelList)
-"""Reports that are the result of a folder that must not import `reports`."""
+"""Reports that packages which must not import `reports` return."""
 
 
 def report_types() -> tuple[type[Any], ...]:

@@ -1,4 +1,4 @@
-"""Rendering of reports: finds the layout of a report, and the renderer of a format."""
+"""Rendering of reports: lookup of the layout of a report and the renderer of a format."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from netinspect.rendering.machine import Report
 
 _OF_FORWARD = ("summary", "trace", "cost", "source")
-"""The views that show what forward did."""
+"""Reports on a run of forward, which explain its failure."""
 
 
 def lay_out(report: Report, *, failure: bool = True) -> Document:
-    """Make the view of a report.
+    """Return the document of a report.
 
     Args:
         report: The report.
-        failure: Whether a forward that failed is explained.
+        failure: Whether to explain a failed forward.
     """
     module = importlib.import_module(_layout_module(report))
     document = cast("Document", module.lay_out(report))
@@ -47,7 +47,7 @@ def render(report: Report, style: Style | None = None) -> str:
     """Render a report as text.
 
     Raises:
-        UsageError: A column was asked for that the report does not have.
+        UsageError: The report lacks a requested column, or the format has no columns.
     """
     style = style or Style()
     if style.format is Format.JSON:

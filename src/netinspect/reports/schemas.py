@@ -1,6 +1,6 @@
-"""The JSON Schemas of everything that is written for programs to read.
+"""JSON Schemas of saved traces and of the JSON output of every report.
 
-`python -m netinspect.reports.schemas docs/schemas` writes them; a test proves that those are current.
+`python -m netinspect.reports.schemas docs/schemas` writes them; a test checks the committed files.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from netinspect.reports.registry import report_types
 
 
 def all_schemas() -> dict[str, dict[str, Any]]:
-    """Return every schema under its name, which each document holds as its entry `schema`.
+    """Return all schemas by name; each document has this name in its entry `schema`.
 
-    A document may hold more entries than its schema knows: a later version may add some without
-    growing `schema_version`, and a reader should pass over what it does not know.
+    A document may have entries that its schema does not list, because a later version may add entries
+    without a new `schema_version`. A reader should ignore unknown entries.
     """
     schemas = {
-        Trace.schema: json_schema(Trace, title="What --save writes: one trace", identity=identity())
+        Trace.schema: json_schema(Trace, title="Trace, as written by --save", identity=identity())
     }
     for report in report_types():
         name = f"netinspect-{report.name}"
         schemas[name] = json_schema(
             report,
-            title=f"What netinspect {report.name} --format json writes",
+            title=f"Output of netinspect {report.name} --format json",
             identity={"schema": name, "schema_version": SCHEMA_VERSION},
         )
     return schemas
 
 
 def write_schemas(folder: Path) -> None:
-    """Write each schema to a file of its name.
+    """Write each schema to a file named after it.
 
     Args:
-        folder: Where; it is made if it is not there.
+        folder: The output folder; created if it does not exist.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, schema in all_schemas().items():

@@ -192,7 +192,7 @@ def _trace(
     if lacks_forward(model):
         no_forward = name_instead(model, target, is_instance=is_instance)
     if no_forward is not None:
-        warnings = ("there is no forward to run: what it holds is listed, and nothing was called",)
+        warnings = ("the model has no forward: its modules and tensors are listed, and nothing was run",)
     elif options.request.run or options.request.everything:
         try:
             choice = _choose(model, tensor_mode, options, target)

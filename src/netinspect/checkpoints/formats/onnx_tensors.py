@@ -125,7 +125,7 @@ class Described:
         return (self.elements * _BITS[self.dtype] + 7) // 8
 
     def position(self) -> tuple[int | None, str]:
-        """Return the position of contiguous elements, or None; and a problem, empty if there is none."""
+        """Return the position of contiguous elements, or None; and a problem, or an empty text."""
         own = _FIELD_OF.get(self.dtype, _INT32S)
         number = _RAW if _RAW in self.data and own != STRINGS else own
         held, pieces, first = self.data.get(number, (0, 0, 0))

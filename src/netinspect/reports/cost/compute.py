@@ -53,18 +53,18 @@ def count_cost(
     depth: int | None = None,
     backward: bool = False,
 ) -> CostReport:
-    """Add up the work of forward in groups.
+    """Add up the cost of forward in groups.
 
     Args:
         trace: The trace.
-        selection: Rows to show; their own order is that of the tree for modules, MACs otherwise.
+        selection: Rows to show; by default, modules are in tree order, other rows sorted by MACs.
         by: One of `GROUPINGS`.
         depth: Deepest level of modules with rows of its own; None for all.
-        backward: Whether to show the work of backward, which the trace must contain.
+        backward: Whether to include the cost of backward, which the trace must contain.
 
     Raises:
         ForwardError: The model has no forward.
-        SavedTraceError: The trace contains no work, or none of backward.
+        SavedTraceError: The trace contains no operator counts, or none of backward.
         UsageError: There is no such grouping or sort key, or a limit is negative.
     """
     refuse_negative("depth", depth)
@@ -106,7 +106,7 @@ def count_cost(
 
 @dataclass(slots=True)
 class _Group:
-    """Work and facts of one row."""
+    """Cost and properties of one row."""
 
     key: str
     class_name: str = ""
@@ -156,7 +156,7 @@ def _key(step: Step, work: Work, by: Grouping) -> str:
     if by == "kind":
         return work.kind
     if by == "function":
-        # The work of a module outside any function, as in TorchScript, counts under its own name.
+        # Operators outside any function, as in TorchScript, count for the module that ran them.
         return step.name
     return f"{step.source.file}:{step.source.line}" if step.source is not None else "(no line)"
 

@@ -19,7 +19,7 @@ _NOTES = (
 
 
 def lay_out(report: CostReport) -> Document:
-    """Return the document of a cost report."""
+    """Lay out the costs: a table of the groups, and notes on the total."""
     columns = _columns(report)
     footer = [_total(report, columns)]
     if report.hidden:
@@ -29,7 +29,7 @@ def lay_out(report: CostReport) -> Document:
     notes: list[Line] = [line((f"forward: {forward}", "bold"))]
     if report.backward is not None:
         notes.append(line((f"backward: {_in_words(report.backward, report.header)}", "bold")))
-    notes += _holes(report)
+    notes += _omission_notes(report)
     if report.hidden:
         least = "at least " if report.rest.uncounted else ""
         notes.append(
@@ -127,8 +127,8 @@ def _name(row: CostRow, report: CostReport) -> str:
 def _total(report: CostReport, columns: tuple[Column[CostRow], ...]) -> Row:
     cost = report.total
 
-    def total(name: str, nothing: str | None = None) -> str:
-        return amount(cost, name, report.header, nothing=nothing, partly=report.partly)
+    def total(name: str, zero: str | None = None) -> str:
+        return amount(cost, name, report.header, zero=zero, partly=report.partly)
 
     texts = {
         report.by: "total",
@@ -170,8 +170,8 @@ def _in_words(cost: Cost, header: ReportHeader, *, partly: bool = False) -> str:
     )
 
 
-def _holes(report: CostReport) -> list[Line]:
-    """Return notes on what the total does not include."""
+def _omission_notes(report: CostReport) -> list[Line]:
+    """Return notes on work that the total does not include."""
     notes = []
     for phase in ("forward", "backward"):
         for of_macs, what in ((True, "MACs"), (False, "other FLOPs")):

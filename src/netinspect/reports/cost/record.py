@@ -15,7 +15,7 @@ Grouping = OneOf["module", "class", "function", "operator", "kind", "line"]
 
 @record
 class CostRow:
-    """The work of one group. The costs of all rows add up to the total."""
+    """The cost of one group. The costs of all rows add up to the total."""
 
     key: str
     """Key of the group: the path of a module, the name of an operator, `file:line`."""
@@ -31,7 +31,7 @@ class CostRow:
     """Share of all MACs, 0 to 1."""
 
     parameters: int | None
-    """Elements of the group's parameters, each tied tensor counted once; None if groups are not of
+    """Elements of the group's parameters, each tied tensor counted once; None if groups are not
     modules."""
 
     place: SourceLine | None = None
@@ -44,7 +44,7 @@ class Uncounted:
     operator: str
     calls: int
     macs: bool
-    """Whether its MACs are missing; if not, it has no MACs and its other FLOPs are missing."""
+    """Whether its MACs are missing; otherwise only its other FLOPs are missing."""
 
     phase: OneOf["forward", "backward"]
 
@@ -69,7 +69,7 @@ class CostReport:
     """Elements of all parameters."""
 
     backward: Cost | None
-    """Cost of backward of the whole model; None without a backward."""
+    """Cost of backward of the whole model; None if backward did not run."""
 
     uncounted: tuple[Uncounted, ...]
     partly: bool

@@ -283,7 +283,7 @@ def _tie_changes(a: StateDict, b: StateDict, pairing: Pairing) -> Iterator[TieCh
 
 
 def _is_changed(value: Comparison, *, same_type: bool) -> bool:
-    """Whether values differ; compares bytes if values cannot be read and the dtypes are equal."""
+    """Return whether values differ; unreadable values of equal dtypes are compared by their bytes."""
     if value.equal is None:
         return same_type and value.identical is False
     return not value.equal

@@ -66,7 +66,7 @@ def pair_names(a: Entries, b: Entries, find_equal_bytes: EqualBytesFinder | None
     Args:
         a: The old tensors, by name.
         b: The new tensors, by name.
-        find_equal_bytes: Finds tensors of equal bytes; None if values may not be read.
+        find_equal_bytes: Finds tensors of equal bytes; None if values must not be read.
     """
     if _sort_key(a) <= _sort_key(b):
         return _pair_in_order(a, b, find_equal_bytes)
@@ -200,7 +200,7 @@ def _by_structure(a: Entries, b: Entries) -> tuple[list[Match], list[Match]]:
     for key in (_size, _sorted_size):
         keys_a = {name: key(entry) for name, entry in left_a.items()}
         keys_b = {name: key(entry) for name, entry in left_b.items()}
-        # A tensor without a counterpart on the other side says nothing about its module.
+        # A tensor without a counterpart on the other side does not help to match modules.
         both = set(keys_a.values()) & set(keys_b.values())
         if key is _sorted_size and not _has_transposed(left_a, left_b):
             break
@@ -255,7 +255,7 @@ def _sorted_size(entry: StateDictEntry) -> Key:
 
 
 def _has_transposed(a: Entries, b: Entries) -> bool:
-    """Whether a shape on one side occurs on the other only in reverse order."""
+    """Return whether a shape of one side occurs on the other side only in reverse order."""
     ones = {(entry.shape, _kind(entry.dtype)) for entry in a.values()}
     others = {(entry.shape, _kind(entry.dtype)) for entry in b.values()}
     return any((tuple(reversed(shape)), kind) in others for shape, kind in ones - others)
@@ -267,7 +267,7 @@ def _kind(dtype: str) -> str:
 
 
 def _is_ambiguous_size(entry: StateDictEntry, match: Match) -> bool:
-    """Whether a size is weak evidence: a vector may be the bias of any layer."""
+    """Return whether a size is weak evidence: a vector may be the bias of any layer."""
     return len(entry.shape) < 2 or _last(match.old) != _last(match.new)
 
 

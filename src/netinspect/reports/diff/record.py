@@ -209,7 +209,7 @@ class Loading:
     """The predicted result of `model.load_state_dict` with the checkpoint."""
 
     model: OneOf["a", "b"]
-    """Which side is the model; the other is the checkpoint."""
+    """The side of the model; the other side is the checkpoint."""
 
     verdict: OneOf["loads", "loads with strict=False", "does not load"]
     missing: tuple[str, ...]
@@ -310,7 +310,7 @@ class Diff:
     """None if values were not compared."""
 
     shows: OneOf["changes", "counts"]
-    """What the view shows; the record is the same."""
+    """Content of the view; the record is the same for both."""
 
     fold: bool
     """Whether the view folds identical changes; False shows each name in its own row."""

@@ -228,7 +228,7 @@ def _apply_rule(rule: Rule, a: Shapes, b: Shapes) -> _RuleMatches:
 
 
 def _conflicts(best: _RuleMatches, other: _RuleMatches) -> bool:
-    """Whether another rule explains as many names and maps the same ones elsewhere."""
+    """Return whether another rule explains as many names but maps some of them differently."""
     if not best.pairs or len(other.pairs) < len(best.pairs) or other.pairs == best.pairs:
         return False
     forward, back = dict(best.pairs), {partner: name for name, partner in best.pairs}

@@ -151,7 +151,7 @@ def _candidates(checkpoint: Checkpoint) -> list[str]:
 
 
 def has_section(checkpoint: Checkpoint, section: str) -> bool:
-    """Whether a checkpoint has this section; the empty name means the whole checkpoint."""
+    """Return whether a checkpoint has this section; the empty name means the whole checkpoint."""
     return not section or section in _all_sections(checkpoint)
 
 

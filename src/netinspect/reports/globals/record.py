@@ -21,7 +21,7 @@ class GlobalRow:
     """
 
     uses: int
-    """How often it would be called or instantiated."""
+    """Number of times that it would be called or instantiated."""
 
     arguments: str
     """Arguments of the first call, shortened; empty if the verdict is `needed`."""
@@ -49,7 +49,7 @@ class GlobalsHeader:
 
 @record
 class Globals:
-    """What loading the pickles of a file would import and call. Nothing was executed."""
+    """Names that loading the pickles of a file would import and call. Nothing was executed."""
 
     name: ClassVar[str] = "globals"
 

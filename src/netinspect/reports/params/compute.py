@@ -24,7 +24,7 @@ ROW_KEYS: RowKeys[NamedTensor] = RowKeys(
 )
 STORED_ROW_KEYS: RowKeys[NamedTensor] = replace(
     ROW_KEYS,
-    # The first offset comes first; unknown offsets precede it.
+    # Sorted by ascending offset; unknown offsets come first.
     numbers={**ROW_KEYS.numbers, "offset": lambda row: -_offset(row)},
 )
 
@@ -45,7 +45,7 @@ def list_tensors(
 
     Args:
         source: The trace or checkpoint. The statistics of a checkpoint are added by `with_statistics`.
-        selection: Rows to show; their own order is that of registration, or of the file.
+        selection: Rows to show; the default order is that of registration, or of the file.
         buffers: Whether to list the buffers of a model after its parameters.
         statistics: Whether to show statistics, which the trace must contain.
         values: Whether to show values, which the trace must contain.
@@ -119,7 +119,7 @@ def _require_values(rows: Sequence[NamedTensor], target: str, *, statistics: boo
 
 
 def _hide_values(row: NamedTensor, *, statistics: bool, values: bool) -> NamedTensor:
-    """Return a row without the statistics or values that were not asked for."""
+    """Return a row without the statistics or values that were not requested."""
     if not statistics and (row.statistics is not None or row.not_read):
         row = replace(row, statistics=None, not_read="")
     return row if values or row.values is None else replace(row, values=None)

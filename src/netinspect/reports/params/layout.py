@@ -71,14 +71,14 @@ def _model_columns(report: Parameters, has_buffers: bool) -> tuple[Column[NamedT
 def _checkpoint_columns(report: Parameters) -> tuple[Column[NamedTensor], ...]:
     columns = (*COLUMNS, *CHECKPOINT_COLUMNS)
     if report.with_statistics:
-        # Shapes are dropped before names are cut so short that they no longer differ.
+        # Drop shapes rather than cut names so short that they no longer differ.
         columns = (columns[0], replace(columns[1], drop=1), *columns[2:])
         columns += (*STATISTICS[:-1], replace(STATISTICS[-1], drop=3), *DISTRIBUTION, NOT_READ)
     return hide_columns(columns, _uniform_columns(report))
 
 
 def _uniform_columns(report: Parameters) -> set[str]:
-    """Return the keys of columns with the same value everywhere, which people need not see."""
+    """Return the keys of columns with the same value everywhere, which are hidden from people."""
     rows = report.rows
     stored = [(row, row.stored) for row in rows if row.stored is not None]
     is_uniform = {

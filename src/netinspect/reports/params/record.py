@@ -23,7 +23,7 @@ class Parameters:
     """Number of tensors that a filter or limit left out."""
 
     totals: Totals | StoredTotals
-    """Of the whole model or checkpoint."""
+    """Totals of the whole model or checkpoint."""
 
     ties: tuple[Tie, ...]
     """Tied parameters and modules of a model; the ties of a checkpoint are in the rows."""

@@ -8,10 +8,10 @@ from netinspect.rendering.document import Line, line
 from netinspect.reports.params.record import Parameters
 
 _MAX_FINDINGS = 5
-"""Findings of one kind that are listed."""
+"""Maximum number of listed findings of one kind."""
 
 _MAX_NAMES = 3
-"""Tensors without values that a note names."""
+"""Maximum number of tensors without values named in a note."""
 
 _KINDS = {
     "not finite": "NaN or infinity",

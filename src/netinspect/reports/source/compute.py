@@ -114,7 +114,7 @@ class _Notes:
         return f"{texts[0]}  ...  {texts[-1]}  x{len(texts)}, {len(set(texts))} different"
 
     def failed(self, file: str, number: int) -> bool:
-        """Whether a step on this line raised."""
+        """Return whether a step on this line raised."""
         return any(step.failed for run in self._by_line.get((file, number), ()) for step in run)
 
     def _run(self, run: list[Step]) -> str:

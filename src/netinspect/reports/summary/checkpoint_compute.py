@@ -38,7 +38,7 @@ def build_checkpoint_summary(
         checkpoint: The checkpoint.
         selection: Rows to show.
         depth: Deepest level of names with rows of its own; None for all. The state of an optimizer,
-            whose names are numbers of parameters, has one row unless `depth` is None.
+            which has one branch per parameter, has one row unless `depth` is None.
 
     Raises:
         UsageError: There is no such sort key, or a limit is negative.
@@ -89,7 +89,7 @@ class _Shown(NamedTuple):
     """For each level above, whether its branch ends there."""
 
     times: int
-    """Number of such branches in the whole checkpoint, with those in the runs above."""
+    """Number of these branches in the whole checkpoint, including those in folded branches above."""
 
     parts: list[Branch]
     """Children of the first branch that have rows."""

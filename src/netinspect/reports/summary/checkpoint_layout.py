@@ -182,16 +182,16 @@ _OPERATORS: tuple[Column[Operator], ...] = (
     ),
 )
 _NAMED = 4
-"""Modules that a note names."""
+"""Maximum number of groups named in a note."""
 
 _FEW = 16
-"""Rows of the smaller tables; JSON has all of them."""
+"""Maximum number of rows of the smaller tables; JSON has all of them."""
 
 
 def lay_out(report: CheckpointSummary) -> Document:
-    """Return the document with the kind of a checkpoint and tables of its contents."""
+    """Lay out the summary: the kind of the checkpoint and tables of its contents."""
     groups = make_table("tensors", _group_columns(report), report.groups)
-    # A single dtype is reported with the totals.
+    # The totals already report a single dtype.
     dtypes = report.totals.dtypes if len(report.totals.dtypes) > 1 else ()
     tables = [groups, make_table("dtypes", _DTYPES, dtypes), make_table("files", _FILES, report.files)]
     notes = list(_facts(report))
@@ -199,7 +199,7 @@ def lay_out(report: CheckpointSummary) -> Document:
         graph_tables, graph_notes = _graph(report.graph)
         tables += graph_tables
         notes += graph_notes
-    # Entries of the whole file come before those of its parts.
+    # Entries of the whole file precede those of its parts.
     entries = sorted(report.metadata, key=lambda entry: entry.name.count("."))
     tables.append(make_table("metadata", _METADATA, entries[:_FEW]))
     if direct := _direct_tensors(report):
@@ -218,7 +218,7 @@ def lay_out(report: CheckpointSummary) -> Document:
 
 
 def _graph(graph: Graph) -> tuple[list[Table], list[Line]]:
-    """Return tables of the inputs, outputs and operators of a graph, and notes on what they omit."""
+    """Return tables of the inputs, outputs and operators of a graph, and notes on omitted rows."""
     ends = [_GraphEnd("input", each) for each in graph.inputs]
     ends += [_GraphEnd("output", each) for each in graph.outputs]
     uses = sorted(graph.operators, key=lambda each: (-each.uses, each.name))
@@ -236,7 +236,7 @@ def _name(group: Group, report: CheckpointSummary) -> str:
 
 
 def _direct_tensors(report: CheckpointSummary) -> str:
-    """Name the groups with tensors that are in no row below them, the largest first."""
+    """Name the groups with tensors of their own, not in a row below, the largest first."""
     found = [] if report.flat else [each for each in report.groups if each.direct_tensors]
     found.sort(key=lambda each: -each.direct_bytes * each.repeats)
     texts = [
@@ -251,7 +251,7 @@ def _direct_tensors(report: CheckpointSummary) -> str:
 
 
 def _packed(each: PackedWeights) -> str:
-    """Describe how many weights are in fewer elements; the names and shapes suggest it."""
+    """Describe weights that are packed into fewer elements, as their names and shapes suggest."""
     return (
         f"packed: about {units.plural(each.weights, 'weight')} of {units.plural(each.bits, 'bit')} in "
         f"{units.plural(each.tensors, 'tensor')}, by their names ({each.method})"

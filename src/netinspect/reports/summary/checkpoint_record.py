@@ -19,13 +19,13 @@ class Group:
     """Name of the last of these siblings."""
 
     repeats: int
-    """Number of siblings; the other numbers are of one of them."""
+    """Number of siblings; the other numbers are those of one sibling."""
 
     last: tuple[bool, ...]
     """For each level above, whether its branch ends here; draws the tree."""
 
     class_name: str
-    """Class of the module; empty if the file does not state it."""
+    """Class of the module; empty if the file does not contain it."""
 
     tensors: int
     elements: int
@@ -33,11 +33,11 @@ class Group:
 
     bytes: int
     share: float
-    """Share of all bytes, 0 to 1, of all siblings together, in each of the folded parents."""
+    """Share of all bytes, 0 to 1, of all siblings in all folded parents together."""
 
     dtypes: tuple[str, ...]
     direct_tensors: int = 0
-    """Number of tensors directly in the group, if it has rows below it; else 0."""
+    """Number of tensors directly in the group if it has rows below it, else 0."""
 
     direct_bytes: int = 0
     """Bytes of these tensors."""
@@ -58,7 +58,7 @@ class FileShare:
 
 @record
 class CheckpointSummary:
-    """Kind and facts of a checkpoint, and its tensors in groups."""
+    """Kind and properties of a checkpoint, and its tensors in groups."""
 
     name: ClassVar[str] = "contents"
 
@@ -72,7 +72,7 @@ class CheckpointSummary:
     """Number of groups that a filter or limit left out."""
 
     flat: bool
-    """Whether groups are sorted or filtered, so that they do not draw a tree."""
+    """Whether groups are sorted or filtered, and so not shown as a tree."""
 
     files: tuple[FileShare, ...]
     metadata: tuple[Entry, ...]

@@ -41,14 +41,14 @@ def build_summary(
     depth: int | None = None,
     functions: bool = False,
 ) -> Summary:
-    """Build the summary of a trace: its module tree, as rows whose parameters add up to the total.
+    """Build the summary of a trace: rows of its module tree, whose parameters add up to the total.
 
     Args:
         trace: The trace.
         selection: Rows to show.
-        depth: Deepest level with rows of its own; what is below is folded into it. None for all, up to
-            the 128th.
-        functions: Give the functions between the layers rows too, in the order of execution.
+        depth: Deepest level with rows; deeper modules are folded into their parents. None for all, up
+            to 128 levels.
+        functions: Whether functions between the layers also have rows, in the order of execution.
 
     Raises:
         UsageError: There is no such sort key, or a limit is negative.
@@ -131,7 +131,7 @@ class _RowBuilder:
         seen |= unseen
         work = self._unlisted(step, whole=folds)
         row = self._module_row(module, depth, [step], folds=folds, only=unseen, work=work)
-        # A list of layers is not called; its members are rows below the module that calls them.
+        # A container such as ModuleList is not called; its layers are below the module that calls them.
         row = replace(row, name=module.path.removeprefix(f"{parent}." if parent else ""))
         if step.call > 1:
             row = replace(row, calls=step.call)
@@ -144,7 +144,7 @@ class _RowBuilder:
         return _Node(row, children)
 
     def _unlisted(self, step: Step, *, whole: bool) -> list[Step]:
-        """Return the steps counted in the row of a call: itself and those inside without rows."""
+        """Return the steps counted in the row of a call: itself and inner steps without rows."""
         structure = self._structure
         inside = structure.children.get(step.index, ())
         if whole:
@@ -158,7 +158,7 @@ class _RowBuilder:
         return found
 
     def _with_inside(self, steps: Sequence[Step]) -> list[Step]:
-        """Return steps, each followed by all steps inside it."""
+        """Return steps, each followed by all of its inner steps."""
         found: list[Step] = []
         waiting = [*reversed(steps)]
         while waiting:

@@ -19,7 +19,7 @@ from netinspect.rendering.document import (
 from netinspect.reports.summary.record import Summary, SummaryRow
 
 _NAMED = 4
-"""Modules that were never called and that a note names."""
+"""Maximum number of never-called modules named in a note."""
 
 
 def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
@@ -109,7 +109,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             align="right",
             shown=False,
         ),
-        # Without a run there is no cost to show.
+        # Without a run, the cost columns would be empty.
         cost_column("macs", report.header, drop=3, shown=report.counted != "no"),
         cost_column("flops", report.header, shown=False),
         cost_column("activations", report.header, shown=False),
@@ -124,7 +124,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
 
 
 def lay_out(report: Summary) -> Document:
-    """Lay a summary out."""
+    """Lay out the summary: a table of the module tree, and notes on the run."""
     columns = _columns(report)
     totals, partly = report.totals, report.counted == "partly"
     texts = _total(
@@ -154,7 +154,7 @@ def lay_out(report: Summary) -> Document:
         )
     folded = sum(row.folded for row in report.rows)
     if folded:
-        # Without --depth, rows end at the deepest level of a trace.
+        # Without --depth, rows end at the deepest level that a trace can have.
         ends = max(row.depth for row in report.rows) >= DEEPEST
         shows = f"deeper than {DEEPEST} levels" if ends else "--depth 0 shows all"
         notes.append(line(f"{units.plural(folded, 'module')} below these levels ({shows})"))
@@ -216,7 +216,7 @@ def _total(
         "params": units.count(parameters),
         "share": units.percent(share),
         "bytes": units.size(size),
-        "macs": amount(cost, "macs", header, nothing="-", partly=partly),
+        "macs": amount(cost, "macs", header, zero="-", partly=partly),
         "flops": amount(cost, "flops", header, partly=partly),
         "activations": amount(cost, "activations", header, partly=partly),
         "uncounted": str(cost.uncounted_flops or ""),

@@ -35,7 +35,7 @@ class SummaryRow:
     """Number of different output shapes over all calls."""
 
     calls: int
-    """0 for a module that was never called."""
+    """Number of calls; 0 for a module that was never called."""
 
     parameters: int
     """Elements of the module itself and of modules folded into its row."""
@@ -49,11 +49,11 @@ class SummaryRow:
     """Share of all parameters, 0 to 1."""
 
     tied: int
-    """Elements of its parameters that are counted in another row."""
+    """Elements of its tied parameters that are counted in another row."""
 
     alias_of: str | None
     folded: int
-    """Number of modules below it that have no row of their own."""
+    """Number of modules below it without a row."""
 
     failed: bool
     place: SourceLine | None
@@ -73,7 +73,7 @@ class Summary:
     """Number of rows that a filter or limit left out."""
 
     flat: bool
-    """Whether rows are sorted or filtered, so that they do not draw a tree."""
+    """Whether rows are sorted or filtered, and so not shown as a tree."""
 
     hidden_parameters: int
     """Parameters of the hidden rows; with those of the rows they add up to the total."""
@@ -88,4 +88,4 @@ class Summary:
     """Cost of all rows, including hidden ones."""
 
     counted: OneOf["no", "partly", "yes"]
-    """Whether the cost was counted, or only in part: some of the work was not visible."""
+    """Whether the cost was counted; `partly` if some operators were not visible."""

@@ -1,4 +1,4 @@
-"""Nodes of the tree that the names of a checkpoint's tensors imply."""
+"""Tree nodes of a checkpoint, from the dotted names of its tensors."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _BranchNodes:
         """Build the node of a branch, or of a run of identical siblings."""
         branch = run[0]
         if branch.path in self._closed:
-            # It has a branch for each parameter, by number: hundreds of rows.
+            # The state of an optimizer has a branch for each parameter, which would be hundreds of rows.
             return self._node(run, [units.plural(branch.count, "tensor")], [])
         tensors = list(zip(branch.keys, branch.tensors, strict=True))
         own = [f"{units.name(key)} {self._format_tensor(tensor)}" for key, tensor in tensors]

@@ -22,16 +22,16 @@ from netinspect.reports.tree.record import Tree, TreeNode
 def build_tree(
     source: Trace | Checkpoint, *, path: str = "", depth: int | None = None, fold: bool = True
 ) -> Tree:
-    """Build the module tree of a model, or the one that the names of a checkpoint imply.
+    """Build the module tree of a model, or the tree of the dotted names of a checkpoint.
 
     Args:
         source: The trace or checkpoint.
         path: Module at the top, or prefix of the names.
-        depth: Deepest level to show; None for all, up to the 128th.
+        depth: Deepest level to show; None for all, up to 128 levels.
         fold: Whether a run of identical siblings, and the state of an optimizer, is one row.
 
     Raises:
-        UsageError: There is no module or prefix `path`, or `depth` is negative.
+        UsageError: `path` is neither a module nor a prefix, or `depth` is negative.
     """
     refuse_negative("depth", depth)
     depth = DEEPEST if depth is None else min(depth, DEEPEST)
@@ -71,7 +71,7 @@ class _ModuleNodes:
             class_name=module.class_name,
             extra=module.extra,
             parameters=self._structure.branch_sizes[module.path],
-            # The tensors of torch's own classes are known from the class.
+            # The class name of one of torch's own modules implies its tensors.
             own=() if module.library else tuple(map(_format_tensor, self._tensors(module.path))),
             repeats=len(run),
             last_name=self._structure.modules[run[-1]].name,
@@ -94,12 +94,12 @@ class _ModuleNodes:
             self._structure.branch_sizes[path],
             tuple((_local_name(each), each.spec.shape, each.spec.dtype) for each in self._tensors(path)),
             path in self._never_called,
-            # A second path of one module is not a repeat of anything.
+            # The path makes it unique: a second path of a module is not folded with its siblings.
             path if module.alias_of is not None else None,
         )
 
     def _tensors(self, path: str) -> list[Parameter | Buffer]:
-        """Return the parameters and buffers that are set directly on a module, in its order."""
+        """Return the parameters and buffers registered directly on a module, in order."""
         module, structure = self._structure.modules[path], self._structure
         entries = {
             entry.name: entry

@@ -19,10 +19,10 @@ class TreeNode:
     extra: str
     parameters: int
     """Elements of the parameters in the whole branch, each tied tensor counted once; for a checkpoint,
-    elements of all tensors. Of one sibling if several are folded."""
+    elements of all tensors. If siblings are folded, those of one sibling."""
 
     own: tuple[str, ...]
-    """Parameters and buffers set directly on it, as `name (sizes)`."""
+    """Parameters and buffers registered directly on it, as `name (sizes)`."""
 
     repeats: int
     """Number of identical siblings in this row."""
@@ -37,7 +37,7 @@ class TreeNode:
 
 @record
 class Tree:
-    """The module tree of a model, or the one that the names of a checkpoint imply."""
+    """The module tree of a model, or the tree of the dotted names of a checkpoint."""
 
     name: ClassVar[str] = "tree"
 
