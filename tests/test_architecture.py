@@ -244,6 +244,17 @@ def test_imports_follow_table() -> None:
     assert wrong == []
 
 
+def test_design_page_has_the_import_table() -> None:
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|[^|]*\| ([^|]*) \| ([^|]*) \|$", text, re.MULTILINE)
+    names = {name: {*re.findall(r"`(\w+)`", allowed)} for name, allowed, _ in rows}
+    base = {"errors", "_utils", "version", "__main__", "__init__"}
+    assert names == {name: allowed - BASE for name, allowed in ALLOWED.items() if name not in base}
+    for name, _, packages in rows:
+        expected = {package for package, units in THIRD_PARTIES.items() if name in units}
+        assert {*re.findall(r"`(\w+)`", packages)} == expected, name
+
+
 def test_import_table_has_no_cycle() -> None:
     waiting = {name: set(targets) for name, targets in ALLOWED.items()}
     while waiting:

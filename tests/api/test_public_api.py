@@ -111,7 +111,7 @@ def test_import_is_lazy() -> None:
 
 
 def test_every_command_has_a_function() -> None:
-    from netinspect.api._commands import COMMANDS
+    from netinspect.api.command_names import COMMANDS
 
     assert set(COMMANDS) == {*VIEWS, "models", "cache", "diff", "globals"}
     # `globals` is Python's own, and nothing of that name is to be taken over from a module.

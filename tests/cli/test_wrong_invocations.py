@@ -152,7 +152,7 @@ TABLE = [
     Wrong("summary lenet -i 1x2:flot32", 2, "usage", "'1x2:flot32'", "'float32'"),
     Wrong("summary lenet -i 1x2:int64:9..0", 2, "usage", "9..0", "write it like"),
     Wrong("summary lenet -i 1x1x28x28x99999999999", 2, "usage", "99999999999", "write it like"),
-    # Places that cannot be written.
+    # FileOwners that cannot be written.
     Wrong("summary lenet -o gone/x.json", 2, "usage", "gone/x.json", "a folder that exists"),
     Wrong("summary lenet -o folder", 2, "usage", "folder", "name a file", ("directory",)),
     Wrong("summary lenet --save gone/x", 2, "usage", "gone/x", "a folder that exists"),

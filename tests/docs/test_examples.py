@@ -82,7 +82,7 @@ def test_python_example_values(page: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_readme_names_every_command() -> None:
-    from netinspect.api._commands import COMMANDS
+    from netinspect.api.command_names import COMMANDS
 
     assert [name for name in COMMANDS if f"netinspect {name}" not in text_of(README)] == []
 

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from netinspect.records.trace import Trace
-from netinspect.reports.registry import report_types
+from netinspect.reports.report_types import report_types
 
 # File names that are not UTF-8 reach Python as lone low surrogates.
 TEXT = st.text(st.characters(codec="utf-8") | st.integers(0xDC80, 0xDCFF).map(chr), max_size=8)

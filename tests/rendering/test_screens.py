@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from netinspect.api._commands import COMMANDS
+from netinspect.api.command_names import COMMANDS
 from tests.support import GOLDEN, Outcome, assert_golden
 
 ROOT = Path(__file__).parent.parent.parent

@@ -16,7 +16,7 @@ from netinspect.errors import ExitCode
 from netinspect.records.codec import CodecError, from_data, to_data
 from netinspect.records.saved import dump_trace
 from netinspect.records.trace import Trace
-from netinspect.reports.registry import report_types
+from netinspect.reports.report_types import report_types
 from netinspect.reports.schemas import all_schemas, write_schemas
 from tests.records.examples import small_trace
 from tests.records.strategies import strategy_for

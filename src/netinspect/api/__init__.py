@@ -7,7 +7,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from netinspect.api._commands import COMMANDS as _COMMANDS
+from netinspect.api.command_names import COMMANDS as _COMMANDS
 
 if TYPE_CHECKING:
     from netinspect.api._checkpoints import pickle_globals as pickle_globals

@@ -88,8 +88,8 @@ def load(
         stats: Summarise the values of the named tensors.
         code: Record the source of the classes.
         everything: Record everything that any view needs; forward is run if possible.
-        symbolic: Input sizes to replace by symbols; shapes and costs become formulas where runs at other
-            sizes confirm them: `batch` (N), `seq` (T), `height`, `width`, or any name with its
+        symbolic: Input sizes to replace by symbols; shapes and costs become expressions where runs at
+            other sizes confirm them: `batch` (N), `seq` (T), `height`, `width`, or any name with its
             dimensions, such as `points=x:2` or `seq=ids:1,mask:1`.
         cache: Reuse a cached trace if nothing has changed, and cache this one; see docs/cache.md. Only a
             process that has imported neither torch nor user code, such as the command line, uses the

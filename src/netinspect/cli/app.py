@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from netinspect.api._commands import COMMANDS
+from netinspect.api.command_names import COMMANDS
 from netinspect.cli.console import print_message
 from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
 from netinspect.cli.option_groups import expand

@@ -1,7 +1,7 @@
 """Options that commands share, each declared once.
 
-A command takes groups of options as frozen dataclasses; `option_groups.expand` turns their fields
-into the flat signature that Typer reads.
+A command takes groups of options as frozen dataclasses. `app.py` passes each command to
+`option_groups.expand`, which turns the fields of its groups into the flat signature that Typer reads.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ SymbolicOption = Annotated[
         "--symbolic",
         metavar="NAME",
         envvar="NETINSPECT_SYMBOLIC",
-        help="Replace an input size by a symbol; shapes and costs become formulas: batch, seq, height, "
-        "width, or a dimension such as points=x:2; repeatable.",
+        help="Replace an input size by a symbol; shapes and costs become expressions: batch, seq, "
+        "height, width, or a dimension such as points=x:2; repeatable.",
         rich_help_panel=_INPUT,
     ),
 ]

@@ -14,7 +14,7 @@ from netinspect.records.base import SCHEMA_VERSION
 from netinspect.records.codec import json_schema
 from netinspect.records.saved import identity
 from netinspect.records.trace import Trace
-from netinspect.reports.registry import report_types
+from netinspect.reports.report_types import report_types
 
 
 def all_schemas() -> dict[str, dict[str, Any]]:

@@ -22,7 +22,7 @@ from netinspect.trace_cache.dependencies import (
     gather,
     preloaded_user_modules,
 )
-from netinspect.trace_cache.file_owners import Places
+from netinspect.trace_cache.file_owners import FileOwners
 from netinspect.trace_cache.store import Store, find_store
 
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
@@ -67,7 +67,7 @@ class TraceCache:
         except OSError:
             self.outcome = "the cache was not used: there is no current folder"
             return run()
-        if "torch" in sys.modules or preloaded_user_modules(Places(own)):
+        if "torch" in sys.modules or preloaded_user_modules(FileOwners(own)):
             self.outcome = "the cache was not used: this process has already imported torch or user code"
             return run()
         if (store := find_store()) is None:

@@ -1,4 +1,7 @@
-"""Runs at other input sizes, which turn sizes and costs into formulas."""
+"""Runs at other input sizes, which turn sizes and costs into expressions.
+
+`trace_target` calls them after the base run; `analysis/symbolic/merge_traces.py` merges the traces.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ from netinspect.tracing.arguments import Argument
 from netinspect.tracing.capture import observe
 from netinspect.tracing.recording.functions import reads
 
-SELECTED = "forward reads values: with other values, sizes and expressions may differ"
+READS_VALUES = "forward reads values: with other values, sizes and expressions may differ"
 _MORE_STEPS = 1000
 _FITTED = 3
 _SCALE = 3.0
@@ -47,7 +50,7 @@ def trace_symbolically(
     request: TraceRequest,
     symbols: Sequence[SymbolRequest],
 ) -> Trace:
-    """Run a model at other input sizes, and return the trace with formulas.
+    """Run a model at other input sizes, and return the trace with expressions.
 
     Args:
         base: The trace of the model with the arguments.
@@ -67,7 +70,7 @@ def trace_symbolically(
     bare = replace(
         request,
         values=False,
-        # A run with many more steps than the base yields no formulas, and a loop might not end.
+        # A run with many more steps than the base yields no expressions, and a loop might not end.
         max_steps=2 * len(base.steps) + _MORE_STEPS,
     )
     # Tensors without data cost no arithmetic.
@@ -95,7 +98,7 @@ def _with_symbols(
     merged = merge_traces(base, runs, [one.symbol for one in found])
     has_read = runner.reads_values or any(reads(step.qualified_name) for step in base.steps)
     if has_read and merged.symbolic is not None and merged.symbolic.symbols:
-        return replace(merged, warnings=(*merged.warnings, SELECTED))
+        return replace(merged, warnings=(*merged.warnings, READS_VALUES))
     return merged
 
 

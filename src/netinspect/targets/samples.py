@@ -6,9 +6,8 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from netinspect._utils.own_folders import PACKAGE, SAMPLES
 from netinspect.records.model_list import Sample
-
-_PACKAGE = Path(__file__).parent.parent
 
 
 @cache
@@ -17,8 +16,7 @@ def samples_folder() -> Path:
 
     It is inside an installed package, and at the top of the repository in a checkout.
     """
-    inside = _PACKAGE / "_samples"
-    return inside if inside.is_dir() else _PACKAGE.parent.parent / "models"
+    return SAMPLES if SAMPLES.is_dir() else PACKAGE.parents[1] / "models"
 
 
 def sample_names() -> list[str]:

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, TextIO, cast
 
 from netinspect._utils.process import keep_alive
-from netinspect.trace_cache.file_owners import Places
+from netinspect.trace_cache.file_owners import FileOwners
 from netinspect.trace_cache.impure_code import has_impure_code
 
 _MOST_OUTPUT = 64 * 1024
@@ -58,7 +58,7 @@ class AuditRecorder:
 
     def __init__(self, own: tuple[str, ...]) -> None:
         self.own = own
-        self.places = Places(own)
+        self.places = FileOwners(own)
         self._thread = threading.get_ident()
         self._starter = str(getattr(sys.modules.get("__main__"), "__file__", ""))
         self.started = time.time_ns()

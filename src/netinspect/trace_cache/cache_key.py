@@ -12,7 +12,7 @@ from typing import Any
 from netinspect.records.codec import to_data
 from netinspect.records.request import Target, TraceRequest
 from netinspect.records.trace import Trace
-from netinspect.trace_cache.file_owners import OWN
+from netinspect.trace_cache.file_owners import NETINSPECT_FOLDER
 from netinspect.version import __version__
 
 _TERMINAL = (
@@ -83,7 +83,7 @@ def environment() -> str:
             __version__,
             Trace.schema,
             Trace.schema_version,
-            OWN,
+            NETINSPECT_FOLDER,
             sys.version,
             sys.executable,
             sys.prefix,

@@ -14,7 +14,7 @@ from typing import Literal as OneOf
 
 from netinspect.records.base import record
 from netinspect.trace_cache.audit_recorder import AuditRecorder
-from netinspect.trace_cache.file_owners import Places
+from netinspect.trace_cache.file_owners import FileOwners
 from netinspect.trace_cache.impure_code import has_impure_code
 
 _MAXIMUM_BYTES = 64 * 2**20
@@ -101,7 +101,7 @@ def gather(recorder: AuditRecorder, extra: Iterable[str] = ()) -> Dependencies:
     for reason in recorder.refusals:
         raise NotCacheable(reason)
     extra = [os.path.abspath(path) for path in extra]
-    places = Places(own=tuple({*recorder.own, *map(os.path.dirname, extra)}))
+    places = FileOwners(user_folders=tuple({*recorder.own, *map(os.path.dirname, extra)}))
     files, installed, searched = _modules(recorder, places)
     for source, bytecode in recorder.compiled.items():
         if places.owner(source) == "user":
@@ -135,7 +135,7 @@ def gather(recorder: AuditRecorder, extra: Iterable[str] = ()) -> Dependencies:
     return dependencies
 
 
-def preloaded_user_modules(places: Places) -> list[str]:
+def preloaded_user_modules(places: FileOwners) -> list[str]:
     """Return the names of user modules that are already imported, and may differ from the files."""
     return [
         name
@@ -162,7 +162,7 @@ def _sought(recorder: AuditRecorder) -> frozenset[str]:
     return frozenset(name.rpartition(".")[2] for name in names)
 
 
-def _missing(recorder: AuditRecorder, places: Places) -> Iterable[str]:
+def _missing(recorder: AuditRecorder, places: FileOwners) -> Iterable[str]:
     """Yield the files that would satisfy failed imports within installed packages."""
     for name in recorder.sought:
         parent, dot, leaf = name.rpartition(".")
@@ -173,7 +173,7 @@ def _missing(recorder: AuditRecorder, places: Places) -> Iterable[str]:
                     yield from (path, *(path + each for each in importlib.machinery.all_suffixes()))
 
 
-def _modules(recorder: AuditRecorder, places: Places) -> tuple[list[str], list[str], list[str]]:
+def _modules(recorder: AuditRecorder, places: FileOwners) -> tuple[list[str], list[str], list[str]]:
     """Return user files and installed files of all modules, and the searched folders."""
     users: list[str] = []
     installed: list[str] = []
@@ -224,7 +224,7 @@ def _is_stale(cached: str, file: str) -> bool:
     return recorded[0] == 1 or recorded == here
 
 
-def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[File]:
+def _read_files(paths: Iterable[str], started: int, places: FileOwners) -> Iterable[File]:
     left = _MAXIMUM_BYTES
     reals: dict[str, str] = {}
     starters = {_own(sys.modules.get(name), "__file__") for name in _STARTERS}
@@ -284,7 +284,7 @@ def _real(path: str, known: dict[str, str]) -> str:
     return os.path.realpath(path) if os.path.islink(path) else os.path.join(known[folder], name)
 
 
-def _packages(paths: Iterable[str], places: Places, started: int) -> Iterable[Package]:
+def _packages(paths: Iterable[str], places: FileOwners, started: int) -> Iterable[Package]:
     by_root: dict[str, list[str]] = {}
     for path in sorted(set(paths)):
         by_root.setdefault(places.root(path), []).append(path)

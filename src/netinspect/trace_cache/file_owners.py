@@ -1,4 +1,8 @@
-"""File owners: Python, an installed package, netinspect or the user."""
+"""File owners, for dependencies of cached traces: Python, an installed package, netinspect or the user.
+
+The runner uses them too, to find user modules that were imported before. `tracing/code_owners.py` is the
+coarser question of the tracer: whose code a function is.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,13 @@ import sys
 from functools import lru_cache
 from typing import Literal
 
+from netinspect._utils.own_folders import PACKAGE
+
 Owner = Literal["python", "installed", "netinspect", "user"]
 
 _INSTALLED = ("site-packages", "dist-packages")
-_RECORDS = (".dist-info", ".egg-info")
-OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_METADATA_SUFFIXES = (".dist-info", ".egg-info")
+NETINSPECT_FOLDER = f"{PACKAGE}{os.sep}"
 
 
 def standard_folders() -> tuple[str, ...]:
@@ -21,16 +27,16 @@ def standard_folders() -> tuple[str, ...]:
     return tuple(dict.fromkeys(each + os.sep for each in (folder, os.path.realpath(folder), *dynamic)))
 
 
-def installed_folders(own: tuple[str, ...] = ()) -> tuple[str, ...]:
+def installed_folders(user_folders: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Return the entries of `sys.path` with installed packages, recognised by their metadata.
 
     Args:
-        own: Folders whose files all belong to the user.
+        user_folders: Folders whose files all belong to the user.
     """
     found = []
     for entry in sys.path:
         folder = os.path.abspath(entry)
-        if folder in own:
+        if folder in user_folders:
             continue
         if not set(_INSTALLED).isdisjoint(folder.split(os.sep)) or _has_metadata(folder):
             found.append(folder + os.sep)
@@ -39,27 +45,27 @@ def installed_folders(own: tuple[str, ...] = ()) -> tuple[str, ...]:
 
 def _has_metadata(folder: str) -> bool:
     try:
-        return any(name.endswith(_RECORDS) for name in os.listdir(folder))
+        return any(name.endswith(_METADATA_SUFFIXES) for name in os.listdir(folder))
     except OSError:
         return False
 
 
-class Places:
+class FileOwners:
     """Lookup of file owners.
 
     Args:
-        own: Folders whose files all belong to the user: the current one, the target's.
+        user_folders: Folders whose files all belong to the user: the current one, the target's.
     """
 
-    def __init__(self, own: tuple[str, ...] = ()) -> None:
+    def __init__(self, user_folders: tuple[str, ...] = ()) -> None:
         self.standard = standard_folders()
-        self.installed = installed_folders(own)
+        self.installed = installed_folders(user_folders)
         self.owner = lru_cache(maxsize=None)(self._owner)
 
     def _owner(self, path: str) -> Owner:
         if path.startswith(self.installed) or not set(_INSTALLED).isdisjoint(path.split(os.sep)):
             return "installed"
-        if path.startswith(OWN):
+        if path.startswith(NETINSPECT_FOLDER):
             return "netinspect"
         return "python" if path.startswith(self.standard) else "user"
 

@@ -1,4 +1,7 @@
-"""Owner of a code file: torch, Python, an installed package, netinspect or the user."""
+"""Owners of code objects, for the tracer: torch, Python, netinspect or the user.
+
+`trace_cache/file_owners.py` answers another question: which package a file was installed with.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from netinspect._utils.own_folders import PACKAGE, SAMPLES
+
 _torch = find_spec("torch")  # which does not import it
 # With a trailing separator: torchvision is next to torch, and is not part of it.
 TORCH = str(Path((_torch and _torch.origin) or "torch").parent) + os.sep
-_OURS = str(Path(__file__).parent.parent) + os.sep
-_SAMPLES = str(Path(_OURS, "models")) + os.sep
+_OURS = f"{PACKAGE}{os.sep}"
+_SAMPLES = f"{SAMPLES}{os.sep}"
 _STANDARD_LIBRARY = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 

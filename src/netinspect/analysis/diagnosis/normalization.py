@@ -24,7 +24,7 @@ _RANKS = {
 """Numbers of dimensions that each layer accepts; `InstanceNorm` also accepts unbatched input."""
 
 
-def explain_layer(call: Call) -> Explanation | None:
+def explain_checked_layer(call: Call) -> Explanation | None:
     """Explain inputs that the Python checks of `BatchNorm` and `InstanceNorm` reject."""
     given = next((each for each in call.given if len(each.key) == 1), None)
     if given is None or call.module is None:
@@ -173,5 +173,5 @@ FAMILY = Family(
         "group_norm": explain_group_norm,
         **dict.fromkeys(("layer_norm", "rms_norm"), explain_layer_norm),
     },
-    layers=dict.fromkeys(_RANKS, explain_layer),
+    layers=dict.fromkeys(_RANKS, explain_checked_layer),
 )

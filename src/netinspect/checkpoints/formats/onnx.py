@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import islice
 
-from netinspect.checkpoints.formats.onnx_constants import (
+from netinspect.checkpoints.formats.onnx_constant_nodes import (
     Sparse,
     is_constant,
     read_constant,

@@ -1,4 +1,7 @@
-"""Names of the commands, each with a module in `cli/` and a public function."""
+"""Names of the commands, read by `api/__init__.py` and `cli/app.py`.
+
+Each has a module of its name in `cli/`, and a public function.
+"""
 
 COMMANDS = (
     "summary",
