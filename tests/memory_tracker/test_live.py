@@ -171,3 +171,10 @@ def test_memory_does_not_call_deepcopy_of_bound_object() -> None:
     netinspect.memory(model, X)
     assert Copied.copies == 0
     assert not hasattr(keeps, "output")
+
+
+def test_memory_refuses_trace_of_live_model() -> None:
+    trace = netinspect.capture(nn.Linear(3, 2), torch.ones(2, 3))
+    with pytest.raises(netinspect.UsageError, match="cannot build Linear again") as caught:
+        netinspect.memory(trace)
+    assert caught.value.hint == "give the model itself: netinspect.memory(model, *inputs)"

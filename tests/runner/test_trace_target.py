@@ -82,8 +82,11 @@ def test_live_model_keeps_device() -> None:
     assert netinspect.load(model, args=(torch.ones(1, 3, device="meta"),)).tensor_mode == "meta"
     assert netinspect.load(model).tensor_mode == "meta"
     assert netinspect.load(nn.Linear(3, 2)).tensor_mode == "real"
-    with pytest.raises(UsageError, match="live model"):
+    with pytest.raises(UsageError, match="cannot run a live model on meta tensors"):
         netinspect.load(nn.Linear(3, 2), tensors="meta")
+    assert netinspect.load(nn.Linear(3, 2), device="cpu").tensor_mode == "real"
+    with pytest.raises(UsageError, match="on cuda:0: its tensors are on cpu"):
+        netinspect.load(nn.Linear(3, 2), device="cuda:0")
 
 
 def test_missing_device_raises() -> None:

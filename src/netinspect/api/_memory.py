@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netinspect._utils.classes import is_a
 from netinspect.api._load import load, one_or_several, resolve
 from netinspect.api._view import View
+from netinspect.errors import UsageError
 from netinspect.records.request import Target, TraceRequest, format_model_args
 from netinspect.records.trace import Trace
 
@@ -87,7 +88,6 @@ def memory(
         UsageError: An option is not known, or the inputs do not fit.
         ForwardError: The model fails.
     """
-    from netinspect.errors import UsageError
     from netinspect.memory_tracker.prepare import read_options
     from netinspect.targets.target import check_live, parse_target
 
@@ -199,7 +199,12 @@ def memory_of(
         from netinspect.memory_tracker.cached_run import track_target
         from netinspect.targets.target import parse_target
 
-        if run.run.target is None:  # a trace names its target, which may be the class of a live model
+        if run.run.target is None:
+            if trace.target == trace.class_name:
+                raise UsageError(
+                    f"cannot build {trace.target} again: the trace is of a live model",
+                    hint="give the model itself: netinspect.memory(model, *inputs)",
+                )
             run = replace(run, run=replace(run.run, target=parse_target(run.name)))
         tracking = track_target(run, progress, cache)
     else:
@@ -221,7 +226,6 @@ def memory_of(
 
 
 def _literal(arguments: Mapping[str, Any]) -> str:
-    from netinspect.errors import UsageError
 
     text = format_model_args(arguments)
     if text is None:

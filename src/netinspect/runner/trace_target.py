@@ -22,6 +22,7 @@ from netinspect.inputs.arguments import as_call, given_arguments
 from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.declared import declared_example
 from netinspect.inputs.infer.batch_statistics import are_single, wants_two_examples, with_reason
+from netinspect.inputs.infer.model_facts import device_of
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
@@ -48,10 +49,16 @@ def trace_module(model: object, options: RunOptions, *, target: str | None = Non
     """
     model = _checked_module(model)
     tensor_mode: TensorMode = "meta" if lacks_values(model) else "real"
-    request = options.request
-    if request.device is not None or request.tensors not in ("auto", tensor_mode):
+    mode, device = options.request.tensors, options.request.device
+    if mode not in ("auto", tensor_mode):
         raise UsageError(
-            f"cannot run a live model on {request.device or f'{request.tensors} tensors'}",
+            f"cannot run a live model on {mode} tensors",
+            hint="leave the tensor mode out, or name a target that can be built",
+        )
+    own = str(device_of(model))
+    if device not in (None, own, own.partition(":")[0]):
+        raise UsageError(
+            f"cannot run a live model on {device}: its tensors are on {own}",
             hint="move it there first, or name a target that can be built there",
         )
     return _trace(model, tensor_mode, options, target=target, is_instance=True)
