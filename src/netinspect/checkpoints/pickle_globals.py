@@ -12,7 +12,7 @@ from netinspect.checkpoints.formats.zip_files import kind_of
 from netinspect.checkpoints.io.source import ByteSource, SkippedError
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.recognize import find_mistaken, recognize
-from netinspect.checkpoints.scan.content import examine
+from netinspect.checkpoints.scan.examination import examine
 from netinspect.checkpoints.scan.ledger import MOST_LAYERS, Ledger
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Global, StoredFile

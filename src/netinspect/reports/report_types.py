@@ -9,7 +9,7 @@ from typing import Any
 from netinspect.records.cache_usage import Cache
 from netinspect.records.model_list import ModelList
 
-_MADE_ELSEWHERE: tuple[type[Any], ...] = (Cache, ModelList)
+_DECLARED_IN_RECORDS: tuple[type[Any], ...] = (Cache, ModelList)
 """Reports that packages which must not import `reports` return."""
 
 
@@ -24,4 +24,4 @@ def report_types() -> tuple[type[Any], ...]:
             for each in classes
             if each.__module__ == module.__name__ and isinstance(vars(each).get("name"), str)
         )
-    return (*found, *_MADE_ELSEWHERE)
+    return (*found, *_DECLARED_IN_RECORDS)

@@ -14,6 +14,7 @@ from netinspect.records.codec import from_data, to_data
 from netinspect.records.request import TraceRequest
 from netinspect.records.saved import dump_trace, parse_trace
 from netinspect.records.trace import Trace
+from netinspect.runner.run_options import ZEROS_NOTE
 from netinspect.trace_cache import cache_key
 from netinspect.trace_cache.audit_recorder import AuditRecorder, audit_recording
 from netinspect.trace_cache.dependencies import (
@@ -179,9 +180,7 @@ def _is_same_without_forward(trace: Trace) -> bool:
     It would not have sized lazy layers, nor fallen back to another tensor mode after a failed forward;
     the warnings report both.
     """
-    from netinspect.runner.trace_target import ZEROS
-
-    return trace.failure is None and set(trace.warnings) <= {ZEROS}
+    return trace.failure is None and set(trace.warnings) <= {ZEROS_NOTE}
 
 
 def _unsure(trace: Trace) -> str | None:

@@ -1,4 +1,4 @@
-"""Traces of targets and live modules: cached, saved or new ones.
+"""Entry point of the runner, for `api` and `cli`: a trace from the cache, a saved file or a new run.
 
 Torch is imported only if a model has to be run.
 """

@@ -15,6 +15,8 @@ from netinspect.records.request import TraceRequest
 TENSOR_MODES = ("auto", "real", "zeros", "meta", "fake")
 """Values of `TraceRequest.tensors`."""
 
+ZEROS_NOTE = "large weights are zeros here: a branch that depends on values went the way of zeros"
+
 
 @dataclass(frozen=True, slots=True)
 class GivenValues:

@@ -1,4 +1,4 @@
-"""Traces of live modules and targets, with fallback over tensor modes.
+"""Runs of live modules and targets, with fallback over tensor modes; called by `loading`.
 
 A model of any size can be traced without its weights: on the meta device, where tensors have no data, or
 with zero-filled weights, which take no memory. Code that reads values fails on meta tensors; operations
@@ -26,7 +26,7 @@ from netinspect.inputs.infer.model_facts import device_of
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
-from netinspect.runner.run_options import RunOptions
+from netinspect.runner.run_options import ZEROS_NOTE, RunOptions
 from netinspect.runner.tensor_modes import TensorModes, is_caused_by_mode, why_not
 from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_meta
 from netinspect.tracing.capture import capture
@@ -36,7 +36,6 @@ from netinspect.tracing.recording.functions import reads
 from netinspect.tracing.safe_access import is_a
 from netinspect.tracing.snapshot.random_state import preserved_randomness
 
-ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
 _SELECTS = frozenset({"nonzero", "masked_select", "unique"})
 
 
@@ -214,7 +213,7 @@ def _trace(
         choice = replace(choice, arguments=[*map(with_reason, choice.arguments)])
         trace = _captured(model, choice, tensor_mode, two, target)
     if tensor_mode == "zeros" and any(map(_reads_values, trace.steps)):
-        warnings += (ZEROS,)
+        warnings += (ZEROS_NOTE,)
     if trace.failure is not None and choice is not None:
         from netinspect.inputs.infer.remedies import with_remedies
 

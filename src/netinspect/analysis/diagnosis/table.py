@@ -20,7 +20,7 @@ from netinspect.analysis.diagnosis import (
 )
 from netinspect.analysis.diagnosis.batching import explain_missing_batch, suggest_batch
 from netinspect.analysis.diagnosis.call import Call, Explain, Explanation
-from netinspect.analysis.diagnosis.kinds import (
+from netinspect.analysis.diagnosis.dtype_device import (
     explain_device,
     explain_dtype,
     explain_missing_device,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.pickle.classes import class_of, state_entries
-from netinspect.checkpoints.pickle.content import Content, readable
+from netinspect.checkpoints.pickle.collected_content import Content, readable
 from netinspect.checkpoints.pickle.format_object import format_key, format_object
 from netinspect.checkpoints.pickle.interpreter import Interpreter
 from netinspect.checkpoints.pickle.names import Names

@@ -15,7 +15,7 @@ from netinspect.checkpoints.formats.torch_zip import (
 )
 from netinspect.checkpoints.io.bounded_json import read_object
 from netinspect.checkpoints.io.zip_archive import Archive
-from netinspect.checkpoints.pickle.content import Content, readable
+from netinspect.checkpoints.pickle.collected_content import Content, readable
 from netinspect.checkpoints.pickle.storages import Part, Storage
 from netinspect.checkpoints.pickle.stream import PickleError
 from netinspect.checkpoints.pickle.tensor_facts import Tensor

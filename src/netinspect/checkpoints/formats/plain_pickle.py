@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netinspect._utils import units
 from netinspect.checkpoints.io.source import ByteSource
-from netinspect.checkpoints.pickle.content import Content, readable, without_tensors
+from netinspect.checkpoints.pickle.collected_content import Content, readable, without_tensors
 from netinspect.checkpoints.pickle.format_object import format_object
 from netinspect.checkpoints.pickle.interpreter import Interpreter
 from netinspect.checkpoints.pickle.names import Names

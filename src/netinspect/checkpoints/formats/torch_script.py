@@ -6,7 +6,7 @@ import re
 
 from netinspect.checkpoints.formats.torch_zip import add_pickle, finish, is_swapped, prefix_of
 from netinspect.checkpoints.io.zip_archive import Archive
-from netinspect.checkpoints.pickle.content import Content
+from netinspect.checkpoints.pickle.collected_content import Content
 from netinspect.checkpoints.pickle.tensor_extractor import Kind, Kinds
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry

@@ -10,7 +10,7 @@ from netinspect.checkpoints.io.archive_hints import hint_to_unpack
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.io.tar import TarArchive
-from netinspect.checkpoints.pickle.content import Content, readable
+from netinspect.checkpoints.pickle.collected_content import Content, readable
 from netinspect.checkpoints.pickle.format_object import format_object
 from netinspect.checkpoints.pickle.interpreter import Interpreter
 from netinspect.checkpoints.pickle.legacy import skip_elements

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect.checkpoints.io.zip_archive import Archive
-from netinspect.checkpoints.pickle.content import Content, readable, without_tensors
+from netinspect.checkpoints.pickle.collected_content import Content, readable, without_tensors
 from netinspect.checkpoints.pickle.format_object import format_object
 from netinspect.checkpoints.pickle.interpreter import Interpreter
 from netinspect.checkpoints.pickle.names import Names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.checkpoints.pickle.content import globals_of
+from netinspect.checkpoints.pickle.collected_content import globals_of
 from netinspect.checkpoints.pickle.names import Names
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Global

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from netinspect.checkpoints.io.compressed import TooMuch, decompress, method_of
-from netinspect.checkpoints.io.joined_zips import find_joined
 from netinspect.checkpoints.io.source import ByteSource, SkippedError
 from netinspect.checkpoints.io.sub_source import MemorySource, SubSource
 from netinspect.checkpoints.io.tar import BLOCK, TarArchive, is_header
@@ -15,6 +14,7 @@ from netinspect.checkpoints.pickle.lenient_interpreter import probe
 from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.recognize import recognize
 from netinspect.checkpoints.scan import archives, streams
+from netinspect.checkpoints.scan.concatenated_zips import find_concatenated
 from netinspect.checkpoints.scan.images import image_end
 from netinspect.checkpoints.scan.ledger import Ledger, label
 from netinspect.checkpoints.scan.texts import read_text
@@ -169,7 +169,7 @@ class _View:
         try:
             archives.examine_zip(source, member, self._ledger, self._layers, examine)
         except CheckpointError:
-            parts = [] if source.remote else find_joined(source)
+            parts = [] if source.remote else find_concatenated(source)
             if len(parts) < 2:
                 raise
             for begin, end in parts:

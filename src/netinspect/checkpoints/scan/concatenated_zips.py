@@ -1,4 +1,4 @@
-"""Concatenated zip archives in one file, as torch.distributed.checkpoint writes them."""
+"""Search for zip archives concatenated in one file, as torch.distributed.checkpoint writes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_ARCHIVES = 100_000
 _MOST_MARKS = 1_000_000
 
 
-def find_joined(source: ByteSource) -> list[tuple[int, int]]:
+def find_concatenated(source: ByteSource) -> list[tuple[int, int]]:
     """Find concatenated archives that fill a source from its first to its last byte.
 
     Returns:
