@@ -94,9 +94,9 @@ def test_globals_formats(payload: Path, cli: Cli) -> None:
     assert document["schema"] == "netinspect-globals"
     assert document["rows"][0]["name"] == "posix.mkdir"
     plain = cli("globals", str(payload), "--format", "plain").out.splitlines()
-    assert plain[0] == "name\tverdict\tuses\targuments\tfile\tmember\tposition"
+    assert plain[0] == "global\tverdict\tcalls\targuments\tfile\tmember\toffset"
     assert plain[1].split("\t")[:3] == ["posix.mkdir", "other", "1"]
-    assert cli("globals", str(payload), "--format", "csv").out.startswith("name,verdict,uses,")
+    assert cli("globals", str(payload), "--format", "csv").out.startswith("global,verdict,calls,")
     assert "posix.mkdir" in cli("globals", str(payload), "--format", "markdown").out
 
 
