@@ -360,7 +360,7 @@ FILES: dict[str, tuple[str, Make, str]] = {
     ),
     "after GGUF": ("m.gguf", lambda: gguf(0) + EVIL, NAME),
     "in a gap of GGUF": ("m.gguf", lambda: gguf(64)[:-64] + EVIL.ljust(64) + bytes(32), "not packed"),
-    "in a type that GGUF has not": ("m.gguf", lambda: gguf(0, 250) + EVIL, "not known"),
+    "in a type that GGUF has not": ("m.gguf", lambda: gguf(0, 250) + EVIL, "unknown types"),
     "after GGUF without tensors": (
         "m.gguf",
         lambda: struct.pack("<4sIQQ", b"GGUF", 3, 0, 0) + bytes(8) + EVIL,
