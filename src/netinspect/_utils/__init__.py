@@ -1,1 +1,4 @@
-"""General helpers: units, files, processes, classes, tracebacks."""
+"""General helpers without knowledge of models: units, files, processes, classes, tracebacks.
+
+Any package may import them.
+"""

@@ -23,7 +23,7 @@ from netinspect.targets.file_imports import import_file, import_package
 from netinspect.targets.isolation.process_state import current_folder
 from netinspect.targets.isolation.project_imports import Project, project_code
 from netinspect.targets.libraries.network import network
-from netinspect.targets.resolve import class_names, factory_names, single_candidate
+from netinspect.targets.only_candidate import class_names, factory_names, single_candidate
 from netinspect.targets.user_code_errors import user_code_errors
 from netinspect.targets.zero_weights import ZeroWeights
 from netinspect.tracing.definitions import callable_location

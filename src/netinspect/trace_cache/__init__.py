@@ -1,1 +1,4 @@
-"""Trace cache: traces on disk, with the dependencies that keep them valid."""
+"""Trace cache: traces on disk, with the dependencies that keep them valid.
+
+`runner/cached_traces.py` reads and writes it; `memory_tracks.py` caches the runs of `memory`.
+"""

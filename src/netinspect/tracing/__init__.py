@@ -1,1 +1,6 @@
-"""Trace recording: runs a live module under hooks, a function mode and a dispatch mode."""
+"""Trace recording: runs a live module under hooks, a function mode and a dispatch mode.
+
+`capture.py` is the entry point: `runner` calls `capture`, and the search for inputs `observe`, which
+runs forward without the static parts of a trace. `safe_access.py` is for all who read a user's
+objects.
+"""

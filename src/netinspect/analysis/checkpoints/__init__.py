@@ -1,1 +1,4 @@
-"""Facts about checkpoints, computed from their records."""
+"""Facts about checkpoints, computed from their records.
+
+The reports `summary`, `params`, `tree` and `diff` read them.
+"""

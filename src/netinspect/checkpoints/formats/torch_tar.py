@@ -19,7 +19,7 @@ from netinspect.checkpoints.pickle.storages import Part, Storages, storage_type,
 from netinspect.checkpoints.pickle.stream import SMALL_WINDOW, PickleError
 from netinspect.checkpoints.pickle.tensors import Tensors, strided
 from netinspect.checkpoints.recognize import unreadable_as
-from netinspect.checkpoints.unsupported.archives import match_tar
+from netinspect.checkpoints.unsupported.archive_members import match_tar
 from netinspect.checkpoints.unsupported.catalog import CATALOG
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint

@@ -12,7 +12,7 @@ from netinspect.checkpoints.io.archive_hints import hint_to_unpack
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.recognize import unreadable_as
-from netinspect.checkpoints.unsupported.archives import match_zip
+from netinspect.checkpoints.unsupported.archive_members import match_zip
 from netinspect.checkpoints.unsupported.catalog import CATALOG
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint

@@ -1,1 +1,4 @@
-"""Byte sources and the containers that checkpoints come in."""
+"""Byte sources and containers: files, members of zip and tar archives, compressed files, protobuf.
+
+All of `checkpoints` reads files through a `ByteSource` of `source.py`.
+"""

@@ -1,1 +1,4 @@
-"""The static side of a model: its module tree, members, modes and class sources."""
+"""The static side of a model: its module tree, members, modes and class sources.
+
+`capture.py` reads the tree with `static_walk.py` and compares it with `changes.py` after the run.
+"""

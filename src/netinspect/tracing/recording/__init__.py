@@ -1,1 +1,4 @@
-"""Recording of one `forward`: hooks, function mode, dispatch mode."""
+"""Recording of one `forward`: hooks, function mode, dispatch mode.
+
+`capture.py` enters a `Recorder` of `recorder.py`, which adds each call to the `CallStack`.
+"""

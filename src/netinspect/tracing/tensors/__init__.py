@@ -1,1 +1,1 @@
-"""Records of live tensors and containers."""
+"""Records of live tensors and containers: `describe.py` turns a value into its record."""

@@ -1,17 +1,12 @@
-"""Identification of archives and folders by the names of their members."""
+"""Unsupported zip and tar archives, recognised by the names of their members.
+
+`formats/zip_files.py` and `formats/torch_tar.py` ask when no reader accepts an archive.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
-
-from netinspect.checkpoints.formats.table import SUFFIXES
-
-WEIGHTS = re.compile(
-    rf".+\.(?:{'|'.join(SUFFIXES)}|pth\.tar|pkl|pickle|joblib)",
-    re.DOTALL | re.IGNORECASE,
-)
-"""Members that may be the requested file."""
 
 _ZIPS: tuple[tuple[str, str], ...] = (
     (r"MAR-INF/MANIFEST\.json", "torchserve"),
@@ -27,13 +22,6 @@ _ZIPS: tuple[tuple[str, str], ...] = (
 _SETS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"config.json", "metadata.json"}), "keras"),
     (frozenset({"model.ini", "domains/"}), "mojo"),
-)
-_FOLDERS: tuple[tuple[str, str], ...] = (
-    (r"coremldata\.bin", "coreml compiled"),
-    (r"_CHECKPOINT_METADATA|manifest\.ocdbt|_METADATA", "orbax"),
-    (r"\.zarray|\.zgroup|zarr\.json", "zarr"),
-    (r".+\.data-\d{5}-of-\d{5}", "tf folder"),
-    (r"group\d+-shard\d+of\d+(?:\.bin)?", "tfjs"),
 )
 
 
@@ -60,19 +48,4 @@ def match_tar(members: Collection[str]) -> str | None:
         return "nemo"
     if any(each.rpartition("/")[2] == "saved_model.pb" for each in names):
         return "saved model folder"
-    return None
-
-
-def match_folder(names: Collection[str]) -> str | None:
-    """Return the catalog key of a folder with these files and folders, or None."""
-    inside = set(names)
-    if inside >= {"Manifest.json", "Data"}:
-        return "coreml package"
-    if "variables" in inside and inside & {"saved_model.pb", "saved_model.pbtxt"}:
-        return "saved model folder"
-    if "config.pbtxt" in inside and any(each.isdecimal() for each in inside):
-        return "triton"
-    for pattern, key in _FOLDERS:
-        if any(re.fullmatch(pattern, each) for each in inside):
-            return key
     return None
