@@ -72,5 +72,5 @@ def assert_golden(name: str, text: str) -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    assert file.exists(), f"there is no golden file {name}; make it with UPDATE_GOLDEN=1"
+    assert file.exists(), f"golden file {name} does not exist; create it with UPDATE_GOLDEN=1"
     assert text == file.read_text(encoding="utf-8")

@@ -83,16 +83,16 @@ def test_documented_tree_matches_classes() -> None:
 
 
 def test_error_has_message_cause_place_and_hint() -> None:
-    error = LoadError("cannot read it", cause="no such file", place="net.py:3", hint="look there")
+    error = LoadError("cannot read it", cause="no such file", place="net.py:3", hint="check it")
     assert (error.message, error.cause, error.place, error.hint) == (
-        "cannot read it", "no such file", "net.py:3", "look there",
+        "cannot read it", "no such file", "net.py:3", "check it",
     )  # fmt: skip
     assert str(error) == "cannot read it"
     assert "".join(traceback.format_exception_only(error)).splitlines() == [
         "netinspect.errors.LoadError: cannot read it",
         "place: net.py:3",
         "cause: no such file",
-        "hint: look there",
+        "hint: check it",
     ]
     bare = traceback.format_exception_only(LoadError("cannot read it"))
     assert bare == ["netinspect.errors.LoadError: cannot read it\n"]

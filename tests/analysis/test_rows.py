@@ -1,4 +1,4 @@
-"""Names and limits of rows and columns, as people and programs give them."""
+"""Tests of the selection of rows and of names of columns and formats."""
 
 from __future__ import annotations
 

@@ -285,7 +285,7 @@ EXAMPLE_INPUTS = ("x=2x8",)
 libc = ctypes.CDLL(None)
 
 
-def say(what):
+def write_late(what):
     print("late", what)
     sys.__stdout__.write(f"late {what}\\n")
     os.write(1, b"late descriptor\\n")
@@ -293,20 +293,20 @@ def say(what):
     os.system("echo late child")
 
 
-turn, spoken = threading.Event(), threading.Event()
+turn, written = threading.Event(), threading.Event()
 
 
 def go_on():
     turn.wait()
-    say("thread")
-    spoken.set()
+    write_late("thread")
+    written.set()
     time.sleep(1000)
 
 
 def at_exit():
-    say("hook")
+    write_late("hook")
     turn.set()
-    spoken.wait(300)
+    written.wait(300)
 
 
 class Prints(nn.Module):
@@ -317,10 +317,10 @@ class Prints(nn.Module):
         return x
 
     def __del__(self):
-        say("deleted")
+        write_late("deleted")
 
 
-KEPT = Prints()
+alive = Prints()
 """
 
 

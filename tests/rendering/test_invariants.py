@@ -1,4 +1,4 @@
-"""What holds for every view of every sample, whatever its golden file says."""
+"""Tests of properties that hold for every view of every sample."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ WIDTHS = [20, 33, 47, 60, 80, 100, 133, 200]
 
 
 @cache
-def look(sample: str) -> Trace:
+def load_sample(sample: str) -> Trace:
     return load(sample, backward=True, stats=True, values=True, code=True)
 
 
 def reports(sample: str) -> dict[str, Report]:
-    trace = look(sample)
+    trace = load_sample(sample)
     return {
         "summary": _views.summary(trace).record,
         "summary in depth 1": _views.summary(trace, depth=1).record,
@@ -46,8 +46,8 @@ def reports(sample: str) -> dict[str, Report]:
         "tree in full": _views.tree(trace, fold=False).record,
         "internals": _views.internals(trace).record,
         "models": _views.models().record,
-        "diff": _diff.diff(look("lenet"), trace).record,
-        "diff in numbers": _diff.diff(trace, look("resnet18"), counts=True).record,
+        "diff": _diff.diff(load_sample("lenet"), trace).record,
+        "diff in numbers": _diff.diff(trace, load_sample("resnet18"), counts=True).record,
     }
 
 
@@ -56,7 +56,7 @@ def tables(document: Document) -> list[Table]:
 
 
 def plain_rows(report: Report) -> list[dict[str, str]]:
-    """The records of the first table, as a program reads them."""
+    """Return the records of the first table, parsed from the plain format."""
     first, *_ = render(report, Style(format=Format.PLAIN)).split("\n\n")
     header, *lines = (line.split("\t") for line in first.rstrip("\n").split("\n"))
     return [dict(zip(header, line, strict=True)) for line in lines]
@@ -64,7 +64,7 @@ def plain_rows(report: Report) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_no_line_is_wider_than_the_width(sample: str) -> None:
+def test_render_lines_fit_the_width(sample: str) -> None:
     for name, report in reports(sample).items():
         for width in WIDTHS:
             for line in render(report, Style(width=width)).splitlines():
@@ -73,20 +73,24 @@ def test_no_line_is_wider_than_the_width(sample: str) -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_columns_go_in_the_stated_order(sample: str) -> None:
+def test_fit_drops_columns_by_drop_order(sample: str) -> None:
     for name, report in reports(sample).items():
         for table in tables(lay_out(report)):
             for width in range(20, 200, 7):
-                kept = {each.column.key for each in fit(table, width, None)}
+                fitted = {each.column.key for each in fit(table, width, None)}
                 shown = [column for column in table.columns if column.shown]
-                least_gone = min((column.drop for column in shown if column.key not in kept), default=99)
-                most_kept = max((column.drop for column in shown if column.key in kept), default=0)
-                assert least_gone > 0, (name, width)
-                assert most_kept <= least_gone, (name, width)
+                lowest_dropped = min(
+                    (column.drop for column in shown if column.key not in fitted), default=99
+                )
+                highest_fitted = max(
+                    (column.drop for column in shown if column.key in fitted), default=0
+                )
+                assert lowest_dropped > 0, (name, width)
+                assert highest_fitted <= lowest_dropped, (name, width)
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_wider_never_shows_fewer_columns(sample: str) -> None:
+def test_fit_shows_no_fewer_columns_in_more_width(sample: str) -> None:
     for report in reports(sample).values():
         for table in tables(lay_out(report)):
             counts = [len(fit(table, width, None)) for width in range(20, 240, 5)]
@@ -97,8 +101,8 @@ def test_wider_never_shows_fewer_columns(sample: str) -> None:
 @pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize("depth", [1, 2, 3, None])
 @pytest.mark.parametrize("operations", [False, True])
-def test_the_rows_of_a_summary_add_up(sample: str, depth: int | None, operations: bool) -> None:
-    report = _views.summary(look(sample), depth=depth, functions=operations).record
+def test_summary_rows_add_up_to_totals(sample: str, depth: int | None, operations: bool) -> None:
+    report = _views.summary(load_sample(sample), depth=depth, functions=operations).record
     rows = plain_rows(report)
     assert sum(int(row["params"]) for row in rows) == report.totals.parameters
     assert sum(int(row["bytes"]) for row in rows) == report.totals.bytes
@@ -109,8 +113,8 @@ def test_the_rows_of_a_summary_add_up(sample: str, depth: int | None, operations
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_what_a_summary_hides_is_told(sample: str) -> None:
-    report = _views.summary(look(sample), sort="params", top=1).record
+def test_summary_footer_shows_hidden_parameters(sample: str) -> None:
+    report = _views.summary(load_sample(sample), sort="params", top=1).record
     rows = plain_rows(report)
     shown, total = (int(row.cells[4].text.replace(",", "")) for row in tables(lay_out(report))[0].footer)
     assert shown == sum(int(row["params"]) for row in rows)
@@ -118,9 +122,9 @@ def test_what_a_summary_hides_is_told(sample: str) -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_the_footer_of_params_is_the_sum_of_its_rows(sample: str) -> None:
+def test_params_footer_is_sum_of_rows(sample: str) -> None:
     for buffers in (False, True):
-        report = _views.params(look(sample), buffers=buffers).record
+        report = _views.params(load_sample(sample), buffers=buffers).record
         table = tables(lay_out(report))[0]
         size = [column.key for column in table.columns].index("elements")
         counted = sum(row.elements for row in report.rows if row.counted)
@@ -131,7 +135,6 @@ def test_the_footer_of_params_is_the_sum_of_its_rows(sample: str) -> None:
 
 
 def test_column_headings_are_keys_with_spaces() -> None:
-    """Programs and people use one name for a column."""
     for name, report in reports("tiny_gpt").items():
         for table in tables(lay_out(report)):
             keys = [column.key for column in table.columns]
@@ -142,8 +145,8 @@ def test_column_headings_are_keys_with_spaces() -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_all_formats_tell_the_same_numbers(sample: str) -> None:
-    report = _views.summary(look(sample)).record
+def test_summary_numbers_agree_in_all_formats(sample: str) -> None:
+    report = _views.summary(load_sample(sample)).record
     plain = plain_rows(report)
     commas = list(csv.DictReader(io.StringIO(render(report, Style(format=Format.CSV)))))
     assert commas == plain
@@ -156,17 +159,17 @@ def test_all_formats_tell_the_same_numbers(sample: str) -> None:
     lines = render(report, Style(format=Format.MARKDOWN)).splitlines()
     cells = [re.split(r"(?<!\\) \| ", line.strip("| ")) for line in lines if line.startswith("|")]
     position = cells[0].index("params")
-    spelled = [row[position] for row in cells[2:-1]]
-    for people, program in zip(spelled, plain, strict=True):
+    expected = [row[position] for row in cells[2:-1]]
+    for people, program in zip(expected, plain, strict=True):
         assert people in ("-", "tied") or people == f"{int(program['params']):,}"
         assert (people in ("-", "tied")) == (program["params"] == "0")
 
     terminal = render(report, Style(columns=("params",))).splitlines()[2 : 2 + len(plain)]
-    assert [line.strip() for line in terminal] == spelled
+    assert [line.strip() for line in terminal] == expected
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_the_other_views_agree_as_csv_plain_and_json(sample: str) -> None:
+def test_csv_and_plain_agree_for_all_views(sample: str) -> None:
     for name, report in reports(sample).items():
         documents = render(report, Style(format=Format.CSV)).split("\n\n")
         for text, plain in zip(
@@ -181,8 +184,8 @@ def test_the_other_views_agree_as_csv_plain_and_json(sample: str) -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_chosen_columns_come_in_the_order_asked_for(sample: str) -> None:
-    report = _views.summary(look(sample)).record
+def test_render_shows_chosen_columns_in_given_order(sample: str) -> None:
+    report = _views.summary(load_sample(sample)).record
     plain = render(report, Style(format=Format.PLAIN, columns=("params", "path")))
     assert plain.splitlines()[0] == "params\tpath"
     shown = render(report, Style(columns=("params", "path"))).splitlines()[1]
@@ -190,8 +193,8 @@ def test_chosen_columns_come_in_the_order_asked_for(sample: str) -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_source_is_never_cut(sample: str) -> None:
-    report = _views.source(look(sample)).record
+def test_source_view_never_cuts_code(sample: str) -> None:
+    report = _views.source(load_sample(sample)).record
     shown = render(report, Style(width=40))
     for listing in report.listings:
         for line in listing.lines:
@@ -199,8 +202,8 @@ def test_source_is_never_cut(sample: str) -> None:
             assert not line.note or line.note.split(" -> ")[0].split(",")[0] in shown
 
 
-def test_printed_tensors_stand_under_their_name() -> None:
-    report = _views.params(look("lenet"), values=True, include=["fc?.bias"]).record
+def test_printed_tensors_follow_their_name() -> None:
+    report = _views.params(load_sample("lenet"), values=True, include=["fc?.bias"]).record
     for format in (Format.RICH, Format.PLAIN, Format.MARKDOWN):
         text = render(report, Style(format=format))
         for name in ("fc1.bias", "fc2.bias", "fc3.bias"):
@@ -210,7 +213,7 @@ def test_printed_tensors_stand_under_their_name() -> None:
     assert {row["name"] for row in rows} == {"fc1.bias", "fc2.bias", "fc3.bias"}
 
 
-def test_the_same_record_gives_the_same_bytes() -> None:
+def test_render_is_deterministic() -> None:
     for report in reports("tiny_gpt").values():
         for format in Format:
             style = Style(format=format, width=100, color=True)

@@ -1,3 +1,5 @@
+"""Tests of table layout: columns that fit, their widths, and shortened text."""
+
 from __future__ import annotations
 
 import pytest
@@ -44,7 +46,7 @@ def widths(fitted: list[Fitted]) -> dict[str, int]:
     return {each.column.key: each.width for each in fitted}
 
 
-# --- which columns -------------------------------------------------------------------------------
+# --- choice of columns -------------------------------------------------------------------------------
 
 NAME, SHAPE, NOTE, HIDDEN = (
     column("name", min_width=6),
@@ -62,28 +64,28 @@ LAYERS = table(
 )
 
 
-def test_without_a_width_every_column_is_as_wide_as_its_widest_cell() -> None:
+def test_fit_without_width_uses_widest_cells() -> None:
     assert widths(fit(LAYERS, None, None)) == {"name": 13, "shape": 8, "note": 9}
     assert widths(fit(LAYERS, 34, None)) == {"name": 13, "shape": 8, "note": 9}
 
 
-def test_a_title_or_a_footer_may_be_the_widest() -> None:
+def test_fit_includes_heading_and_footer_widths() -> None:
     assert widths(fit(table(column("parameters"), rows=(("1",),)), None, None)) == {"parameters": 10}
     assert widths(fit(table(column("a"), rows=(("1",),), footer=("1,000",)), None, None)) == {"a": 5}
 
 
-def test_the_widest_elastic_column_gives_way_first() -> None:
+def test_fit_narrows_widest_elastic_column_first() -> None:
     assert widths(fit(LAYERS, 33, None)) == {"name": 12, "shape": 8, "note": 9}
     assert widths(fit(LAYERS, 29, None)) == {"name": 8, "shape": 8, "note": 9}
     assert widths(fit(LAYERS, 21, None)) == {"name": 6, "shape": 8, "note": 3}
 
 
-def test_what_is_least_important_goes_where_not_all_fit() -> None:
+def test_fit_drops_optional_column() -> None:
     assert widths(fit(LAYERS, 20, None)) == {"name": 10, "shape": 8}
     assert widths(fit(LAYERS, 16, None)) == {"name": 6, "shape": 8}
 
 
-def test_the_most_droppable_goes_first() -> None:
+def test_fit_drops_highest_drop_value_first() -> None:
     three = table(column("aaaa", drop=1), column("bbbb", drop=3), column("cccc", drop=2), column("dddd"))
     assert list(widths(fit(three, 22, None))) == ["aaaa", "bbbb", "cccc", "dddd"]
     assert list(widths(fit(three, 21, None))) == ["aaaa", "cccc", "dddd"]
@@ -91,41 +93,41 @@ def test_the_most_droppable_goes_first() -> None:
     assert list(widths(fit(three, 9, None))) == ["dddd"]
 
 
-def test_columns_of_one_rank_go_together() -> None:
+def test_fit_drops_columns_of_equal_drop_value_together() -> None:
     pair = table(column("name"), column("min", drop=1), column("max", drop=1), column("mean"))
     assert list(widths(fit(pair, 20, None))) == ["name", "min", "max", "mean"]
     assert list(widths(fit(pair, 19, None))) == ["name", "mean"]
     assert list(widths(fit(table(column("min", drop=1), column("max", drop=1)), 4, None))) == ["min"]
 
 
-def test_one_column_always_stays() -> None:
+def test_fit_leaves_at_least_one_column() -> None:
     assert widths(fit(table(column("aaaa", drop=1), column("bb", drop=2)), 3, None)) == {"aaaa": 3}
 
 
-def test_below_that_even_what_is_never_dropped_is_cut() -> None:
+def test_fit_narrows_required_columns_below_minimum() -> None:
     assert widths(fit(LAYERS, 12, None)) == {"name": 5, "shape": 5}
     assert widths(fit(LAYERS, 4, None)) == {"name": 1, "shape": 1}
     assert widths(fit(LAYERS, 0, None)) == {"name": 1, "shape": 1}
 
 
-def test_chosen_columns_come_in_the_order_chosen_and_stay() -> None:
+def test_fit_shows_all_chosen_columns_in_given_order() -> None:
     assert widths(fit(LAYERS, None, ["hidden", "name"])) == {"hidden": 11, "name": 13}
     assert list(widths(fit(LAYERS, None, ["hidden", "name"]))) == ["hidden", "name"]
     assert list(widths(fit(LAYERS, 10, ["note", "hidden"]))) == ["note", "hidden"]
     assert [each.position for each in fit(LAYERS, None, ["note", "name"])] == [2, 0]
 
 
-def test_a_column_chosen_twice_comes_once() -> None:
+def test_fit_shows_column_chosen_twice_once() -> None:
     assert list(widths(fit(LAYERS, None, ["name", "shape", "name"]))) == ["name", "shape"]
 
 
 @pytest.mark.parametrize("chosen", [None, [], ["other"]])
-def test_a_table_that_has_none_of_the_chosen_shows_its_own(chosen: list[str] | None) -> None:
+def test_fit_without_chosen_columns_shows_defaults(chosen: list[str] | None) -> None:
     assert wanted_columns(LAYERS, chosen) is None
     assert list(widths(fit(LAYERS, None, chosen))) == ["name", "shape", "note"]
 
 
-def test_chosen_columns_that_a_table_has_are_kept() -> None:
+def test_wanted_columns_ignores_unknown_columns() -> None:
     assert wanted_columns(LAYERS, ["other", "hidden"]) == ["hidden"]
 
 
@@ -137,11 +139,11 @@ def test_chosen_columns_that_a_table_has_are_kept() -> None:
         (Cell(text="conv1", value=None, guide="│  └─ "), 11),
         (Cell(text="层", value=None), 2),
         (Cell(text="e\u0301", value=None), 1),
-        (Cell(text="\x1b", value=None), 4),  # as it will be shown
+        (Cell(text="\x1b", value=None), 4),  # shown escaped
         (Cell(text="\u200b", value=None), 6),
     ],
 )
-def test_the_width_of_a_cell(cell: Cell, width: int) -> None:
+def test_text_width(cell: Cell, width: int) -> None:
     assert text_width(cell) == width
 
 
@@ -183,25 +185,27 @@ def keys_at(any_table: Table, positions: list[int] | None) -> list[str] | None:
 
 
 @given(tables(), st.integers(0, 120), CHOSEN)
-def test_the_total_never_exceeds_the_width_as_long_as_that_is_possible(
+def test_fit_total_width_is_within_limit(
     any_table: Table, width: int, positions: list[int] | None
 ) -> None:
     chosen = keys_at(any_table, positions)
     natural = fit(any_table, None, chosen)
     fitted = fit(any_table, width, chosen)
     assert fitted
-    kept = {each.position for each in fitted}
-    # Of each column that stays, one cell is the least.
-    least = sum(min(1, each.width) for each in natural if each.position in kept) + GAP * (len(kept) - 1)
+    fitted_positions = {each.position for each in fitted}
+    # Each remaining column has at least one cell.
+    least = sum(min(1, each.width) for each in natural if each.position in fitted_positions) + GAP * (
+        len(fitted_positions) - 1
+    )
     assert total(fitted) <= max(width, least)
     if total(fitted) > width:
-        # Then nothing could be dropped any more.
+        # Only if no further column can be dropped.
         droppable = [each for each in fitted if each.column.drop] if chosen is None else []
         assert not droppable or len(fitted) == 1
 
 
 @given(tables(), st.integers(0, 120), CHOSEN)
-def test_no_room_is_given_away(any_table: Table, width: int, positions: list[int] | None) -> None:
+def test_fit_uses_whole_width(any_table: Table, width: int, positions: list[int] | None) -> None:
     chosen = keys_at(any_table, positions)
     natural = fit(any_table, None, chosen)
     fitted = fit(any_table, width, chosen)
@@ -211,7 +215,7 @@ def test_no_room_is_given_away(any_table: Table, width: int, positions: list[int
         assert fitted == natural
     elif any(each.width < whole[each.position] for each in fitted):
         assert total(fitted) >= width
-    # Order and identity are kept.
+    # The order of the columns does not change.
     order = [each.position for each in natural]
     assert [each.position for each in fitted] == [at for at in order if at in set(map(_at, fitted))]
 
@@ -221,14 +225,14 @@ def _at(fitted: Fitted) -> int:
 
 
 @given(tables(), st.integers(0, 120), st.integers(0, 120))
-def test_more_room_never_shows_fewer_columns(any_table: Table, one: int, other: int) -> None:
+def test_fit_shows_same_or_more_columns_in_more_width(any_table: Table, one: int, other: int) -> None:
     low, high = sorted((one, other))
     narrow = {each.position for each in fit(any_table, low, None)}
     wide = {each.position for each in fit(any_table, high, None)}
     assert narrow <= wide
 
 
-# --- cutting and filling -------------------------------------------------------------------------
+# --- cutting and padding -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -262,7 +266,7 @@ def test_cut(text: str, width: int, end: str, middle: str) -> None:
 @example("层" * 20, 9, True)
 @example("🇩🇪" * 9, 6, True)
 @example("⚠\ufe0f" * 9, 8, True)
-def test_what_was_cut_fits(text: str, width: int, middle: bool) -> None:
+def test_cut_result_fits_width(text: str, width: int, middle: bool) -> None:
     text = safe(text)
     shown = cut(text, width, middle=middle)
     assert cell_len(shown) <= max(0, width)
@@ -275,7 +279,7 @@ def test_what_was_cut_fits(text: str, width: int, middle: bool) -> None:
 
 
 @given(st.text("abcdefgh", max_size=30), st.integers(1, 35))
-def test_cutting_gives_no_room_away(text: str, width: int) -> None:
+def test_cut_uses_whole_width(text: str, width: int) -> None:
     for middle in (False, True):
         shown = cut(text, width, middle=middle)
         assert len(shown) == min(len(text), width)
@@ -313,7 +317,7 @@ def test_cutting_gives_no_room_away(text: str, width: int) -> None:
         (["aaaa", "aaab"], 1, ["…", "…"]),
     ],
 )
-def test_names_that_differ_are_cut_apart(texts: list[str], width: int, shown: list[str]) -> None:
+def test_cut_apart_distinguishes_names(texts: list[str], width: int, shown: list[str]) -> None:
     assert list(cut_apart(texts, width).values()) == shown
 
 
@@ -328,13 +332,13 @@ NUMBERED = st.builds(
 @given(
     (st.lists(TEXTS, max_size=6) | NUMBERED).map(lambda texts: [*map(safe, texts)]), st.integers(0, 35)
 )
-def test_cutting_apart_is_cutting(texts: list[str], width: int) -> None:
+def test_cut_apart_result_fits_width(texts: list[str], width: int) -> None:
     shown = cut_apart(texts, width)
     assert list(shown) == list(dict.fromkeys(texts))
     alone = {text: cut(text, width, middle=True) for text in texts}
     assert all(cell_len(each) <= max(0, width) for each in shown.values())
     assert all(("…" in each) == ("…" in alone[text]) for text, each in shown.items() if "…" not in text)
-    # No two are told apart by cutting them alone, and not by this.
+    # Texts that differ when cut separately still differ.
     assert len(set(shown.values())) >= len(set(alone.values()))
     if len(set(alone.values())) == len(alone):
         assert shown == alone
@@ -345,7 +349,7 @@ def test_cutting_apart_is_cutting(texts: list[str], width: int) -> None:
     [
         ("ab", 4, "ab  ", "  ab"),
         ("ab", 2, "ab", "ab"),
-        ("abc", 2, "abc", "abc"),  # filling never cuts
+        ("abc", 2, "abc", "abc"),  # padding never cuts
         ("", 2, "  ", "  "),
         ("层", 4, "层  ", "  层"),
         ("e\u0301", 2, "e\u0301 ", " e\u0301"),
@@ -357,7 +361,7 @@ def test_pad(text: str, width: int, left: str, right: str) -> None:
 
 
 @given(TEXTS, st.integers(0, 40), st.booleans())
-def test_what_was_filled_is_as_wide_as_asked(text: str, width: int, right: bool) -> None:
+def test_pad_result_has_requested_width(text: str, width: int, right: bool) -> None:
     text = safe(text)
     shown = pad(text, width, right=right)
     assert cell_len(shown) == max(width, cell_len(text))

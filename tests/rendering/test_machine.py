@@ -1,4 +1,4 @@
-"""Formats for programs: what a spreadsheet would run is inert, and numbers stay numbers."""
+"""Tests of the machine formats: formulas are escaped, numbers are unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netinspect.rendering.machine import dump_csv, dump_plain
 
 
 def fields(*values: object) -> list[str]:
-    """The fields of one row of csv."""
+    """Return the fields of one row of CSV."""
     columns = tuple(Column(key=f"c{n}", value=str) for n in range(len(values)))
     row = Row(cells=tuple(map(cell, values)))  # type: ignore[arg-type]
     table = Table(name="", columns=columns, rows=(row,))
@@ -35,12 +35,12 @@ def fields(*values: object) -> list[str]:
         "-e5",
     ],
 )
-def test_a_formula_has_an_apostrophe_in_front(text: str) -> None:
+def test_dump_csv_prefixes_formulas_with_apostrophe(text: str) -> None:
     (found,) = fields(text)
     assert found == f"'{text}"
 
 
-def test_numbers_and_marks_stay() -> None:
+def test_dump_csv_leaves_numbers_and_marks_unchanged() -> None:
     values = (
         -1,
         -0.5,

@@ -1,7 +1,7 @@
-"""What people see, at several widths: golden screens, to be read by a person when they change.
+"""Golden screens at several widths. Review them when they change.
 
-They hold no numbers that depend on torch's version or the machine. The invariants of the same views
-are in `test_invariants`, so that refreshing a golden file cannot hide a fault.
+They contain no numbers that depend on the version of torch or on the machine. `test_invariants` checks
+properties of the same views, so that an updated golden file cannot hide an error.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def words_of(command: str, sample: str) -> list[str]:
     return [name, *([] if name == "models" else [sample]), *options]
 
 
-def normal(text: str) -> str:
-    """Take out where the repository lies, and which versions looked."""
+def normalize(text: str) -> str:
+    """Remove the folder of the repository and the versions of netinspect, torch and Python."""
     text = re.sub(r'"(netinspect|torch|python)": "[0-9][^"]*"', r'"\1": "VERSION"', text)
     return text.replace(f"{ROOT}/", "")
 
@@ -67,8 +67,8 @@ def test_screen(cli: Callable[..., Outcome], command: str, sample: str, width: i
     outcome = cli(*words_of(command, sample), "--format", "rich", "--width", str(width))
     assert outcome.code == 0
     name = command.replace(" --", "_").replace(" ", "")
-    subject = "" if name == "models" else f"_{sample}"
-    assert_golden(f"screens/{name}{subject}_{width}.txt", normal(outcome.out))
+    suffix = "" if name == "models" else f"_{sample}"
+    assert_golden(f"screens/{name}{suffix}_{width}.txt", normalize(outcome.out))
 
 
 @pytest.mark.parametrize("format", ["plain", "csv", "json", "markdown"])
@@ -76,14 +76,14 @@ def test_screen(cli: Callable[..., Outcome], command: str, sample: str, width: i
 def test_format(cli: Callable[..., Outcome], command: str, format: str) -> None:
     outcome = cli(*words_of(command, "lenet"), "--format", format)
     assert outcome.code == 0
-    assert_golden(f"formats/{command}.{format}", normal(outcome.out))
+    assert_golden(f"formats/{command}.{format}", normalize(outcome.out))
 
 
 @pytest.mark.parametrize("inputs", ["1x28x28", "10x3x28x28", "10x1x32x32"])
 def test_failure(cli: Callable[..., Outcome], inputs: str) -> None:
     outcome = cli("summary", "lenet", "-i", inputs, "--format", "rich", "--width", "100")
     assert outcome.code == 4
-    assert_golden(f"failures/lenet_{inputs}.txt", normal(outcome.out + "\n" + outcome.err))
+    assert_golden(f"failures/lenet_{inputs}.txt", normalize(outcome.out + "\n" + outcome.err))
 
 
 def test_ascii_screen(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_help(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, comm
     assert_golden(f"help/{command or 'netinspect'}.txt", page)
 
 
-def test_goldens_hold_for_every_machine_and_version() -> None:
+def test_golden_files_contain_no_paths_or_versions() -> None:
     import platform
 
     import torch

@@ -1,4 +1,4 @@
-"""Numbers and trees of checkpoints, from records made by hand."""
+"""Tests of the reports on checkpoints, from records made by hand."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHAPES = st.lists(st.integers(0, 4), max_size=3).map(tuple)
 
 @st.composite
 def checkpoints(draw: st.DrawFn) -> Checkpoint:
-    """Any names, any shapes, some tensors in the same memory."""
+    """Generate checkpoints with any names and shapes, with some tensors in the same memory."""
     names = draw(NAMES)
     made = [
         tensor(
@@ -69,8 +69,11 @@ def test_checkpoint_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Chec
     assert top.tensors == len(found.tensors)
     assert sum(group.tensors * group.repeats for group in below) == top.tensors - len(direct)
     if below:
-        beside = (top.direct_tensors, top.direct_bytes)
-        assert beside == (len(direct), top.bytes - sum(each.bytes * each.repeats for each in below))
+        direct_amounts = (top.direct_tensors, top.direct_bytes)
+        assert direct_amounts == (
+            len(direct),
+            top.bytes - sum(each.bytes * each.repeats for each in below),
+        )
     tree = build_tree(found)
     assert tree.root.parameters == totals.elements
 
@@ -289,7 +292,7 @@ print(*build_checkpoint_summary(state_dict(names)).facts)
 
 
 def test_suggest_architecture_is_fast_on_hostile_names() -> None:
-    """Expressions that try every start of every name would take hours for names so long."""
+    """A pattern that is tried at every start of such long names would take hours."""
     done = subprocess.run(
         [sys.executable, "-c", HELD_UP],
         cwd=Path(__file__).parents[2],

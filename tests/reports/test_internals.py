@@ -1,4 +1,4 @@
-"""What a module holds, against the object itself; the order of its call, against a real call."""
+"""Tests of the `internals` report against the module itself and a real call."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def heard() -> list[str]:
 
 @pytest.fixture
 def hooked(heard: list[str]) -> Iterator[nn.Module]:
-    """A layer with hooks of every kind, each of which states its name when it runs."""
+    """Yield a layer with hooks of every kind, each of which appends its name to `heard` when it runs."""
 
-    def saying(name: str, result: Any = None) -> Callable[..., Any]:
+    def recording_hook(name: str, result: Any = None) -> Callable[..., Any]:
         def hook(*_: Any, **__: Any) -> Any:
             heard.append(name)
             return result
@@ -39,16 +39,16 @@ def hooked(heard: list[str]) -> Iterator[nn.Module]:
     layer = nn.Linear(4, 2)
     glob = nn.modules.module
     handles = [
-        glob.register_module_forward_pre_hook(saying("global pre")),
-        glob.register_module_forward_hook(saying("global after")),
+        glob.register_module_forward_pre_hook(recording_hook("global pre")),
+        glob.register_module_forward_hook(recording_hook("global after")),
     ]
-    layer.register_forward_pre_hook(saying("pre 1"))
-    layer.register_forward_pre_hook(saying("pre 2"), with_kwargs=True)
-    layer.register_forward_pre_hook(saying("pre 0"), prepend=True)
-    layer.register_forward_hook(saying("after 1"))
-    layer.register_forward_hook(saying("after 2"), with_kwargs=True, always_call=True)
-    layer.register_full_backward_pre_hook(saying("backward pre"))
-    layer.register_full_backward_hook(saying("backward"))
+    layer.register_forward_pre_hook(recording_hook("pre 1"))
+    layer.register_forward_pre_hook(recording_hook("pre 2"), with_kwargs=True)
+    layer.register_forward_pre_hook(recording_hook("pre 0"), prepend=True)
+    layer.register_forward_hook(recording_hook("after 1"))
+    layer.register_forward_hook(recording_hook("after 2"), with_kwargs=True, always_call=True)
+    layer.register_full_backward_pre_hook(recording_hook("backward pre"))
+    layer.register_full_backward_hook(recording_hook("backward"))
     yield layer
     for handle in handles:
         handle.remove()
@@ -84,11 +84,11 @@ def test_internals_runs_no_hook(hooked: nn.Module, heard: list[str]) -> None:
 def test_internals_dictionaries_match_the_module(build: Callable[[], nn.Module]) -> None:
     module = build()
     report = inside(module)
-    told = {dictionary.name for dictionary in report.dictionaries}
-    held = {name for name, value in vars(module).items() if isinstance(value, (dict, set))}
-    assert told == held
+    listed = {dictionary.name for dictionary in report.dictionaries}
+    present = {name for name, value in vars(module).items() if isinstance(value, (dict, set))}
+    assert listed == present
     attributes = {attribute.name for attribute in report.attributes}
-    assert attributes == set(vars(module)) - held - {"training"}
+    assert attributes == set(vars(module)) - present - {"training"}
     assert report.training is module.training
 
 

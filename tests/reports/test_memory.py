@@ -1,4 +1,4 @@
-"""The report and its view: what must add up, and what people see."""
+"""Tests of the `memory` report and its view."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_memory_amounts_add_up(make: Any, given: torch.Tensor, train: bool) -> N
     elements = {id(each): each.numel() * each.element_size() for each in make().parameters()}
     assert report.peak.amounts.parameters == sum(elements.values())
     assert from_data(Memory, to_data(report)) == report
-    # Fewer points are some of the same, with the peak among them.
+    # With a limit, the points are a selection that includes the peak.
     short = netinspect.memory(make(), given, top=2, points=5, depth=1, **options).record
     assert short.peak == report.peak
     assert short.peak in short.timeline
@@ -171,7 +171,7 @@ def test_memory_rejects_invalid_options(options: dict[str, Any], message: str, h
 
 
 def by_hand() -> Tracking:
-    """One iteration in which layer `one` keeps something for backward."""
+    """Return one iteration in which layer `one` saves a tensor for backward."""
 
     def step(phase: Any, iteration: int, module: str, operation: str) -> MemoryStep:
         return MemoryStep(phase=phase, iteration=iteration, module=module, operation=operation)
@@ -292,7 +292,7 @@ def test_memory_notes_the_result_of_the_search(found: int | None, words: str) ->
 
 
 class SetsDefaults(nn.Module):
-    """A model that changes what torch takes by default."""
+    """Model that changes the defaults of torch."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -24,7 +24,7 @@ NEVER_CALLED = {
     "directly": ("idle",),
     "chosen": ("named.wide", "numbered.0"),
 }
-"""Modules without calls; not listed: one whose `forward` is called directly, lists, and `out_proj`."""
+"""Modules without calls, except lists, `out_proj` and modules whose `forward` is called directly."""
 
 every_name = pytest.mark.parametrize("name", [*SAMPLES, *ODD])
 
@@ -67,7 +67,7 @@ def test_list_tensors_counted_rows_add_up_to_the_totals(name: str) -> None:
     assert sum(row.bytes for row in counted) == size
     tied = {row.name for row in report.rows if row.tied_to and row.kind == "parameter"}
     in_ties = {path for tie in report.ties for path in tie.names}
-    # A module of two paths, which may be the root, is one tie for all that is in it.
+    # A module with two paths, possibly the root, is one tie for everything in it.
     for name in tied:
         assert "" in in_ties or any(name == path or name.startswith(f"{path}.") for path in in_ties)
 

@@ -1,3 +1,5 @@
+"""Tests of the JSON Schemas of saved traces and reports."""
+
 from __future__ import annotations
 
 import json
@@ -37,8 +39,8 @@ def validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(SCHEMAS[name])
 
 
-def complaints(document: Any) -> list[str]:
-    """Return what the schema that a document names has against it."""
+def validation_errors(document: Any) -> list[str]:
+    """Return the errors of a document in validation against the schema that it names."""
     errors = validator(document["schema"]).iter_errors(document)
     return [f"{error.json_path}: {error.message}" for error in errors]
 
@@ -47,13 +49,13 @@ def identified(name: str, data: dict[str, Any]) -> dict[str, Any]:
     return {"schema": name, "schema_version": 2, **data}
 
 
-def test_there_is_one_for_the_trace_and_one_for_each_report() -> None:
+def test_all_schemas_cover_traces_and_reports() -> None:
     assert list(SCHEMAS) == list(ROOTS)
-    assert len(SCHEMAS) == 1 + len(report_types())  # no two of one name
+    assert len(SCHEMAS) == 1 + len(report_types())  # all names are different
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_is_a_schema_that_names_its_documents(name: str) -> None:
+def test_schema_requires_its_name_and_version(name: str) -> None:
     schema = SCHEMAS[name]
     Draft202012Validator.check_schema(schema)
     assert schema["title"]
@@ -62,7 +64,7 @@ def test_is_a_schema_that_names_its_documents(name: str) -> None:
     assert {"schema", "schema_version"} <= set(schema["required"])
 
 
-def test_the_committed_files_are_current(tmp_path: Path) -> None:
+def test_committed_schemas_are_current(tmp_path: Path) -> None:
     write_schemas(tmp_path / "new")
     files = {file.name: file.read_text(encoding="utf-8") for file in (tmp_path / "new").iterdir()}
     assert set(files) == {f"{name}.json" for name in SCHEMAS}
@@ -70,7 +72,7 @@ def test_the_committed_files_are_current(tmp_path: Path) -> None:
     assert committed == files, "run: python -m netinspect.reports.schemas docs/schemas"
 
 
-def test_the_module_writes_them_without_torch(tmp_path: Path) -> None:
+def test_schemas_module_does_not_import_torch(tmp_path: Path) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "netinspect.reports.schemas", str(tmp_path)]
     completed = subprocess.run(command, capture_output=True, text=True, check=True)
     assert {file.name for file in tmp_path.iterdir()} == {f"{name}.json" for name in SCHEMAS}
@@ -79,7 +81,7 @@ def test_the_module_writes_them_without_torch(tmp_path: Path) -> None:
     assert not imported & {"torch", "rich", "typer"}
 
 
-def test_the_module_tells_how_it_is_used() -> None:
+def test_schemas_module_prints_usage() -> None:
     command = [sys.executable, "-m", "netinspect.reports.schemas"]
     completed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert completed.returncode == 1
@@ -87,17 +89,17 @@ def test_the_module_tells_how_it_is_used() -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_any_record_that_is_written_is_valid(name: str) -> None:
+def test_schema_accepts_generated_records(name: str) -> None:
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     @given(strategy_for(ROOTS[name]))
     def is_valid(item: Any) -> None:
-        assert complaints(identified(name, to_data(item))) == []
+        assert validation_errors(identified(name, to_data(item))) == []
 
     is_valid()
 
 
-def test_a_trace_file_is_valid() -> None:
-    assert complaints(json.loads(dump_trace(small_trace()))) == []
+def test_schema_accepts_saved_trace() -> None:
+    assert validation_errors(json.loads(dump_trace(small_trace()))) == []
 
 
 @pytest.mark.parametrize(
@@ -110,13 +112,13 @@ def test_a_trace_file_is_valid() -> None:
         (("modules", 0), [], "$.modules[0]: [] is not of type 'object'"),
     ],
 )
-def test_a_wrong_entry_is_not_valid(spot: Spot, value: Any, complaint: str) -> None:
+def test_schema_rejects_wrong_entry(spot: Spot, value: Any, complaint: str) -> None:
     document = put(identified(Trace.schema, SMALL), spot, value)
-    assert complaints(document) == [complaint]
+    assert validation_errors(document) == [complaint]
 
 
-def test_a_document_of_a_later_version_is_valid() -> None:
-    """New entries may come anywhere without a new schema version."""
+def test_schema_accepts_unknown_entries() -> None:
+    """A later version may add entries anywhere without a new schema version."""
 
     def extended(data: Any) -> Any:
         if isinstance(data, dict):
@@ -125,7 +127,7 @@ def test_a_document_of_a_later_version_is_valid() -> None:
 
     document = extended(identified(Trace.schema, SMALL))
     assert document["steps"][0]["added later"]
-    assert complaints(document) == []
+    assert validation_errors(document) == []
 
 
 def closed_spots(schema: Any) -> Iterator[Spot]:
@@ -135,14 +137,14 @@ def closed_spots(schema: Any) -> Iterator[Spot]:
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_no_object_is_closed(name: str) -> None:
+def test_schema_does_not_close_objects(name: str) -> None:
     assert list(closed_spots(SCHEMAS[name])) == []
 
 
-def test_what_the_reader_can_do_without_the_schema_does_not_demand() -> None:
+def test_schema_requires_only_fields_without_default() -> None:
     """A field with a default was added after the first version: older files lack it."""
     document = identified(Trace.schema, SMALL)
-    spared = 0
+    optional = 0
     for spot in SPOTS:
         if not spot or not isinstance(spot[-1], str) or spot[-1] == "kind":
             continue
@@ -150,11 +152,11 @@ def test_what_the_reader_can_do_without_the_schema_does_not_demand() -> None:
         try:
             from_data(Trace, lacking)
         except CodecError:
-            assert complaints(lacking) != []
+            assert validation_errors(lacking) != []
         else:
-            spared += 1
-            assert complaints(lacking) == []
-    assert spared
+            optional += 1
+            assert validation_errors(lacking) == []
+    assert optional
 
 
 @given(
@@ -163,7 +165,7 @@ def test_what_the_reader_can_do_without_the_schema_does_not_demand() -> None:
     | st.sampled_from(SPOTS),
 )
 @settings(deadline=None, max_examples=150)
-def test_what_the_schema_lets_through_is_read(spot: Spot, value: Any) -> None:
+def test_from_data_reads_documents_that_schema_accepts(spot: Spot, value: Any) -> None:
     if isinstance(value, tuple):
         place, value = value, SMALL
         for part in place:
@@ -173,7 +175,7 @@ def test_what_the_schema_lets_through_is_read(spot: Spot, value: Any) -> None:
         read = isinstance(from_data(Trace, document), Trace)
     except CodecError:
         read = False
-    assert read or complaints(document) != []
+    assert read or validation_errors(document) != []
 
 
 @pytest.mark.parametrize(
@@ -195,24 +197,24 @@ def test_what_the_schema_lets_through_is_read(spot: Spot, value: Any) -> None:
     ],
     ids=" ".join,
 )
-def test_what_a_command_writes_is_valid(cli: Cli, words: tuple[str, ...]) -> None:
+def test_schema_accepts_command_output(cli: Cli, words: tuple[str, ...]) -> None:
     outcome = cli(*words, "--format", "json")
     assert outcome.code == 0, outcome.err
     document = json.loads(outcome.out)
     assert document["schema"] == f"netinspect-{words[0]}"
-    assert complaints(document) == []
-    # The record itself comes back from it.
+    assert validation_errors(document) == []
+    # The document can be decoded to an equal record.
     report = ROOTS[document["schema"]]
     assert identified(document["schema"], to_data(from_data(report, document))) == document
 
 
 @pytest.mark.parametrize("command", ["summary", "trace", "source"])
-def test_what_a_command_writes_of_a_failed_forward_is_valid(cli: Cli, command: str) -> None:
+def test_schema_accepts_output_of_failed_forward(cli: Cli, command: str) -> None:
     outcome = cli(command, "lenet", "--input", "10x1x32x32", "--format", "json")
     assert outcome.code == ExitCode.FORWARD
     document = json.loads(outcome.out)
     assert document["header"]["failure"]["operands"]
-    assert complaints(document) == []
+    assert validation_errors(document) == []
 
 
 @pytest.mark.parametrize(
@@ -226,9 +228,11 @@ def test_what_a_command_writes_of_a_failed_forward_is_valid(cli: Cli, command: s
     ],
     ids=" ".join,
 )
-def test_what_is_saved_is_valid(cli: Cli, tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_schema_accepts_saved_traces_of_commands(
+    cli: Cli, tmp_path: Path, words: tuple[str, ...]
+) -> None:
     file = tmp_path / "saved.json"
     cli(*words, "--save", str(file))
     document = json.loads(file.read_text(encoding="utf-8"))
     assert document["schema"] == Trace.schema
-    assert complaints(document) == []
+    assert validation_errors(document) == []

@@ -1,4 +1,4 @@
-"""Source with shapes next to it, as one would write them by hand."""
+"""Tests of the `source` report: code annotated with shapes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import Outcome
 
 
 def notes(report: Source) -> dict[str, str]:
-    """Notes by the text of their line."""
+    """Return the notes by the text of their line."""
     return {
         line.text.strip(): line.note
         for listing in report.listings

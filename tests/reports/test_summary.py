@@ -1,4 +1,4 @@
-"""Whatever is folded, filtered, sorted or run: the rows add up to what torch itself counts."""
+"""Tests of the `summary` report: rows add up to torch's own totals in any view."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def test_never_called_note_names_the_first_modules() -> None:
     for number in range(6):
         model[0].add_module(f"idle{number}", nn.Linear(2, 2))
     view = netinspect.summary(model, torch.zeros(1, 2))
-    told = "never called: 0.idle0, 0.idle1, 0.idle2, 0.idle3 and 2 more (--format json)"
-    assert told in str(view).splitlines()
+    note = "never called: 0.idle0, 0.idle1, 0.idle2, 0.idle3 and 2 more (--format json)"
+    assert note in str(view).splitlines()
     assert "0.idle5" in view.text("json")
 
 

@@ -102,7 +102,7 @@ class Net(nn.Module):
     "replaced.py": "import sys\n\n\nclass Values:\n    MORE = 0\n\n\nsys.modules[__name__] = Values()\n",
     "alone.py": "MORE = 0\n",
     "folder/readme.txt": "",
-    "spare.txt": "",
+    "extra.txt": "",
     "site-packages/mylib/__init__.py": """\
 import json
 from pathlib import Path

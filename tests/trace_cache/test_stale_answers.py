@@ -142,7 +142,7 @@ CHANGES = {
     "a compiled module that would hide one": made("helper.so"),
     "a package that would hide a module of a package": made("pkg/sub/__init__.py"),
     "a folder that an import did not find": made("extras/more.py", "WIDTH = 5\n"),
-    "a file in the place of a folder": moved_over("spare.txt", "folder"),
+    "a file in the place of a folder": moved_over("extra.txt", "folder"),
     "a folder that it would have gone to": made("inside/readme.txt"),
     "a folder that would be a package": made("hidden/readme.txt"),
     "a module that took its own place": edited("replaced.py", "MORE = 0", "MORE = 9"),

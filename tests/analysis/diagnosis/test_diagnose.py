@@ -1,4 +1,4 @@
-"""A failed forward: the place, the sizes that do not fit, and what would mend it."""
+"""Tests of the diagnosis of a failed forward: place, mismatched sizes and remedies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def failure(target: str, *inputs: str, **options: bool) -> Diagnosis:
 
 
 def wrong_sizes(found: Diagnosis) -> dict[str, list[int | str]]:
-    """The sizes marked as wrong, by operand."""
+    """Return the sizes marked as wrong, by operand."""
     return {
         operand.name: [operand.spec.shape[position] for position in operand.wrong]
         for operand in found.operands

@@ -1,4 +1,4 @@
-"""An error of another cause must not get the usual arithmetic; what is not known is not said."""
+"""Tests that an error of another cause does not get the usual explanation."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_diagnose_embedding_rows_only_if_torch_reports_them() -> None:
 
 
 def test_wrong_channels_after_unbatched_image() -> None:
-    """The image could be meant so: no batch dimension is missed where the numbers do not say it."""
+    """An unbatched image is valid: a batch dimension is suggested only if the sizes indicate it."""
     first, second = nn.Conv2d(3, 4, 3), nn.Conv2d(5, 4, 3)
     text = explained(lambda s, x: s.second(s.first(x)), rows(3, 9, 9), first=first, second=second)
     assert text is not None
@@ -101,7 +101,7 @@ def test_diagnose_input_with_the_shape_of_the_weight() -> None:
 
 
 def test_device_mismatch_in_recorded_trace() -> None:
-    """As on a machine with a GPU, whose words these are."""
+    """The expected explanation is that of a machine with a GPU."""
     trace = on(rows(2, 4), fc=nn.Linear(3, 5))(lambda s, x: s.fc(x)).capture()
     found = diagnose(_on_gpu(trace))
     assert found is not None
@@ -112,7 +112,7 @@ def test_device_mismatch_in_recorded_trace() -> None:
 
 
 def _on_gpu(trace: Trace) -> Trace:
-    """A trace as if the model had been moved and the input not."""
+    """Return a trace as if the model had been moved to a GPU and the input had not."""
     own = {entry.name: entry.spec.shape for entry in trace.parameters}
 
     def moved(value: Any) -> Any:

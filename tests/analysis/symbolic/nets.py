@@ -1,4 +1,4 @@
-"""Models whose sizes are something else than the batch itself, or no expression at all."""
+"""Models with sizes that are expressions of the batch or have no expression."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Merged(nn.Module):
-    """Joins batch and sequence: `4*N`."""
+    """Merge batch and sequence: `4*N`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class Merged(nn.Module):
 
 
 class Doubled(nn.Module):
-    """Joins two batches to one, and adds one row: `2*N` and `N + 1`."""
+    """Concatenate two batches, and add one row: `2*N` and `N + 1`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Doubled(nn.Module):
 
 
 class Reduced(nn.Module):
-    """Gives out the same size for any batch."""
+    """Return the same size for any batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Reduced(nn.Module):
 
 
 class Fixed(nn.Module):
-    """Takes a batch of 4 and no other."""
+    """Accept only a batch of 4."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Fixed(nn.Module):
 
 
 class Picked(nn.Module):
-    """Keeps the rows whose sum is positive: a size that depends on values."""
+    """Select the rows whose sum is positive: a size that depends on values."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class Picked(nn.Module):
 
 
 class Looped(nn.Module):
-    """Has one step for each example."""
+    """Run one step for each example."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,14 +78,14 @@ class Looped(nn.Module):
 
 
 class Branched(nn.Module):
-    """Does something else with few examples; the number of steps is the same."""
+    """Compute something else for few examples, in the same number of steps."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.tanh(x) if len(x) < 6 else torch.sigmoid(x)
 
 
 class Halved(nn.Module):
-    """Every second example: a rounded half."""
+    """Select every second example: a rounded half."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class Halved(nn.Module):
 
 
 class Pairs(nn.Module):
-    """All pairs of examples, and all pairs without order: `N^2` and `(N^2 - N)/2`."""
+    """Compute all ordered and unordered pairs of examples: `N^2` and `(N^2 - N)/2`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class Pairs(nn.Module):
 
 
 class Cubed(nn.Module):
-    """All triples of examples, which no polynomial of degree 2 reports."""
+    """Compute all triples of examples, which no polynomial of degree 2 describes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class Attention(nn.Module):
 
 
 class SequenceFirst(nn.Module):
-    """A recurrent layer as torch has it by default, the batch in the second dimension."""
+    """Recurrent layer with the default layout of torch: the batch is the second dimension."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ class SequenceFirst(nn.Module):
 
 
 class Named(nn.Module):
-    """Takes a dictionary, and a mask with the sequence twice."""
+    """Model of a dictionary, with a mask that has the sequence twice."""
 
     def __init__(self) -> None:
         super().__init__()

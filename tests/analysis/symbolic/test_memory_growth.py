@@ -1,4 +1,4 @@
-"""Memory in symbols: what the expressions report has to be what a run at that size takes."""
+"""Tests of symbolic memory: expressions must equal the amounts of runs at other sizes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from netinspect.rendering.formats import Format, Style
 from netinspect.reports.memory.record import Memory, MemoryModule, MemoryPoint
 from netinspect.reports.render import render
 from tests.memory_tracker.runs import Blocks, Chain, Tied
-from tests.reports.test_schemas import complaints
+from tests.reports.test_schemas import validation_errors
 from tests.support import Outcome
 
 pytestmark = pytest.mark.slow
@@ -39,7 +39,7 @@ NAMES = [case[0].__name__ for case in CASES]
 
 
 def estimate(model: nn.Module, given: Tensor, **options: Any) -> Memory:
-    """On the CPU nothing is rounded, so that expressions have to be exact."""
+    """Return the memory report of the CPU allocator, which does not round: expressions must be exact."""
     return netinspect.memory(model, given, allocator="cpu", **options).record
 
 
@@ -64,12 +64,13 @@ def test_growth_peaks_match_runs_at_other_batches(make: Any, given: Tensor, trai
     assert report.peaks[-1].last is None
     ends = {end for each in report.peaks for end in (each.first, each.last or each.first + 9)}
     for batch in sorted({2, 9, 30, *(end for end in ends if end > 1)}):
-        (told,) = [each for each in report.peaks if each.first <= batch <= (each.last or batch)]
+        (expected_peak,) = [each for each in report.peaks if each.first <= batch <= (each.last or batch)]
         peak = estimate(make(), given, batch=batch, **options).peak
-        found = values(told.expressions, N=batch)
+        found = values(expected_peak.expressions, N=batch)
         assert found.pop("total") == peak.total
         assert sum(found.values()) == peak.total
-        if (told.phase, told.iteration, told.operation) == (peak.phase, peak.iteration, peak.operation):
+        one, other = expected_peak, peak
+        if (one.phase, one.iteration, one.operation) == (other.phase, other.iteration, other.operation):
             assert found == {name: getattr(peak.amounts, name) for name in CATEGORIES}
 
 
@@ -106,7 +107,7 @@ def test_growth_with_two_symbols_has_no_peak_ranges() -> None:
     expressions = report.peak.expressions
     assert expressions is not None
     for batch, length in ((2, 16), (3, 20), (5, 31)):
-        told = values(expressions, N=batch, T=length)
+        expected = values(expressions, N=batch, T=length)
         run = estimate(
             TinyGPT(),
             torch.zeros(batch, length, dtype=torch.int64),
@@ -116,34 +117,34 @@ def test_growth_with_two_symbols_has_no_peak_ranges() -> None:
         )
         there = run.timeline[report.peak.index]
         assert there.operation == report.peak.operation
-        assert told["total"] == there.total
+        assert expected["total"] == there.total
     assert report.header.symbolic is not None
     assert any("only for a single symbol" in note for note in report.header.symbolic.notes)
 
 
 class Looping(nn.Module):
-    """Allocates once for each example."""
+    """Model that allocates once for each example."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.stack([torch.relu(each) for each in x])
 
 
 class Halving(nn.Module):
-    """Keeps every second example, rounded up."""
+    """Model that selects every second example, rounded up."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x[::2])
 
 
 class Turning(nn.Module):
-    """Of one example, what is turned is in order already; of several it is copied."""
+    """Model that copies a transposed batch; that of one example is contiguous and is not copied."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x.transpose(0, 1).contiguous() * 2)
 
 
 class Particular(nn.Module):
-    """Trains on no batch that can be divided by 5."""
+    """Model that fails to train on a batch divisible by 5."""
 
     def forward(self, x: Tensor) -> Tensor:
         def refuse(gradient: Tensor) -> None:
@@ -181,8 +182,8 @@ def test_growth_allows_batch_one_to_differ() -> None:
     assert report.header.symbolic is not None
     assert "at N = 1 the run allocates differently" in report.header.symbolic.notes[0]
     for batch in (2, 9):
-        told = values(report.peaks[0].expressions, N=batch)["total"]
-        assert told == estimate(Turning(), torch.ones(batch, 8)).peak.total
+        total = values(report.peaks[0].expressions, N=batch)["total"]
+        assert total == estimate(Turning(), torch.ones(batch, 8)).peak.total
 
 
 @pytest.mark.parametrize(
@@ -193,16 +194,16 @@ def test_growth_gives_the_peak_of_one_only_if_tracked(model: nn.Module, own: int
     assert report.peaks[0].first == first
     text = render(report, Style(format=Format.RICH, width=200))
     assert ("the peak of N = 1 is not given" in text) == (first > 1)
-    told = values(report.peaks[0].expressions, N=first)["total"]
-    assert told == estimate(model, torch.ones(first, 64)).peak.total
+    total = values(report.peaks[0].expressions, N=first)["total"]
+    assert total == estimate(model, torch.ones(first, 64)).peak.total
 
 
 def test_growth_differs_from_cuda_only_by_rounding() -> None:
     report = netinspect.memory(Chain(), torch.zeros(4, 64), symbolic="batch", train=True).record
     assert report.allocator == "cuda"
     for batch in (3, 40):
-        (told,) = [each for each in report.peaks if each.first <= batch <= (each.last or batch)]
-        exact = values(told.expressions, N=batch)["total"]
+        (expected_peak,) = [each for each in report.peaks if each.first <= batch <= (each.last or batch)]
+        exact = values(expected_peak.expressions, N=batch)["total"]
         peak = netinspect.memory(Chain(), torch.zeros(4, 64), batch=batch, train=True).record.peak
         assert exact <= peak.total <= exact + 511 * 40
 
@@ -218,15 +219,15 @@ def test_symbolic_memory_rejects_conflicting_options() -> None:
 
 
 def test_memory_of_a_symbolic_trace_has_expressions() -> None:
-    look = netinspect.load("lenet", symbolic="batch")
-    assert netinspect.memory(look).record == netinspect.memory("lenet", symbolic="batch").record
+    trace = netinspect.load("lenet", symbolic="batch")
+    assert netinspect.memory(trace).record == netinspect.memory("lenet", symbolic="batch").record
 
 
 def test_memory_symbolic_json_follows_its_schema(cli: Cli) -> None:
-    told = cli("memory", "lenet", "--train", "--symbolic", "batch", "--format", "json", "-q")
-    assert told.code == 0, told.err
-    assert complaints(json.loads(told.out)) == []
-    report = json.loads(told.out)
+    outcome = cli("memory", "lenet", "--train", "--symbolic", "batch", "--format", "json", "-q")
+    assert outcome.code == 0, outcome.err
+    assert validation_errors(json.loads(outcome.out)) == []
+    report = json.loads(outcome.out)
     assert report["peaks"][-1]["last"] is None
     plain = cli("memory", "lenet", "--train", "--symbolic", "batch", "--format", "plain", "-q").out
     total = report["peaks"][-1]["expressions"]["total"]["terms"]

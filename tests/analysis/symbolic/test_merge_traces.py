@@ -1,4 +1,4 @@
-"""Looks with symbols, checked against looks at sizes that they were not made from."""
+"""Tests of symbolic traces against traces at sizes that they were not fitted to."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ NUMBERS = tuple(CostExpressions.__dataclass_fields__)
 
 
 def shapes(trace: Trace) -> list[tuple[int | str, ...]]:
-    """Every shape that went into a step or came out of one, in order."""
+    """Return all input and output shapes of steps, in order."""
     values = [value for step in trace.steps for value in (step.inputs, step.output)]
     return [spec.shape for value in values for spec in tensors_in(value)]
 
 
 def at(trace: Trace, sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
-    """The same, with sizes for the symbols."""
+    """Return the same shapes with sizes for the symbols."""
     names = tuple(sizes)
     return [
         tuple(size if isinstance(size, int) else int(read_size(size, names).at(sizes)) for size in shape)
@@ -45,10 +45,11 @@ def at(trace: Trace, sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
 
 
 def numbers(cost: Cost, sizes: Mapping[str, int]) -> dict[str, int]:
-    """Return what a cost comes to at some sizes."""
-    told = cost.expressions
+    """Return the numbers of a cost at given sizes."""
+    expressions = cost.expressions
     return {
-        name: int(getattr(told, name).at(sizes)) if told else getattr(cost, name) for name in NUMBERS
+        name: int(getattr(expressions, name).at(sizes)) if expressions else getattr(cost, name)
+        for name in NUMBERS
     }
 
 
@@ -222,7 +223,7 @@ def test_square_mask_has_the_sequence_twice() -> None:
 
 def test_second_dimension_is_not_the_batch_without_a_layer() -> None:
     class Pooled(torch.nn.Module):
-        """Takes two rows of any length."""
+        """Model of two rows of any length."""
 
         def forward(self, x: torch.Tensor) -> Any:
             one, other = x
@@ -231,8 +232,8 @@ def test_second_dimension_is_not_the_batch_without_a_layer() -> None:
     trace = netinspect.load(Pooled(), args=(rows(2, 6),), symbolic="batch")
     assert trace.symbolic is not None
     assert trace.symbolic.symbols == ()
-    told = netinspect.load(Pooled(), args=(rows(2, 6),), symbolic="length=x:1")
-    assert outputs(told) == [("length",)]
+    named = netinspect.load(Pooled(), args=(rows(2, 6),), symbolic="length=x:1")
+    assert outputs(named) == [("length",)]
 
 
 def test_backward_has_expressions() -> None:
@@ -257,7 +258,7 @@ def test_symbolic_runs_do_not_change_the_model() -> None:
 
 def test_batch_of_one_may_cost_less_than_its_expressions() -> None:
     class Turned(torch.nn.Module):
-        """Copies a transposed batch, unless it is of one: that is in order already."""
+        """Model that copies a transposed batch; that of one example is contiguous and is not copied."""
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.transpose(0, 1).contiguous()

@@ -1,4 +1,4 @@
-"""Polynomials: fitted, formatted, read again, added up."""
+"""Tests of fitting, formatting, parsing and adding polynomials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POWERS = list(product(range(3), repeat=2))
 
 
 def grown(coefficients: tuple[int, ...], divisor: int = 1) -> Polynomial:
-    """One of any coefficients, in N and T."""
+    """Return a polynomial in N and T with the given coefficients."""
     fractions = [Fraction(each, divisor) for each in coefficients]
     return polynomial(("N", "T"), dict(zip(POWERS, fractions, strict=True)))
 

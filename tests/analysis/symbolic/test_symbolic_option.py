@@ -1,4 +1,4 @@
-"""`--symbolic` on the command line: what it takes, what it refuses, what is shown in each format."""
+"""Tests of the option `--symbolic`: accepted and rejected values, and the output in each format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from netinspect.records.request import Target, TraceRequest
 from netinspect.records.saved import parse_trace
 from netinspect.runner.cached_traces import without_forward
 from netinspect.trace_cache import cache_key
-from tests.reports.test_schemas import complaints
+from tests.reports.test_schemas import validation_errors
 from tests.support import Outcome
 
 Cli = Callable[..., Outcome]
@@ -123,12 +123,12 @@ def test_symbolic_numbers_are_rounded_only_for_people(cli: Cli) -> None:
     assert "281.6 k*N" in shown
     assert "44.1 KiB*N + 173.5 KiB" in shown
     assert "forward: 281,640*N MACs, 563,280*N FLOPs; 9,174*N other FLOPs" in shown
-    assert "order, share and FLOP/byte are those at N = 10" in shown
+    assert "order, share and intensity are those at N = 10" in shown
     assert "N is the batch, x:0, 10 in this run: proved by runs at 2, 3 and 7, confirmed at 18" in shown
     (row,) = (
         each
         for each in csv.DictReader(io.StringIO(cli(*words, "--format", "csv").out))
-        if each["key"] == "conv1"
+        if each["module"] == "conv1"
     )
     assert (row["macs"], row["read"], row["calls"]) == ("86400*N", "3136*N + 624", "1")
     report = json.loads(cli(*words, "--format", "json").out)
@@ -145,7 +145,7 @@ def test_symbolic_numbers_are_rounded_only_for_people(cli: Cli) -> None:
 def test_symbolic_option_of_every_forward_command(cli: Cli, command: str) -> None:
     words = (command, "lenet", "--symbolic", "batch")
     assert "N" in cli(*words).out.replace("NaN", "")
-    assert complaints(json.loads(cli(*words, "--format", "json").out)) == []
+    assert validation_errors(json.loads(cli(*words, "--format", "json").out)) == []
 
 
 def test_trace_and_source_show_symbolic_shapes(cli: Cli) -> None:
@@ -158,9 +158,9 @@ def test_trace_and_source_show_symbolic_shapes(cli: Cli) -> None:
 
 
 def test_saved_trace_shows_its_symbols_and_rejects_others(cli: Cli, tmp_path: Path) -> None:
-    file = tmp_path / "look.json"
+    file = tmp_path / "trace.json"
     assert cli("trace", "lenet", "--symbolic", "batch", "--save", str(file)).code == 0
-    assert complaints(json.loads(file.read_text())) == []
+    assert validation_errors(json.loads(file.read_text())) == []
     assert "281,640*N MACs" in cli("summary", str(file), "--width", "120").out
     outcome = cli("summary", str(file), "--symbolic", "batch")
     assert outcome.code == 2
@@ -193,7 +193,7 @@ def test_symbolic_docs_show_current_output(cli: Cli, name: str) -> None:
 
 
 def test_saved_trace_with_unknown_symbols_is_rejected(cli: Cli, tmp_path: Path) -> None:
-    file = tmp_path / "look.json"
+    file = tmp_path / "trace.json"
     cli("trace", "lenet", "--symbolic", "batch", "--save", str(file))
     data = json.loads(file.read_text())
     works = [work for step in data["steps"] for work in step["work"]]

@@ -1,4 +1,4 @@
-"""Sizes without a valid expression are marked; all others have one."""
+"""Tests of sizes without a valid expression, which are marked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ READS = "forward reads values: with other values, sizes and expressions may diff
 
 
 class Runs(nn.Module):
-    """Runs one function."""
+    """Module that runs one function."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Runs(nn.Module):
         return self.function(x)
 
 
-def look(function: Callable[..., Any], x: Any, symbolic: str = "batch") -> Trace:
+def load_function(function: Callable[..., Any], x: Any, symbolic: str = "batch") -> Trace:
     return netinspect.load(Runs(function), args=(x,), symbolic=symbolic)
 
 
@@ -42,8 +42,8 @@ def notes(trace: Trace) -> str:
 
 
 def test_half_of_batch_one_has_no_expression() -> None:
-    """Halves of 2, 3, 5 and 6, rounded, are on a parabola: such sizes would prove it."""
-    trace = look(lambda x: torch.relu(x[: x.shape[0] // 2]), rows(1, 8))
+    """The rounded halves of 2, 3, 5 and 6 lie on a parabola, so these sizes would confirm it."""
+    trace = load_function(lambda x: torch.relu(x[: x.shape[0] // 2]), rows(1, 8))
     assert trace.symbolic is not None
     assert trace.symbolic.symbols[0].fitted == (2, 3, 5)
     assert "amounts at N = 1 are not a polynomial" in notes(trace)
@@ -62,8 +62,8 @@ def test_half_of_batch_one_has_no_expression() -> None:
     ids=["padded to 64", "a 32nd", "the root", "what is left over"],
 )
 def test_stepwise_sizes_are_not_constant(step: Callable[[Tensor], Tensor], length: int) -> None:
-    """All sizes within one step would agree: they have to be further apart."""
-    (shape,) = outputs(look(step, rows(2, length, 3), "seq"))
+    """Sizes within one step give equal results, so they must be further apart."""
+    (shape,) = outputs(load_function(step, rows(2, length, 3), "seq"))
     assert str(shape[1]).endswith("?")
 
 
@@ -75,7 +75,7 @@ def test_feature_map_height_is_not_constant() -> None:
 
 def test_maximum_length_is_varied_downwards() -> None:
     positions = rows(16, 3)
-    trace = look(lambda x: x + positions[torch.arange(x.shape[1])], rows(2, 16, 3), "seq")
+    trace = load_function(lambda x: x + positions[torch.arange(x.shape[1])], rows(2, 16, 3), "seq")
     assert outputs(trace) == [(2, "T", 3)]
     assert trace.symbolic is not None
     (symbol,) = trace.symbolic.symbols
@@ -83,7 +83,7 @@ def test_maximum_length_is_varied_downwards() -> None:
 
 
 def test_failed_run_is_reported_for_the_nearest_size() -> None:
-    """A much smaller image would fail in a convolution already, which shows nothing."""
+    """A much smaller image would already fail in a convolution, which is not informative."""
     assert "the model fails at M = 23 in fc1" in notes(netinspect.load("lenet", symbolic="M=x:2"))
 
 
@@ -92,17 +92,17 @@ def test_dimension_missing_at_batch_one_is_marked(axis: int | None) -> None:
     def squeezed(x: Tensor) -> Tensor:
         return x.squeeze() if axis is None else x.sum(1).squeeze(axis)
 
-    trace = look(squeezed, rows(1, 6))
+    trace = load_function(squeezed, rows(1, 6))
     assert outputs(trace) == [("6?",) if axis is None else ()]
     assert (
         "at N = 1 values have another structure than at other sizes, such as another rank: the output"
         in (notes(trace))
     )
-    assert outputs(look(squeezed, rows(4, 6))) == [("N", 6) if axis is None else ("N",)]
+    assert outputs(load_function(squeezed, rows(4, 6))) == [("N", 6) if axis is None else ("N",)]
 
 
 def test_sizes_in_plain_values_are_symbolic() -> None:
-    trace = look(
+    trace = load_function(
         lambda x: (x, x.shape, len(x) + 1, len(x) // 2, (2, [len(x), 4]), "4", 1 / len(x)), rows(4, 6)
     )
     assert (
@@ -112,7 +112,7 @@ def test_sizes_in_plain_values_are_symbolic() -> None:
 
 
 def test_repeated_input_tensor_stays_one_tensor() -> None:
-    """Torch takes another way where queries and keys are the same tensor."""
+    """Torch uses another implementation if queries and keys are the same tensor."""
     x = rows(4, 5, 8)
     layer = nn.MultiheadAttention(8, 2, batch_first=True)
     trace = netinspect.load(layer, args=(x, x, x), symbolic="batch")
@@ -125,13 +125,13 @@ def test_resized_tensors_keep_memory_format_and_requires_grad() -> None:
         return x.movedim(1, -1).view(-1, 3) if x.requires_grad else x.sum()
 
     x = rows(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
-    assert outputs(look(flat, x)) == [("16*N", 3)]
+    assert outputs(load_function(flat, x)) == [("16*N", 3)]
 
 
 def test_batch_of_a_list_must_be_named() -> None:
-    trace = look(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)])
+    trace = load_function(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)])
     assert "that of a list is its length; name it, as in --symbolic batch=x[0]:1" in notes(trace)
-    named = look(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)], "batch=x[0]:0,x[1]:0")
+    named = load_function(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)], "batch=x[0]:0,x[1]:0")
     assert outputs(named) == [(2, "N", 6)]
 
 
@@ -141,7 +141,7 @@ def test_endless_loop_at_another_size_is_stopped() -> None:
             x = F.relu(x)
         return x
 
-    trace = look(waits, rows(4, 6))
+    trace = load_function(waits, rows(4, 6))
     assert "at N = 3: TooManySteps: forward takes more than 1002 steps" in notes(trace)
     assert outputs(trace) == [(4, 6)]
 
@@ -161,7 +161,7 @@ class Record:
 def test_symbolic_inputs_in_any_container(kind: Any) -> None:
     held = kind(x=rows(4, 6), scale=2.0)
     is_mapping = kind not in (Pair, Record)
-    trace = look(lambda each: (each["x"] if is_mapping else each.x) * 2, held)
+    trace = load_function(lambda each: (each["x"] if is_mapping else each.x) * 2, held)
     assert outputs(trace) == [("N", 6)]
     assert tuple(held["x"].shape if is_mapping else held.x.shape) == (4, 6)
 
@@ -179,7 +179,7 @@ def test_other_operators_at_batch_one_are_noted() -> None:
 
 
 class Masked(nn.Module):
-    """Torch's encoder as it is by default, the sequence first, with a mask for all pairs of steps."""
+    """Encoder of torch with its default layout, the sequence first, and a square mask."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ def test_sequence_as_long_as_the_batch_is_not_the_batch() -> None:
 
 
 class Placed(nn.Module):
-    """Adds what it knows of each position."""
+    """Model that adds an embedding of each position."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -228,7 +228,7 @@ def test_position_vector_has_the_sequence_first() -> None:
 
 
 class Graph(nn.Module):
-    """Adds up the neighbours of each node."""
+    """Model that adds up the neighbours of each node."""
 
     def forward(self, x: Tensor, edges: Tensor) -> Tensor:
         return torch.zeros_like(x).index_add(0, edges[1], x[edges[0]])
@@ -260,7 +260,7 @@ def test_input_that_cannot_be_resized_stays_concrete(layout: str) -> None:
     else:
         parts = [torch.ones(2, 3), torch.ones(1, 3)]
         x, why = torch.nested.nested_tensor(parts, layout=torch.jagged), "no input has a dimension"
-    trace = look(lambda x: x * 2, x)
+    trace = load_function(lambda x: x * 2, x)
     assert trace.symbolic is not None
     assert not trace.symbolic.symbols
     assert f"all sizes are concrete: {why}" in notes(trace)
@@ -280,7 +280,7 @@ def test_input_that_cannot_be_resized_stays_concrete(layout: str) -> None:
     ids=["a slice", "unique_consecutive", "where", "bincount", "repeat_interleave", "one_hot", "tolist"],
 )
 def test_value_dependent_sizes_are_noted(function: Callable[[Tensor], Tensor]) -> None:
-    assert READS in look(function, torch.ones(4, 3)).warnings
+    assert READS in load_function(function, torch.ones(4, 3)).warnings
 
 
 @pytest.mark.parametrize(
@@ -293,9 +293,9 @@ def test_value_dependent_sizes_are_noted(function: Callable[[Tensor], Tensor]) -
     ids=["a mask that is cut", "float", "bool and int"],
 )
 def test_empty_selection_reads_no_bytes(function: Callable[[Tensor], Tensor]) -> None:
-    """A tensor's `float` makes another tensor; what reads it is `__float__`."""
-    assert READS not in look(function, rows(4, 6)).warnings
+    """`Tensor.float` returns another tensor; only `__float__` reads the value."""
+    assert READS not in load_function(function, rows(4, 6)).warnings
 
 
 def test_number_read_from_a_tensor_counts_bytes() -> None:
-    assert READS in look(lambda x: x * float(x[0, 0]), rows(4, 6)).warnings
+    assert READS in load_function(lambda x: x * float(x[0, 0]), rows(4, 6)).warnings

@@ -1,4 +1,4 @@
-"""The largest of many polynomials, checked against the largest of their values."""
+"""Tests of the upper envelope of polynomials against the maximum of their values."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def test_pieces_reads_elements_with_gaps(tmp_path: Path) -> None:
     assert read(write_raw(tmp_path / "x", {"a": tensor})) == bytes_of(tensor)
 
 
-def test_why_no_values_gives_reason(tmp_path: Path) -> None:
+def test_reason_without_values_names_the_cause(tmp_path: Path) -> None:
     checkpoint = write_raw(tmp_path / "x", {"a": torch.ones(4, 4)})
     tensor = checkpoint.tensors[0]
     cases = {
@@ -125,7 +125,7 @@ def test_why_no_values_gives_reason(tmp_path: Path) -> None:
         assert {data.why_no_values(each): each for each in cases.values()} == cases
 
 
-def test_why_no_values_of_remote_file(tmp_path: Path) -> None:
+def test_reason_without_values_of_remote_file(tmp_path: Path) -> None:
     checkpoint = write_raw(tmp_path / "x", {"a": torch.ones(4, 4)})
     address = replace(checkpoint.files[0], path="https://hub.test/x", modified=None)
     with CheckpointData(replace(checkpoint, files=(address,))) as data:

@@ -1,4 +1,4 @@
-"""The whole difference of live models and files: what adds up, what is mirrored, what is recognised."""
+"""Tests of `diff` on live models and files: totals, symmetry, and recognised changes."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 
 
 @cache
-def look(name: str) -> Trace:
+def load_trace(name: str) -> Trace:
     return netinspect.load(MODELS[name](), run=False)
 
 
 def diff(a: str, b: str) -> Diff:
-    return netinspect.diff(look(a), look(b)).record
+    return netinspect.diff(load_trace(a), load_trace(b)).record
 
 
 def check(report: Diff) -> None:
-    """What holds for every report."""
+    """Check properties that hold for every report."""
     counts = {kind: 0 for kind in ("added", "removed", "changed", "renamed")}
     for row in report.rows:
         counts[row.change] += 1
@@ -93,7 +93,7 @@ def test_diff_of_a_model_with_itself_is_empty(name: str) -> None:
     assert not report.differs
     assert (report.rows, report.renames, report.ties, report.modules) == ((), (), (), ())
     assert report.same == report.a.tensors
-    assert "no difference" in str(netinspect.diff(look(name), look(name)))
+    assert "no difference" in str(netinspect.diff(load_trace(name), load_trace(name)))
 
 
 @pytest.mark.parametrize("b", MODELS)
@@ -114,7 +114,7 @@ def test_diff_with_swapped_sides_is_the_mirror(a: str, b: str) -> None:
         (mirrored[each.change], each.new) for each in back.ties
     }
     assert len(forth.modules) == len(back.modules)
-    json.loads(netinspect.diff(look(a), look(b)).text("json"))
+    json.loads(netinspect.diff(load_trace(a), load_trace(b)).text("json"))
 
 
 def pairs(report: Diff) -> dict[str, str]:
@@ -135,7 +135,7 @@ def test_diff_pairs_the_same_network_of_two_libraries() -> None:
 
 
 def test_diff_pairs_vision_transformers_of_two_libraries() -> None:
-    """Both register their modules in the order of their use, which tells the true pairs."""
+    """Both libraries register modules in the order of use, which gives the true pairs."""
     report = diff("vit", "vit of timm")
     ones, others = (list(MODELS[name]().state_dict()) for name in ("vit", "vit of timm"))
     truth = dict(
@@ -166,9 +166,9 @@ def test_diff_pairs_vision_transformers_of_two_libraries() -> None:
 def test_diff_between_libraries_has_no_false_pairs(
     torchvision_name: str, timm_name: str, fewest: int
 ) -> None:
-    """These have all their tensors in the same order in both libraries, under quite other names.
+    """Both libraries have all tensors in the same order under very different names.
 
-    The order is not what the pairs were found by, so that it can tell whether they are true.
+    Pairing does not use the order, so the order can verify the pairs.
     """
     one, other = resnet(torchvision_name), of_timm(timm_name)
     truth = dict(zip(one.state_dict(), other.state_dict(), strict=True))
@@ -248,8 +248,8 @@ def test_diff_of_pruned_heads_reports_only_sizes() -> None:
 
 def test_diff_of_a_saved_trace_equals_diff_of_the_model(tmp_path: Path) -> None:
     model = TinyGPT()
-    netinspect.save(netinspect.load(model, run=False), tmp_path / "look.json")
-    assert not netinspect.diff(model, tmp_path / "look.json").record.differs
+    netinspect.save(netinspect.load(model, run=False), tmp_path / "trace.json")
+    assert not netinspect.diff(model, tmp_path / "trace.json").record.differs
 
 
 def test_diff_does_not_change_the_model(tmp_path: Path) -> None:

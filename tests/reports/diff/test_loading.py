@@ -1,4 +1,4 @@
-"""What a model would say to a checkpoint is held against what it says; the told lines are run."""
+"""Tests of the predicted result of `load_state_dict` against torch, and of the suggested code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ State = dict[str, Tensor]
 
 
 class Tied(nn.Module):
-    """A head that is its embedding, a shared layer, a buffer that is not saved, a scalar."""
+    """Model with a tied head, a shared layer, a non-persistent buffer and a scalar."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ def resized(state: State) -> State:
 
 
 CHANGES: dict[str, Callable[[State], State]] = {
-    "as it is": dict,
+    "unchanged": dict,
     "half": lambda state: {name: value.half() for name, value in state.items()},
     "without biases": without("bias"),
     "without counters": without("num_batches_tracked"),
@@ -90,7 +90,7 @@ CHANGES: dict[str, Callable[[State], State]] = {
 
 
 def with_versions(model: nn.Module, state: State, *, old: bool) -> State:
-    """A state dict with the versions of its modules beside it, as torch makes it."""
+    """Return a state dict with the versions of its modules in `_metadata`, as torch creates it."""
     made = model.state_dict()
     made.clear()
     made.update(state)
@@ -100,8 +100,8 @@ def with_versions(model: nn.Module, state: State, *, old: bool) -> State:
     return made
 
 
-def what_torch_says(model: nn.Module, state: Mapping[str, Tensor]) -> tuple[set[str], ...]:
-    """Missing and unexpected names, and those of other sizes, as the error of torch names them."""
+def errors_of_torch(model: nn.Module, state: Mapping[str, Tensor]) -> tuple[set[str], ...]:
+    """Return the missing, unexpected and mismatched names in the error of torch."""
     try:
         copy.deepcopy(model).load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -118,19 +118,19 @@ def what_torch_says(model: nn.Module, state: Mapping[str, Tensor]) -> tuple[set[
 
 @cache
 def made(name: str) -> nn.Module:
-    """A model that no test changes."""
+    """Return a model that no test changes."""
     return MODELS[name]()
 
 
 @cache
-def look(model: nn.Module) -> Trace:
+def load_trace(model: nn.Module) -> Trace:
     return netinspect.load(model, run=False)
 
 
 def loading(model: nn.Module, file: str) -> Loading:
-    found = netinspect.diff(look(model), file).record.loading
+    found = netinspect.diff(load_trace(model), file).record.loading
     assert found is not None
-    back = netinspect.diff(file, look(model)).record.loading
+    back = netinspect.diff(file, load_trace(model)).record.loading
     assert back is not None
     assert (back.verdict, set(back.missing)) == (found.verdict, set(found.missing))
     assert (found.model, back.model) == ("a", "b")
@@ -138,10 +138,10 @@ def loading(model: nn.Module, file: str) -> Loading:
 
 
 def cases() -> list[tuple[str, str, str]]:
-    """All changes of all models as safetensors; as torch has them, those in which versions matter."""
+    """Return all changes of all models as safetensors, and some as torch files with versions."""
     found = [(name, change, "safetensors") for name in MODELS for change in CHANGES]
     formats = ("torch", "with versions", "old versions")
-    changes = ("as it is", "without counters", "module.", "resized")
+    changes = ("unchanged", "without counters", "module.", "resized")
     found += [
         (name, change, each) for name in ("tied", "shufflenet") for change in changes for each in formats
     ]
@@ -162,7 +162,7 @@ def test_loading_verdict_matches_load_state_dict(
             state = with_versions(model, state, old=format == "old versions")
         torch.save(state, file)
     found = loading(model, str(file))
-    missing, unexpected, mismatched = what_torch_says(model, state)
+    missing, unexpected, mismatched = errors_of_torch(model, state)
     assert set(found.missing) == missing
     assert set(found.unexpected) == unexpected
     assert {each.name for each in found.mismatched} == mismatched
@@ -174,7 +174,7 @@ def test_loading_verdict_matches_load_state_dict(
 
 
 def run_mapping(found: Loading, model: nn.Module) -> Any:
-    """Run the lines that were told; what they leave is what was loaded."""
+    """Run the suggested code and return the state dict that it loads."""
     assert found.mapping is not None
     names: dict[str, Any] = {"torch": torch, "safetensors": safetensors, "re": re, "model": model}
     exec("\n".join(found.mapping.lines), names)
@@ -255,9 +255,9 @@ def test_loading_of_a_flat_file_with_other_values(tmp_path: Path) -> None:
     torch.save(state, tmp_path / "flat.pt")
     other = nn.Linear(3, 4)
     found = loading(other, str(tmp_path / "flat.pt"))
-    missing, unexpected, mismatched = what_torch_says(other, state)
+    missing, unexpected, mismatched = errors_of_torch(other, state)
     assert (set(found.missing), {each.name for each in found.mismatched}) == (missing, mismatched)
-    # Of a dictionary without tensors it cannot be told whether its key has dots.
+    # An empty dictionary does not show whether its key is part of a dotted name.
     assert set(found.unexpected) == unexpected - {"best"} == {"epoch", "optimizer"}
     assert found.mapping is not None
     assert found.mapping.verdict == "loads"

@@ -27,7 +27,7 @@ SIDES = st.dictionaries(
 
 
 def pair_and_check(a: Shapes, b: Shapes) -> Pairing:
-    """Pair, and check what holds for every pairing."""
+    """Pair names, and check properties that hold for every pairing."""
     found = pair_shapes(a, b)
     old, new = [pair.old for pair in found.pairs], [pair.new for pair in found.pairs]
     assert sorted([*old, *found.removed]) == sorted(a)
@@ -81,7 +81,7 @@ def test_find_rules_reports_a_prefix_once(side: Shapes, prefix: str) -> None:
 
 
 def blocks(layers: int = 4, *, stack: str = "layers", attention: str = "attn", **sizes: int) -> Shapes:
-    """Names and shapes of a transformer."""
+    """Return the names and shapes of a transformer."""
     width, vocabulary = sizes.get("width", 8), sizes.get("vocabulary", 20)
     named: Shapes = {"embed.weight": (vocabulary, width)}
     for layer in range(layers):
@@ -229,7 +229,7 @@ def pairing_calls(a: Shapes, b: Shapes) -> int:
 
 
 def test_pair_names_calls_grow_linearly() -> None:
-    """Eight times the names take about eight times the calls, whatever they are like."""
+    """Eight times the names take about eight times the calls."""
     cases: dict[str, Callable[[str], str]] = {
         "prefix": lambda name: f"module.{name}",
         "renamed": lambda name: name.replace("layers", "h").replace("attn", "attention"),
@@ -245,7 +245,7 @@ def test_pair_names_calls_grow_linearly() -> None:
 
 
 def test_fold_with_huge_or_sparse_numbers() -> None:
-    """Names are anyone's: their numbers may be of any size, and are no sizes of ours."""
+    """Numbers in names are arbitrary and must not be used as sizes of lists."""
     for numbers in (["1", "999999999999999", "5"], ["9" * 60, "8" * 60, "7" * 60], ["01", "1", "001"]):
         a: Shapes = {f"layer{number}.weight": (4, 4) for number in numbers}
         text = str(View(report(state_dict(a), state_dict({}), pair_shapes(a, {}))))

@@ -1,4 +1,4 @@
-"""What people and programs see of a difference: golden screens, and what holds for all of them."""
+"""Golden screens of `diff`, and tests of properties of all its formats."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_diff_marks_repeat_colours(cli: Callable[..., Outcome], name: str) -> No
 
 
 def test_diff_machine_formats_list_every_tensor(cli: Callable[..., Outcome]) -> None:
-    """One record each, whatever is folded for people; csv, plain and json say the same."""
+    """Each tensor is one record even if the screen folds its change; csv, plain and json agree."""
     words = ("diff", "tiny_gpt", "other.safetensors", "--format")
     data = json.loads(cli(*words, "json").out)
     rows = list(csv.DictReader(io.StringIO(cli(*words, "csv").out.split("\n\n")[0])))

@@ -1,4 +1,4 @@
-"""Which part of a training checkpoint is compared, and what is said of the rest."""
+"""Tests of the choice of the compared section of a training checkpoint, and of the note on the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values of two checkpoints: compared against torch, and used to tell renamed tensors."""
+"""Tests of the comparison of values, and of pairing renamed tensors by their values."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ def heads(query_heads: int, key_heads: int, rows_: int, columns: int, width: int
         ("pooled", nn.MaxPool2d(2), (1, 2, 4, 4), 0),
     ],
 )  # fmt: skip
-def test_a_layer(name: str, model: nn.Module, size: tuple[int, ...], macs: int) -> None:
+def test_counted_work_of_layer(name: str, model: nn.Module, size: tuple[int, ...], macs: int) -> None:
     found = cost(model, rows(*size))
     assert (found.macs, found.flops, found.uncounted) == (macs, 2 * macs, 0)
 
