@@ -1,4 +1,4 @@
-"""Public function `memory`."""
+"""Public function `memory`, and `memory_of`, which `cli/memory.py` calls with a trace."""
 
 from __future__ import annotations
 

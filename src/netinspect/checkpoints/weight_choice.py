@@ -14,6 +14,7 @@ from netinspect.checkpoints.weight_sets import DISTRIBUTED, WeightSet, describe_
 from netinspect.errors import CheckpointError
 
 _NAMED = 8
+"""Maximum number of files that a warning names."""
 
 
 class Choice(NamedTuple):

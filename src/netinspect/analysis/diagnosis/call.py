@@ -146,7 +146,7 @@ class Call:
         return None
 
     def whole_module(self) -> Call:
-        """Return the call of the module consumer a function, or the call itself if it is a module."""
+        """Return the call of the module around a function; the call itself if it is of a module."""
         if self.step.kind == "module" or self.step.parent is None:
             return self
         return Call(self.trace, self.trace.steps[self.step.parent], self.failure)
@@ -258,15 +258,15 @@ def _name_tensors(trace: Trace, step: Step) -> list[Given]:
             unnamed += 1
             names[index] = "input" if unnamed == 1 else f"input {unnamed}"
     # Operands are identified by name, so names must be unique.
-    format_spec = []
+    named = []
     seen: set[str] = set()
     for index, (key, spec) in enumerate(given):
         name = names[index]
         while name in seen:
             name += "'"
         seen.add(name)
-        format_spec.append(Given(name, spec, key))
-    return format_spec
+        named.append(Given(name, spec, key))
+    return named
 
 
 def _input_name(trace: Trace, step: Step, position: int) -> str | None:

@@ -1,4 +1,8 @@
-"""Modules and tensors registered in a model when a run begins, by address."""
+"""Index of the modules and tensors that are registered in a model, by address.
+
+`recording/call_stack.py` creates one for each run, and the recorder keeps it current. It gives calls
+their paths, and tensors their names.
+"""
 
 from __future__ import annotations
 
