@@ -30,10 +30,16 @@ def all_schemas() -> dict[str, dict[str, Any]]:
         name = f"netinspect-{report.name}"
         schemas[name] = json_schema(
             report,
-            title=f"Output of netinspect {report.name} --format json",
+            title=f"Output of netinspect {_command(report)} --format json",
             identity={"schema": name, "schema_version": SCHEMA_VERSION},
         )
     return schemas
+
+
+def _command(report: type[Any]) -> str:
+    """Return the command that writes a report: a checkpoint's summary has a report of its own."""
+    folders = report.__module__.split(".")
+    return folders[2] if folders[1] == "reports" else str(report.name)
 
 
 def write_schemas(folder: Path) -> None:
