@@ -1,4 +1,4 @@
-"""Reads files one by one, each in a process with little memory, and reports what came of it.
+"""Reader of files in child processes with little memory; reports the outcome for each file.
 
 As a script: `python -m tests.checkpoints.bounded FILE...` writes one line of JSON for each.
 """
@@ -17,14 +17,14 @@ from typing import Any
 from tests.support import calls_of, peak_memory
 
 LARGEST_COUNTED = 1_000_000
-"""Bytes of a file up to which calls are counted: in one of millions of opcodes, that takes long."""
+"""Maximum size of a file in bytes for which calls are counted; larger files take too long."""
 
 MEMORY = 200 << 20
-"""Bytes that a reader may take beyond what Python and the package have."""
+"""Bytes that a reader may use in addition to Python and the package."""
 
 
 def outcomes(files: Sequence[Path]) -> dict[Path, dict[str, Any]]:
-    """Read files in processes of their own; both as checkpoints and for the names in their pickles."""
+    """Read each file in a new process, as a checkpoint and for the names in its pickles."""
     completed = subprocess.run(
         [sys.executable, "-m", "tests.checkpoints.bounded", *map(str, files)],
         capture_output=True,
@@ -40,21 +40,25 @@ def outcomes(files: Sequence[Path]) -> dict[Path, dict[str, Any]]:
 def _attempt(act: Any, *, is_counted: bool) -> dict[str, Any]:
     from netinspect.errors import NetinspectError
 
-    told: dict[str, Any] = {}
+    result: dict[str, Any] = {}
 
     def attempt() -> None:
         try:
-            told["names"] = act()
+            result["names"] = act()
         except NetinspectError as error:
-            told["error"], told["cause"], told["code"] = error.message, error.cause, int(error.exit_code)
-        except BaseException as error:  # whatever else it is, it is the finding
-            told["escaped"] = f"{type(error).__name__}: {error}"[:500]
+            result["error"], result["cause"], result["code"] = (
+                error.message,
+                error.cause,
+                int(error.exit_code),
+            )
+        except BaseException as error:  # any other exception is the finding
+            result["escaped"] = f"{type(error).__name__}: {error}"[:500]
 
     if is_counted:
-        told["calls"] = calls_of(attempt)
+        result["calls"] = calls_of(attempt)
     else:
         attempt()
-    return told
+    return result
 
 
 def _read(file: str) -> dict[str, Any]:
@@ -69,22 +73,22 @@ def _read(file: str) -> dict[str, Any]:
         found = scan_pickles(file, "file")
         return [f"{each.name[:100]}({each.arguments})" for each in found.globals[:5]]
 
-    # The address space is what can be limited; it is larger than what is taken.
+    # Only the address space can be limited; it is larger than the used memory.
     with open("/proc/self/statm") as statm:
         size = int(statm.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
     before = peak_memory()
     is_counted = os.path.getsize(file) < LARGEST_COUNTED
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "read": _attempt(read, is_counted=is_counted),
         "scan": _attempt(scan, is_counted=is_counted),
     }
-    told["memory"] = peak_memory() - before
-    return told
+    result["memory"] = peak_memory() - before
+    return result
 
 
 def main() -> None:
-    """Read each file in a child of this process, which has all that is needed imported."""
+    """Read each file in a fork of this process, which has imported all modules."""
     import _compat_pickle  # noqa: F401
 
     for file in sys.argv[1:]:
@@ -98,12 +102,12 @@ def main() -> None:
         with os.fdopen(reader, "rb") as pipe:
             data = pipe.read()
         _, status = os.waitpid(child, 0)
-        told = (
+        result = (
             json.loads(data)
             if data
             else {"read": {"escaped": f"status {status}"}, "scan": {}, "memory": 0}
         )
-        print(json.dumps(told), flush=True)
+        print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with running() as made:
         monkeypatch.setattr(constants, "ENDPOINT", made.endpoint)
         template = made.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        for module in (constants, file_download):  # the latter has a name of its own before 1.0
+        for module in (constants, file_download):  # before 1.0, the latter has another name
             monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nonexistent/token")
         monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", PATIENCE)
@@ -33,13 +33,13 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
             {"config.json": small('{"model_type": "llama"}'), "model.safetensors": weights("a", "b")}
         )
         yield made
-        # Its connections are of no use to others; before 1.0 they were kept by `requests`.
+        # Other tests cannot use its connections, which `requests` reuses in versions before 1.0.
         getattr(huggingface_hub, "close_session", lambda: None)()
 
 
 @pytest.fixture
 def sharded(tmp_path: Path) -> Path:
-    """Three shards of a model, in the order in which they should be read."""
+    """Return three shards of a model, in the order in which they should be read."""
     shard_of = {}
     for number in (1, 2, 3):
         shard = f"model-{number:05}-of-00003.safetensors"

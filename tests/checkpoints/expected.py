@@ -1,4 +1,4 @@
-"""What a file is reported to hold against what torch loads from it: names, shapes, memory, bytes."""
+"""Comparison of a reported checkpoint with torch's own load: names, shapes, memory, bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netinspect.records.checkpoint import Checkpoint, StoredTensor
 
 
 def bytes_of(tensor: torch.Tensor) -> bytes:
-    """The elements of a tensor in order, as they are in memory."""
+    """Return the bytes of the elements of a tensor, in order."""
     plain = tensor.detach().resolve_conj().resolve_neg().contiguous()
     if tensor.is_quantized:
         plain = tensor.detach().int_repr().contiguous()
@@ -21,7 +21,7 @@ def bytes_of(tensor: torch.Tensor) -> bytes:
 
 
 def stored_bytes(file: Path, stored: StoredTensor) -> bytes:
-    """The elements that stand at the place in the file that is reported, in order."""
+    """Return the bytes of the elements at the reported position of the file, in order."""
     assert stored.position is not None
     stride = stored.stride
     if stride is None:
@@ -49,14 +49,14 @@ def _read(file: Path, position: int, length: int) -> bytes:
 
 
 def check(file: Path, expected: Mapping[str, torch.Tensor]) -> Checkpoint:
-    """Hold all strided tensors of a file against those that torch has of it, under the same names."""
+    """Compare all strided tensors of a file with those that torch loads, by name."""
     found = read_checkpoint(str(file))
     reported = {tensor.name: tensor for tensor in found.tensors}
     assert list(reported) == list(expected)
     assert len(reported) == len(found.tensors)
     for name, tensor in expected.items():
         check_tensor(file, reported[name], tensor)
-    # The same memory has the same number, and other memory another.
+    # The storage numbers must distinguish memory exactly as torch does.
     pairs = {
         (reported[name].storage, tensor.untyped_storage().data_ptr() or name)
         for name, tensor in expected.items()
@@ -67,7 +67,7 @@ def check(file: Path, expected: Mapping[str, torch.Tensor]) -> Checkpoint:
 
 
 def check_tensor(file: Path, stored: StoredTensor, tensor: torch.Tensor) -> None:
-    """Hold one tensor against torch's."""
+    """Compare one tensor with that of torch."""
     assert stored.shape == tuple(tensor.shape)
     assert f"torch.{stored.dtype}" == str(tensor.dtype)
     assert stored.elements == tensor.numel()

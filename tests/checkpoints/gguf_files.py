@@ -1,4 +1,4 @@
-"""GGUF files made byte by byte, so that each length, count and type in them can be wrong."""
+"""Builders of GGUF files in which each length, count and type can be wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ STRING, ARRAY = 8, 9
 
 
 def string(text: str | bytes, length: int | None = None) -> bytes:
-    """A string, with a length that may not be its own."""
+    """Encode a string, optionally with a wrong length."""
     raw = text.encode() if isinstance(text, str) else text
     return struct.pack("<Q", len(raw) if length is None else length) + raw
 
@@ -28,7 +28,7 @@ def tensor(
     offset: int = 0,
     dimensions: int | None = None,
 ) -> bytes:
-    """A description; sizes in GGUF's order, the fastest first."""
+    """Encode the description of a tensor; sizes are in the order of GGUF, the fastest first."""
     count = len(sizes) if dimensions is None else dimensions
     return (
         string(name) + struct.pack(f"<I{len(sizes)}Q", count, *sizes) + struct.pack("<IQ", kind, offset)
@@ -45,7 +45,7 @@ def file(
     tensor_count: int | None = None,
     alignment: int = 32,
 ) -> bytes:
-    """A file with so many bytes of data after its header."""
+    """Return a file with a number of bytes of data after its header."""
     head = b"GGUF" + struct.pack(
         "<IQQ",
         version,

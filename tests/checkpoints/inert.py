@@ -1,4 +1,4 @@
-"""Inert objects to the Python objects that they stand for, where their names are known."""
+"""Conversion of inert objects to the Python objects with their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netinspect.checkpoints.pickle.objects import Called, DeferredBytes, Key, Me
 
 
 class Bytes(ByteSource):
-    """Bytes as a source."""
+    """Byte source in memory."""
 
     name = path = "made"
 
@@ -38,7 +38,7 @@ def run(data: bytes, names: Names | None = None) -> Any:
 
 
 def revive(value: Any) -> Any:
-    """The Python object that an inert one stands for; whole numbers and texts must not be huge."""
+    """Return the Python object for an inert one; integers and texts must not be huge."""
     if isinstance(value, DeferredBytes):
         return bytearray(value) if value.mutable else bytes(value)
     if type(value) in (tuple, list):

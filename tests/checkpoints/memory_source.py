@@ -1,4 +1,4 @@
-"""A source whose bytes are made in a test, without a file."""
+"""Byte source in memory, for tests."""
 
 from __future__ import annotations
 

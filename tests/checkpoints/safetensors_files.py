@@ -1,4 +1,4 @@
-"""safetensors files made byte by byte, and a strategy of files that are nearly right."""
+"""Builders of safetensors files, and a strategy for nearly valid files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ BITS = {"F32": 32, "F16": 16, "BOOL": 8, "I64": 64, "C64": 64, "F8_E4M3": 8, "F4
 
 
 class Raw(str):
-    """A text that is in JSON as it is."""
+    """Text that is written to JSON unchanged."""
 
     __slots__ = ()
 
 
 def dump_pairs(value: Any, escaped: bool = True) -> str:
-    """Write JSON whose objects are lists of pairs, so that names may stand twice; tokens may be raw."""
+    """Encode JSON objects given as lists of pairs, so that names may occur twice; tokens may be raw."""
     if isinstance(value, Raw):
         return value
     if isinstance(value, list) and value and isinstance(value[0], tuple):
@@ -45,7 +45,7 @@ names = st.text(st.characters(codec="utf-8"), max_size=6).filter(lambda name: na
 
 @st.composite
 def tensors(draw: st.DrawFn) -> tuple[Pairs, bytes]:
-    """A right header, and its data."""
+    """Generate a valid header and its data."""
     header: Pairs = []
     size = 0
     for name in draw(st.lists(names, unique=True, max_size=4)):
@@ -81,7 +81,7 @@ _PIECES = [
 
 @st.composite
 def nearly(draw: st.DrawFn) -> bytes:
-    """A file that is right, or has some things wrong."""
+    """Generate a file that is valid or has some errors."""
     header, data = draw(tensors())
     for _ in range(draw(st.integers(0, 2))):
         header = _changed(draw, header)
@@ -99,7 +99,7 @@ def nearly(draw: st.DrawFn) -> bytes:
 
 
 def _changed(draw: st.DrawFn, header: Pairs) -> Pairs:
-    """Change one thing: an entry, or what is in one."""
+    """Change one entry or part of an entry."""
     header = list(header)
     kind = draw(
         st.sampled_from(["twice", "drop", "value", "metadata", "field", "field", "field", "field"])

@@ -1,4 +1,4 @@
-"""Hostile files take few calls and little memory: measured in a process of their own each."""
+"""Tests that hostile files take few calls and little memory, each measured in a new process."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from tests.checkpoints.safetensors_files import assemble
 from tests.support import PATIENCE
 
 _MOST_MEMORY = 200
-"""MB, of the whole process."""
+"""Maximum memory of the whole process, in MB."""
 
 _MOST_CALLS = 12_000_000
-"""Calls of functions until the answer."""
+"""Maximum number of function calls until the result."""
 
 _MEASURE = r"""
 import re, sys
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError
 from tests.support import calls_of
-told = ""
+report = ""
 def read():
-    global told
+    global report
     try:
         read_checkpoint(sys.argv[1])
     except CheckpointError as error:
-        told = f"{error.message}: {error.cause}"
+        report = f"{error.message}: {error.cause}"
 calls = calls_of(read)
-# The peak that `getrusage` tells has that of the process before it in it.
+# The peak of `getrusage` includes that of the process before exec.
 peak = int(re.search(r"VmHWM:\s+(\d+) kB", open("/proc/self/status").read())[1])
-print(calls, peak / 1000, told)
+print(calls, peak / 1000, report)
 """
 
 _LARGEST = 100_000_000
@@ -43,7 +43,7 @@ _SHAPE = b"1," * 63
 
 
 def filled(start: bytes, piece: bytes, end: bytes = b"") -> bytes:
-    """A header of the largest size that is read at all."""
+    """Return a header of the largest size that is read."""
     return start + piece * ((_LARGEST - len(start) - len(end)) // len(piece)) + end
 
 
@@ -106,7 +106,7 @@ INDEXES: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 def measure(path: Path) -> str:
-    """Read it elsewhere, and return what was reported, if it took no more than it may."""
+    """Read a file in another process, check the limits, and return the report."""
     done = subprocess.run(
         [sys.executable, "-c", _MEASURE, str(path)],
         capture_output=True,
@@ -115,11 +115,11 @@ def measure(path: Path) -> str:
         timeout=PATIENCE,
         cwd=Path(__file__).parents[2],
     )
-    calls, memory, told = done.stdout.split(" ", 2)
+    calls, memory, report = done.stdout.split(" ", 2)
     assert int(calls) < _MOST_CALLS
     assert float(memory) < _MOST_MEMORY
-    assert len(told) < 1000
-    return told
+    assert len(report) < 1000
+    return report
 
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no proc file system")
@@ -130,9 +130,9 @@ def test_read_safetensors_bounds_time_and_memory(tmp_path: Path, kind: str) -> N
     make, expected = HEADERS[kind]
     path = tmp_path / "m.safetensors"
     path.write_bytes(assemble(make()))
-    told = measure(path)
-    path.unlink()  # they are kept for a while, and large
-    assert (expected in told) if expected else told == "\n"
+    report = measure(path)
+    path.unlink()  # pytest retains temporary files, and these are large
+    assert (expected in report) if expected else report == "\n"
 
 
 @pytest.mark.parametrize("kind", INDEXES)

@@ -1,4 +1,4 @@
-"""The commands on checkpoints, as a user runs them; golden screens, and what goes wrong."""
+"""Tests of the commands on checkpoints, with golden screens and errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write(file: Path, tensors: dict[str, tuple[str, tuple[int, ...]]], **metadat
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a file of a small Llama, and a model of it in two shards."""
+    """Return a folder with a file of a small Llama, and a model of it in two shards."""
     monkeypatch.chdir(tmp_path)
     tensors = {name: ("F32" if len(shape) == 1 else "F16", shape) for name, shape in llama(3).items()}
     write(tmp_path / "llama.safetensors", tensors, format="pt")

@@ -1,4 +1,4 @@
-"""Checkpoints as people have them, through the commands: odd names, containers, folders."""
+"""Tests of the commands on odd checkpoints: unusual names, containers and folders."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_params_shows_empty_names(cli: Callable[..., Outcome], file: Path) -> No
     assert "├─ x" in tree
     assert "│  └─ ''" in tree
     assert "└─ ''" in tree
-    # The file's own name is in the title and for the whole, and for no part of it.
+    # The name of the file is in the title and the root only.
     assert tree.count("file.pt") == 2
     summary = cli("summary", "file.pt", "--width", "100").out
     assert summary.partition("state dict")[0].count("file.pt") == 2
@@ -93,8 +93,8 @@ def test_diff_names_which_duplicate_is_compared(cli: Callable[..., Outcome], fil
     torch.save({"a.b": torch.ones(2), "a": {"b": torch.ones(3)}}, file)
     text = cli("diff", "file.pt", "file.pt", "--width", "120").out
     for side in "ab":
-        told = f"note: {side}: 1 name is shared by several tensors, of which the last is compared: a.b"
-        assert told in text
+        note = f"note: {side}: 1 name is shared by several tensors, of which the last is compared: a.b"
+        assert note in text
 
 
 def test_diff_reports_removed_tied_name(cli: Callable[..., Outcome], file: Path) -> None:
@@ -144,7 +144,7 @@ def test_output_does_not_replace_shard(cli: Callable[..., Outcome], file: Path) 
     before = shard.read_bytes()
     assert cli("params", "model", "-o", str(shard), "--format", "plain").code == 2
     assert shard.read_bytes() == before
-    assert cli("params", "model", "-o", "model/told.md").code == 0
+    assert cli("params", "model", "-o", "model/report.md").code == 0
 
 
 @pytest.mark.parametrize("command", ["params", "globals"])
@@ -168,7 +168,7 @@ def test_target_mistaken_for_checkpoint_is_named(
     file.write_bytes(content)
     wrong = cli(command, "file.pt")
     if command == "globals" and hint in ("unpack it", ""):
-        # It is what was meant, and only not examined.
+        # The right file was found, but it is not examined.
         assert wrong.code == 0
         assert wrong.err.startswith("not examined: file.pt: ")
         return

@@ -15,7 +15,7 @@ from tests.checkpoints.sharded_files import INDEX, names, shards, tensors, write
 
 
 class TestSeveralSets:
-    """The set that is there is read, and a warning states what was not."""
+    """Tests that one of several sets is read, with a warning about the others."""
 
     def test_choose_index_of_another_split(self, tmp_path: Path) -> None:
         shards(tmp_path, 2, "a", "b")
@@ -160,7 +160,7 @@ class TestSeveralSets:
             read_checkpoint(str(home), "it")
 
     @pytest.mark.parametrize(
-        ("name", "said"),
+        ("name", "cause"),
         [
             ("flax_model.msgpack", "flax_model.msgpack is of Flax: flax.serialization.msgpack_restore"),
             ("tf_model.h5", "tf_model.h5 is of Keras: keras or h5py reads it"),
@@ -168,13 +168,13 @@ class TestSeveralSets:
         ],
     )
     def test_name_left_out_names_weights_of_other_libraries(
-        self, tmp_path: Path, name: str, said: str
+        self, tmp_path: Path, name: str, cause: str
     ) -> None:
         (tmp_path / name).write_bytes(b"?")
         (tmp_path / "config.json").write_text("{}")
         with pytest.raises(CheckpointError, match="no weights in a format that is read") as caught:
             read_checkpoint(str(tmp_path))
-        assert said in (caught.value.cause or "")
+        assert cause in (caught.value.cause or "")
         save_file(tensors("w"), tmp_path / "model.safetensors")
         (warning,) = read_checkpoint(str(tmp_path)).warnings
         assert warning == f"model.safetensors was read; these weights next to it were not: {name}"

@@ -1,4 +1,4 @@
-"""Zip archives with every part under the test's control."""
+"""Builders of zip archives in which every field can be wrong."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 
 def members_of(file: Path) -> dict[str, bytes]:
-    """The members of an archive, by Python's own reader."""
+    """Return the members of an archive, read by `zipfile`."""
     with zipfile.ZipFile(file) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 def write_zip(file: Path, members: Mapping[str, bytes], *, compressed: Iterable[str] = ()) -> None:
-    """Write an archive by Python's own writer."""
+    """Write an archive with `zipfile`."""
     inflated = set(compressed)
     with zipfile.ZipFile(file, "w") as archive:
         for name, data in members.items():
@@ -27,7 +27,7 @@ def write_zip(file: Path, members: Mapping[str, bytes], *, compressed: Iterable[
 
 @dataclass
 class Part:
-    """One member; what is None is as it should be."""
+    """One member; fields that are None get the right value."""
 
     name: str
     data: bytes
@@ -47,7 +47,7 @@ class Part:
 
 @dataclass
 class Directory:
-    """What follows the members; what is None is as it should be."""
+    """The central directory; fields that are None get the right value."""
 
     count: int | None = None
     size: int | None = None
@@ -58,8 +58,8 @@ class Directory:
 
 
 def build(parts: Iterable[Part], directory: Directory | None = None) -> bytes:
-    """Put an archive together."""
-    told = directory or Directory()
+    """Return the bytes of an archive."""
+    described = directory or Directory()
     body, entries, count = bytearray(), bytearray(), 0
     for part in parts:
         header = len(body) if part.header is None else part.header
@@ -86,11 +86,11 @@ def build(parts: Iterable[Part], directory: Directory | None = None) -> bytes:
         )
         entries += raw + part.extra + part.comment
         count += 1
-    count = count if told.count is None else told.count
-    start = len(body) if told.start is None else told.start
-    size = len(entries) if told.size is None else told.size
+    count = count if described.count is None else described.count
+    start = len(body) if described.start is None else described.start
+    size = len(entries) if described.size is None else described.size
     end = struct.pack(
         "<4s4H2IH",
-        *(b"PK\x05\x06", told.disk, 0, count, count, size, start, len(told.comment)),
+        *(b"PK\x05\x06", described.disk, 0, count, count, size, start, len(described.comment)),
     )
-    return bytes(body + entries) + told.before + end + told.comment
+    return bytes(body + entries) + described.before + end + described.comment

@@ -1,4 +1,4 @@
-"""Small models whose memory can be added up by hand, and a way to track one in this process."""
+"""Small models whose memory can be calculated by hand, and a function that tracks one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netinspect.records.request import TraceRequest
 
 
 class Chain(nn.Module):
-    """Three linear layers with functions between them; nothing in it has a kernel with a workspace."""
+    """Three linear layers with functions between them, without kernels that need a workspace."""
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
@@ -61,14 +61,14 @@ class Blocks(nn.Module):
 
 
 class Selecting(nn.Module):
-    """Its sizes depend on values."""
+    """Model with sizes that depend on values."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x[x > 0] * 2
 
 
 class Asking(nn.Module):
-    """Its way depends on a value."""
+    """Model with control flow that depends on a value."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The tracker: against sums by hand, against torch's own tracker, against what is really allocated."""
+"""Tests of the tracker against hand calculation, torch's own tracker and real allocations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FLOAT = 4
 
 
 def sums(track: MemoryTrack, index: int) -> Counter[str]:
-    """Bytes of each category at one step."""
+    """Return the bytes of each category at one step."""
     found: Counter[str] = Counter()
     for each, kind in zip(track.allocations, categories(track), strict=True):
         if each.born <= index and (each.died is None or each.died >= index):
@@ -115,21 +115,21 @@ def test_half_dtype_halves_floating_tensors() -> None:
 
 def test_checkpointed_blocks_keep_only_inputs() -> None:
     plain = tracked(Blocks(), "64x32", training=True, optimizer="none")
-    spared = tracked(Blocks(), "64x32", training=True, optimizer="none", checkpoint=True)
-    assert spared.wrapped == ("blocks.0", "blocks.1", "blocks.2", "blocks.3")
+    checkpointed = tracked(Blocks(), "64x32", training=True, optimizer="none", checkpoint=True)
+    assert checkpointed.wrapped == ("blocks.0", "blocks.1", "blocks.2", "blocks.3")
     assert plain.wrapped == ()
 
-    def kept(track: MemoryTrack) -> int:
+    def saved_bytes(track: MemoryTrack) -> int:
         ends = [
             i for i, step in enumerate(track.steps) if (step.phase, step.iteration) == ("forward", 1)
         ]
         return sums(track, ends[-1])["activations"]
 
     # Without: the hidden layer before and after GELU, and the input of each block but the first.
-    assert kept(plain) == FLOAT * (64 * (4 * 2 * 256 + 3 * 32) + 1)
-    assert kept(spared) == FLOAT * (64 * 3 * 32 + 1)
-    assert any(each.recomputed for each in spared.allocations)
-    assert peak_bytes(spared, "cpu") < peak_bytes(plain, "cpu")
+    assert saved_bytes(plain) == FLOAT * (64 * (4 * 2 * 256 + 3 * 32) + 1)
+    assert saved_bytes(checkpointed) == FLOAT * (64 * 3 * 32 + 1)
+    assert any(each.recomputed for each in checkpointed.allocations)
+    assert peak_bytes(checkpointed, "cpu") < peak_bytes(plain, "cpu")
 
 
 def test_recomputed_blocks_use_gpu_dropout() -> None:
@@ -155,7 +155,7 @@ def test_every_optimizer_can_be_tracked(optimizer: str) -> None:
 def test_gpu_dropout_keeps_one_byte_per_element() -> None:
     model = nn.Sequential(nn.Linear(8, 4096), nn.Dropout(0.5))
 
-    def kept(device: str) -> list[int]:
+    def saved_sizes(device: str) -> list[int]:
         track = tracked(model, "16x8", training=True, optimizer="none", device=device)
         return [
             each.bytes
@@ -163,8 +163,8 @@ def test_gpu_dropout_keeps_one_byte_per_element() -> None:
             if kind == "activations" and track.steps[each.born].iteration == 1 and each.module == "1"
         ]
 
-    assert kept("cpu") == [FLOAT * 16 * 4096]
-    assert kept("cuda") == [16 * 4096]
+    assert saved_sizes("cpu") == [FLOAT * 16 * 4096]
+    assert saved_sizes("cuda") == [16 * 4096]
 
 
 def test_gpu_attention_with_dropout_allocates_no_matrix() -> None:
@@ -215,7 +215,7 @@ def test_run_with_values_equals_run_without(make: Any, spec: str, training: bool
     assert peak_bytes(with_values, "cpu") == peak_bytes(without, "cpu")
 
 
-# --- against what we did not write ---------------------------------------------------------------
+# --- comparison with torch ---------------------------------------------------------------
 
 
 CASES: list[tuple[Any, str]] = [
@@ -257,9 +257,9 @@ def test_peak_equals_torch_memory_tracker(make: Any, spec: str, training: bool) 
                 train(model, lambda: model(given), "adamw", foreach=False, observer=Resetting())
             else:
                 infer(lambda: model(given), Resetting())
-        (told,) = tracker.get_tracker_snapshot("peak").values()
+        (snapshot,) = tracker.get_tracker_snapshot("peak").values()
     track = tracked(make(), spec, training=training, optimizer="adamw")
-    assert peak_bytes(track, "cpu") == told["Total"]
+    assert peak_bytes(track, "cpu") == snapshot["Total"]
 
 
 def test_fake_deepcopy_is_tracked_like_original() -> None:
@@ -270,7 +270,7 @@ def test_fake_deepcopy_is_tracked_like_original() -> None:
         options=TrackOptions(device="cpu", training=True),
     )
 
-    class Anew:
+    class NewModel:
         modes_with_values: tuple[Any, ...] = ()
         note = ""
 
@@ -280,8 +280,8 @@ def test_fake_deepcopy_is_tracked_like_original() -> None:
         def with_values(self, tensor_mode: Any) -> Any:
             raise NotImplementedError
 
-    anew = track_request(request, Anew()).track
-    assert peak_bytes(anew, "cpu") == peak_bytes(
+    rebuilt = track_request(request, NewModel()).track
+    assert peak_bytes(rebuilt, "cpu") == peak_bytes(
         tracked(PatchEncoder(), "2x3x32x32", training=True), "cpu"
     )
 
@@ -333,7 +333,7 @@ def test_peak_is_close_to_gpu_allocator(training: bool) -> None:
     assert peak_bytes(track, "cuda") == pytest.approx(true, rel=0.05)
 
 
-# --- the guest, and torch itself -----------------------------------------------------------------
+# --- state of the model and of torch -----------------------------------------------------------------
 
 
 def test_live_model_is_unchanged() -> None:
@@ -360,8 +360,8 @@ def test_resized_storage_is_counted_again() -> None:
     with fake_tensors():
         model = nn.Identity()
         with AllocationTracker(model, ()) as tracker:
-            kept = torch.zeros(10)
-            kept.resize_(100)
+            tensor = torch.zeros(10)
+            tensor.resize_(100)
             assert [each.bytes for each in tracker.allocations()] == [40, 400]
             assert tracker.allocations()[0].died == 1
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 NET = """
 import os, sys
-print("said while imported")
+print("printed on import")
 import torch
 from torch import nn
 
@@ -33,8 +33,8 @@ EXAMPLE_INPUTS = ("x=16x64",)
 class Net(nn.Module):
     def __init__(self, width=64):
         super().__init__()
-        print("said while built")
-        os.write(1, b"said by C\\n")
+        print("printed by the constructor")
+        os.write(1, b"printed by C\\n")
         self.first = nn.Linear(width, 4 * width)
         self.second = nn.Linear(4 * width, 4 * width, bias=False)
         self.third = nn.Linear(4 * width, width)
@@ -77,7 +77,7 @@ class Failing(Net):
 
 @pytest.fixture
 def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A file with models, in a folder with a file that must hide nothing of Python's."""
+    """Write a file with models to a folder with a file that must not hide a standard module."""
     (tmp_path / "net.py").write_text(NET, encoding="utf-8")
     (tmp_path / "random.py").write_text("raise RuntimeError('imported by mistake')", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -126,12 +126,12 @@ def test_child_errors_equal_own_process(net: str) -> None:
 
 
 def test_model_that_differs_from_trace_raises(net: str) -> None:
-    look = netinspect.load(f"{net}:Net", model_args={"width": 32}, inputs=["4x32"])
+    trace = netinspect.load(f"{net}:Net", model_args={"width": 32}, inputs=["4x32"])
     with pytest.raises(LoadError, match="differs from the traced model") as caught:
-        netinspect.memory(look)
+        netinspect.memory(trace)
     assert "--arg" in str(caught.value.hint)
-    report = netinspect.memory(look, model_args={"width": 32}, allocator="cpu").record
-    assert report.peak.amounts.parameters == sum(each.spec.bytes for each in look.parameters)
+    report = netinspect.memory(trace, model_args={"width": 32}, allocator="cpu").record
+    assert report.peak.amounts.parameters == sum(each.spec.bytes for each in trace.parameters)
 
 
 def test_invalid_child_answer_raises() -> None:
@@ -160,11 +160,13 @@ def test_ctrl_c_ends_child(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_max_batch_reports_progress() -> None:
-    told: list[str] = []
-    view = netinspect.memory("lenet", batch=4, device_memory="1MiB", progress=told.append)
+    messages: list[str] = []
+    view = netinspect.memory("lenet", batch=4, device_memory="1MiB", progress=messages.append)
     search = view.record.search
     assert search is not None
-    assert [each.split(":")[0] for each in told] == [f"batch {probe.batch}" for probe in search.probes]
+    assert [each.split(":")[0] for each in messages] == [
+        f"batch {probe.batch}" for probe in search.probes
+    ]
 
 
 def test_crashed_child_is_repeated_with_values(net: str) -> None:
@@ -178,7 +180,7 @@ print(json.dumps({"error": "LoadError", **words}))
 """
     with pytest.raises(LoadError, match="again"):
         track_in_child(asked("lenet"), command=[sys.executable, "-c", answers])
-    # What ended it twice is no matter of tensors; nor is it where memory ran out.
+    # A crash on both kinds of tensors does not depend on them; nor does a lack of memory.
     killed = "import os, pathlib; open('killed', 'a').write('.'); os.kill(os.getpid(), 9)"
     with pytest.raises(ForwardError, match="ended without an answer"):
         track_in_child(asked("lenet"), command=[sys.executable, "-c", killed])
@@ -191,7 +193,7 @@ def test_child_that_cannot_start_raises(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(UsageError, match="cannot start the process that tracks memory") as caught:
         track_in_child(request, command=["/nowhere/python"])
     assert caught.value.cause == "No such file or directory"
-    # Nor does it need a folder for temporary files.
+    # It does not need a folder for temporary files either.
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
     answer = (
         "import json, sys; sys.stdin.read(); print(json.dumps({'error': 'LoadError', **dict.fromkeys("

@@ -1,4 +1,4 @@
-"""Memory of runs on inputs that no spec describes: of a function of the user's, or of a caller."""
+"""Tests of memory with inputs that no spec describes, from a function or a caller."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_memory_trains_on_inputs_from_function(
 
 
 class Detector(nn.Module):
-    """Wants a list of dictionaries in train mode."""
+    """Model that needs a list of dictionaries in train mode."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,14 +93,14 @@ def test_memory_of_live_model_with_arguments(dtype: str | None) -> None:
 
 @dataclasses.dataclass
 class Batch:
-    """Is no container that torch knows."""
+    """Container that is unknown to torch."""
 
     x: Tensor
     name: str = "batch"
 
 
 class TakesBatch(nn.Module):
-    """Changes what it gets; reads a value if asked to."""
+    """Model that changes its input, and optionally reads a value."""
 
     def __init__(self, reads: bool = False) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ def test_memory_of_live_model_keeps_arguments(reads: bool) -> None:
 
 
 class Graph(nn.Module):
-    """Multiplies by a sparse matrix in a list."""
+    """Model that multiplies by a sparse matrix in a list."""
 
     def __init__(self) -> None:
         super().__init__()

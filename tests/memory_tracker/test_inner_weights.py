@@ -1,4 +1,4 @@
-"""Memory of live models whose weights are made of other tensors: run with values where it has to be."""
+"""Tests of memory of live models whose weights wrap other tensors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def test_memory_counts_the_bytes_of_inner_tensors(name: str) -> None:
     make, size, _ = CASES[name]
     found = netinspect.memory(Holder(t=make()), torch.ones(2), allocator="cpu").text("csv")
-    told = [line.split(",")[1] for line in found.splitlines() if line.startswith("buffers,")]
-    assert told == ([str(size)] if size else [])
+    sizes = [line.split(",")[1] for line in found.splitlines() if line.startswith("buffers,")]
+    assert sizes == ([str(size)] if size else [])
 
 
 @pytest.mark.parametrize(

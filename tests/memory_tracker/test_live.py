@@ -1,4 +1,4 @@
-"""Memory of live models: a copy runs, and the model is unchanged."""
+"""Tests of memory of live models: a copy runs, and the model is unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ X = torch.ones(2, 3)
 
 
 class Passes(nn.Module):
-    """Returns a product of its input."""
+    """Module that returns a product of its input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def test_memory_copies_model_with_locks_and_modules() -> None:
 
 
 class Copied:
-    """Copies itself."""
+    """Object that copies itself."""
 
     copies = 0
 
@@ -66,7 +66,7 @@ class Copied:
 
 @dataclasses.dataclass
 class Settings(Copied):
-    """Has only methods that Python writes."""
+    """Dataclass with generated methods only."""
 
     width: int = 3
 
@@ -96,7 +96,7 @@ def test_memory_uses_own_copy_after_torch_compile(monkeypatch: pytest.MonkeyPatc
 
 
 class Closes:
-    """Frees something when it ends."""
+    """Object that frees something in its finalizer."""
 
     ended = 0
 
@@ -106,13 +106,13 @@ class Closes:
 
 
 class ClosesWithSlots(Closes):
-    """Has another layout in memory."""
+    """Such an object with slots."""
 
     __slots__ = ("handle",)
 
 
 class ClosesToo(Passes):
-    """Holds such things, and is one."""
+    """Module with a finalizer that contains such objects."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class ClosesToo(Passes):
 
 
 class ClosesTable(dict[str, int]):
-    """Is a dictionary."""
+    """Dictionary with a finalizer."""
 
     def __del__(self) -> None:
         if Closes is not None:  # as Python leaves it at the very end
@@ -143,7 +143,7 @@ def test_memory_does_not_call_del_of_copies() -> None:
 
 
 class Switches(Passes):
-    """Changes what holds for the whole process."""
+    """Module that changes settings of the process."""
 
     def forward(self, x: Tensor) -> Tensor:
         torch.set_default_dtype(torch.float64)
@@ -158,7 +158,7 @@ def test_memory_restores_flags() -> None:
 
 
 class Keeps(Copied):
-    """Has a method that is a hook."""
+    """Object with a method that is a hook."""
 
     def hook(self, module: nn.Module, args: Any, output: Any) -> None:
         self.output = output

@@ -1,4 +1,4 @@
-"""The search for the largest batch, on functions instead of models."""
+"""Tests of the search for the largest batch, on functions instead of models."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_find_largest_does_not_exceed_maximum() -> None:
 def test_find_largest_fits_a_line_for_every_step(
     lines: list[tuple[int, int]], limit: int, start: int
 ) -> None:
-    """Whichever step is the largest at the batches that are tried first."""
+    """Any step may be the largest at the first batches."""
     search = find_largest(
         lambda batch: [fixed + slope * batch for fixed, slope in lines], limit, start=start
     )

@@ -1,4 +1,4 @@
-"""Models to track: whose constructors take no fake tensors, whose forward needs values."""
+"""Tests of models whose constructors reject fake tensors or whose forward needs values."""
 
 from __future__ import annotations
 
@@ -127,10 +127,10 @@ from torch import nn
 def last_away():
     net = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
     layer = net[2]
-    kept = {name: each.detach().clone() for name, each in layer.named_parameters()}
+    originals = {name: each.detach().clone() for name, each in layer.named_parameters()}
 
     def put(where):
-        for name, value in kept.items():
+        for name, value in originals.items():
             setattr(layer, name, nn.Parameter(where(value), requires_grad=False))
 
     put(lambda value: value.to("meta"))
@@ -220,7 +220,7 @@ def test_offloaded_weights_count_from_their_call(tmp_path: Path, training: bool)
 
 
 class Routed(nn.Module):
-    """A mixture of experts, each of which gets the tokens that were routed to it."""
+    """Mixture of experts, each of which gets the tokens routed to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -237,7 +237,7 @@ class Routed(nn.Module):
 
 
 class Listed(nn.Module):
-    """Leaves torch for a while."""
+    """Model that converts values to a list in forward."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -300,7 +300,7 @@ def test_scripted_model_has_equal_memory() -> None:
 
 
 class Adjacent(nn.Module):
-    """Has a sparse parameter, which torch's own way to copy parameters refuses."""
+    """Model with a sparse parameter, which torch cannot copy as a parameter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -354,7 +354,7 @@ def test_memory_of_experts_by_name_equals_live_model(
     assert found.tensor_mode != "fake"
     ids = torch.randint(0, 99, (1, 16))
     assert peak_bytes(found, "cpu") == netinspect.memory(live, ids, allocator="cpu").record.peak.total
-    # What is too large to be run with values is multiplied in batches, and the report says so.
+    # If the model is too large to run with values, its experts are multiplied in batches, with a note.
     monkeypatch.setattr("netinspect.memory_tracker.tracked_models.MOST_WITH_VALUES", 10)
     batched = by_name()
     assert (batched.tensor_mode, batched.reason) == ("fake", BATCHED)

@@ -1,4 +1,4 @@
-"""What holds for every trace, and a second opinion on it by torch's own hooks."""
+"""Checks of properties of every trace, and of its calls against torch's own hooks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Calls = dict[str, list[list[tuple[int | str, ...]]]]
 
 
 def check_steps(trace: Trace) -> None:
-    """The steps number themselves, nest, and come from one another."""
+    """Check the numbers, the nesting and the producers of steps."""
     called: Counter[str] = Counter()
     # It puts sequences into their old order, by what came with them: a step that is not reported.
     unsorts = any(step.name == "pad_packed_sequence" for step in trace.steps)
@@ -53,7 +53,7 @@ def check_steps(trace: Trace) -> None:
 
 
 def own_record(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Calls, Any]:
-    """Run a model under plain hooks: the output shapes of every module call, and the output."""
+    """Run a model with plain hooks; return the output shapes of every module call, and the output."""
     calls: Calls = {}
     handles = []
     for path, module in model.named_modules():
@@ -74,7 +74,7 @@ def own_record(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any
 
 
 def recorded_calls(trace: Trace) -> Calls:
-    """The output shapes of every module call that returned, as the trace reports them."""
+    """Return the output shapes of every module call that returned, from the trace."""
     calls: Calls = {}
     steps = sorted(
         (step for step in trace.steps if step.kind == "module" and step.output not in (None, UNSEEN)),

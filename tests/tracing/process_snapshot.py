@@ -1,4 +1,4 @@
-"""All that a trace must leave as it was, taken down so that two such pictures can be compared."""
+"""Snapshots of all state that a trace must not change, and their comparison."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 
 
 def snapshot(model: nn.Module, *others: Any) -> dict[str, Any]:
-    """Take down the state of a model, of some values, and of the process."""
+    """Return the state of a model, of other values, and of the process."""
     picture: dict[str, Any] = {
         "torch random": torch.get_rng_state().numpy().tobytes(),
         "python random": random.getstate(),
@@ -83,7 +83,7 @@ def _shape_of(value: Any, seen: dict[int, int]) -> Any:
 
 
 def _held(value: Any) -> list[Any]:
-    """The dictionary of an object, and what is in its slots."""
+    """Return the dictionary of an object and the values of its slots."""
     held: list[Any] = [vars(value)] if hasattr(value, "__dict__") else []
     for cls in type(value).__mro__:
         names = vars(cls).get("__slots__", ())
@@ -99,7 +99,7 @@ def _script(module: RecursiveScriptModule) -> dict[str, Any]:
 
 
 def _copied(value: Any) -> Any:
-    """Return what Python is given as copies: by its values."""
+    """Return state that Python returns as a copy, which is compared by value."""
     if isinstance(value, torch.Tensor):
         return _tensor(value)
     if isinstance(value, (list, tuple)):
@@ -168,7 +168,7 @@ def _made_of_parts(tensor: torch.Tensor) -> Any:
 
 
 def difference(before: Any, after: Any, path: str = "") -> str | None:
-    """Name the first place where two pictures differ; None if they are equal."""
+    """Return the first place where two snapshots differ; None if they are equal."""
     if before == after:
         return None
     if type(before) is type(after) and isinstance(before, (list, tuple)) and len(before) == len(after):

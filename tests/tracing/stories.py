@@ -1,4 +1,4 @@
-"""What happens in odd models, line by line, as `story` formats it; by the name of the case."""
+"""Expected steps of odd models, as formatted by `story`, by the name of the case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trace as lines that a person can check: what was called, with what, and where that came from."""
+"""Format of a trace as lines: each call with its inputs, output and producers."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def story(trace: Trace) -> list[str]:
 
 
 def _line(step: Step, names: dict[int, str]) -> str:
-    inputs = [text for item in step.inputs.items if (text := spell(item.value))]
-    line = f"{names[step.index]}: {' '.join(inputs)} -> {spell(step.output)}"
+    inputs = [text for item in step.inputs.items if (text := format_tensors(item.value))]
+    line = f"{names[step.index]}: {' '.join(inputs)} -> {format_tensors(step.output)}"
     if step.producers:
         line += f" from {' '.join(dict.fromkeys(names[index] for index in step.producers))}"
     if step.arguments:
@@ -49,13 +49,13 @@ def _line(step: Step, names: dict[int, str]) -> str:
     return line
 
 
-def spell(value: Value | None) -> str:
-    """Format the tensors of a value in their containers; nothing for what holds none."""
+def format_tensors(value: Value | None) -> str:
+    """Format the tensors of a value in their containers; empty without tensors."""
     if isinstance(value, TensorSpec):
         dtype = "" if value.dtype == "float32" else value.dtype
         return f"{dtype}({','.join(map(str, value.shape))})"
     if isinstance(value, StructureValue):
-        entries = [(item.key, spell(item.value)) for item in value.items]
+        entries = [(item.key, format_tensors(item.value)) for item in value.items]
         return f"{value.type}[{' '.join(f'{key}={text}' for key, text in entries if text)}]"
     if isinstance(value, Literal) and value.type == "unseen":
         return "?"

@@ -1,4 +1,4 @@
-"""A failing forward: the trace ends there, with the step, module and source line."""
+"""Tests of a failing forward: the trace ends with the failed step, module and source line."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_failure_in_nested_function() -> None:
     assert place_of(failure) == "out: Tensor = self.body(self.first(x))"
     failed = [each.module for each in trace.steps if each.failed]
     assert failed == ["", "body", "body.1", "body.1.0", "body.1.0"]
-    # What went before is kept.
+    # The steps before it are recorded.
     assert [each.module for each in trace.steps if each.output is not None] == [
         *("first", "first", "body.0", "body.0")
     ]
@@ -80,7 +80,7 @@ def test_failure_in_plain_python(
         "",
         "child",
     ]
-    # A step that raised what was turned into the failure failed too; one that was caught did not.
+    # A step whose error was converted into the failure also failed; one whose error was caught did not.
     failed = [step.name for step in trace.steps if step.kind == "function" and step.failed]
     assert failed == (["matmul"] if act is failing.translate else [])
 

@@ -1,4 +1,4 @@
-"""What cannot be seen is reported, never reported wrongly."""
+"""Tests of the limits of tracing: invisible work is reported as such."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Block(nn.Module):
 def test_torchscript_is_one_step_and_noted(how: str, where: str) -> None:
     compiled = torch.jit.script(Block()) if how == "script" else torch.jit.trace(Block(), rows(1, 3))
     model = compiled if where == "root" else nn.Sequential(compiled, nn.ReLU())
-    assert model.forward is not None  # TorchScript keeps what was once asked for
+    assert model.forward is not None  # TorchScript caches attributes on first access
     before = snapshot(model)
     trace = capture_trace(model, rows(2, 3), options=TraceRequest(backward=True, values=True, code=True))
     assert trace.failure is None
@@ -49,7 +49,7 @@ def test_torchscript_is_one_step_and_noted(how: str, where: str) -> None:
     if where == "child":
         (relu,) = [each for each in trace.steps if each.name == "relu"]
         assert relu.producers == (step.index,)
-    # What it calls inside no one sees; so no one may state that it was not called.
+    # Its inner calls are invisible, so its submodules must not be reported as never called.
     assert Structure(trace).never_called() == ()
     assert all(entry.gradient for entry in trace.parameters)
     after = snapshot(model)

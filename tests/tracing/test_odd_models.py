@@ -1,4 +1,4 @@
-"""Every sample and every odd model: the trace holds together, and agrees with torch's own hooks."""
+"""Tests of the traces of all samples and odd models: invariants, and torch's own hooks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_DIFFERENTIATED = frozenset(
     {"nothing", "self-backward", "operators", "in-place", "views", "attending"}
     | {"quantized", "quantized-lstm", "quantized-cell"}
 )
-"""Nothing to differentiate, or a write in place to what autograd had kept."""
+"""Models without gradients, or with an in-place write to a tensor saved for backward."""
 
 every_net = pytest.mark.parametrize("case", every.CASES, ids=lambda case: case.name)
 

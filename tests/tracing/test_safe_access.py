@@ -1,4 +1,4 @@
-"""Of the user's own code only what the guest promise lists is called."""
+"""Tests that only the documented parts of the user's code are called."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_traps_record_access() -> None:
 
 
 class Heard(Tensor):
-    """A tensor that notes which functions are called with it."""
+    """Tensor that records the functions called with it."""
 
     heard: list[str] = []  # noqa: RUF012
 
@@ -94,7 +94,7 @@ class Heard(Tensor):
 
 
 class Scales(nn.Module):
-    """Works with such tensors, and writes to one."""
+    """Module that computes with such tensors, and writes to one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ def test_tensor_subclass_receives_only_calls_of_forward(grad: bool) -> None:
 
 
 class Reads(nn.Module):
-    """Counts what is asked of it by name."""
+    """Module that counts the accesses to its attributes."""
 
     asked: list[str]
 
@@ -198,7 +198,7 @@ FOREIGN: dict[str, Any] = {
 
 
 class Freezes(nn.Module):
-    """Keeps its normalization in eval mode, as people write it, and holds another module."""
+    """Module that leaves its normalization in eval mode by its own `train`, with a submodule."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Every sample, against a second opinion: torch's own hooks, its own count, its own output."""
+"""Tests of the traces of all samples against torch's own hooks, counts and outputs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_sample_trace_equals_torch(name: str) -> None:
     assert [entry.name for entry in trace.parameters] == [
         path for path, _ in model.named_parameters(remove_duplicate=False)
     ]
-    # What flows is followed from the input to the output without a gap.
+    # The data flow is recorded from the input to the output without gaps.
     assert all(
         step.producers or step.parameters or step.parent is None or _takes_an_input(step.index, trace)
         for step in trace.steps

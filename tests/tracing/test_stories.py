@@ -1,4 +1,4 @@
-"""The steps of odd models line by line: names, shapes, and where every input comes from."""
+"""Tests of the steps of odd models: names, shapes, and the producer of every input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.nets import every, mutating
 from tests.nets.case import Case, capture_trace, rows
 from tests.tracing.invariants import check_steps
 from tests.tracing.stories import STORIES
-from tests.tracing.story import spell, story
+from tests.tracing.story import format_tensors, story
 
 
 def named(name: str) -> Case:
@@ -47,7 +47,9 @@ def test_library_object_output() -> None:
         "inner.linear: (4,3) -> (4,2) of x",
         "head: (4,2) -> (4,1) from inner.linear",
     ]
-    assert spell(trace.output) == f"dict[state={text} scores=tuple[0=(4,1) 1=]]".replace(" 1=]]", "]]")
+    assert format_tensors(trace.output) == f"dict[state={text} scores=tuple[0=(4,1) 1=]]".replace(
+        " 1=]]", "]]"
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,9 +66,9 @@ def test_library_object_output() -> None:
     ],
 )
 def test_limitations_are_noted(name: str, parts: list[str]) -> None:
-    told = named(name).capture().warnings
-    assert len(told) == len(parts)
-    assert all(part in warning for part, warning in zip(parts, told, strict=True))
+    warnings = named(name).capture().warnings
+    assert len(warnings) == len(parts)
+    assert all(part in warning for part, warning in zip(parts, warnings, strict=True))
 
 
 def test_multi_head_attention_step() -> None:
@@ -74,13 +76,13 @@ def test_multi_head_attention_step() -> None:
     (step,) = [each for each in trace.steps if each.name == "multi_head_attention_forward"]
     assert step.arguments == ("query", "key", "value")
     assert step.parameters == ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
-    assert spell(trace.output) == "tuple[0=(5,2,4) 1=(2,5,5)]"
+    assert format_tensors(trace.output) == "tuple[0=(5,2,4) 1=(2,5,5)]"
 
 
 def test_torch_func_grad_has_producers() -> None:
     trace = named("gradients").capture()
     steps = {step.name: step for step in trace.steps}
-    assert steps["Linear"].producers  # z is what `grad` made of y
+    assert steps["Linear"].producers  # `grad` computed z from y
     made = steps["linear"].index
     assert steps["sum"].producers == (made,)
     assert steps["sum"].index in steps["grad"].producers
@@ -106,13 +108,13 @@ def test_functional_call_weights_are_named() -> None:
 def test_packed_weights_are_read(name: str, function: str, weights: dict[str, str]) -> None:
     trace = named(name).capture(values=True)
     (step,) = [each for each in trace.steps if each.name == function]
-    told = {buffer.name: spell(buffer.spec) for buffer in trace.buffers}
-    assert step.parameters == tuple(told)
-    last = list(told.values())[-len(weights) :]
+    buffers = {buffer.name: format_tensors(buffer.spec) for buffer in trace.buffers}
+    assert step.parameters == tuple(buffers)
+    last = list(buffers.values())[-len(weights) :]
     assert last == list(weights.values())
     assert all(entry.values for entry in trace.buffers)
     assert Structure(trace).never_called() == ()
-    # Copies that were made one after the other are not taken for one another.
+    # Consecutive copies have different producers.
     assert len({entry.identity for entry in trace.buffers}) == len(trace.buffers)
 
 

@@ -1,4 +1,4 @@
-"""Warnings of torch name the user's line, and leave everything else as Python has it."""
+"""Tests that warnings of torch name the user's line, and that other warnings are unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classes in which every method that netinspect must not call leaves a mark."""
+"""Classes that record every call of a method that netinspect must not call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of torch.distributed.checkpoint, against what two processes of it really saved."""
+"""Tests of folders of torch.distributed.checkpoint that two processes saved."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WRITER = Path(__file__).with_name("writer.py")
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what two processes saved: `sharded`, `safe`, and all of it in one file, `truth.pt`."""
+    """Return a folder saved by two processes: `sharded`, `safe`, and all values in `truth.pt`."""
     folder = tmp_path_factory.mktemp("distributed")
     running = [
         subprocess.Popen([sys.executable, str(WRITER), str(rank), str(folder)], cwd=folder)
@@ -53,13 +53,13 @@ def truth(saved: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture
 def sharded(saved: Path, tmp_path: Path) -> Path:
-    """A copy that a test may change."""
+    """Return a copy that a test may change."""
     return Path(shutil.copytree(saved / "sharded", tmp_path / "sharded"))
 
 
 @pytest.fixture
 def one(tmp_path: Path) -> Path:
-    """Return what one process saves."""
+    """Return a folder saved by one process."""
     state = {"w": torch.arange(6.0).reshape(2, 3), "n": 3, "b": torch.ones(4).bfloat16()}
     folder = tmp_path / "one"
     with pytest.warns(UserWarning, match="single process"):
@@ -72,7 +72,7 @@ def by_name(found: Checkpoint) -> dict[str, StoredTensor]:
 
 
 def assert_values(found: Checkpoint, truth: dict[str, torch.Tensor]) -> None:
-    """The statistics of each tensor are those of its true values."""
+    """Check the statistics of each tensor against its true values."""
     names = [each.name for each in found.tensors]
     summaries, _ = _checkpoints.summarize_values(found, range(len(names)))
     for name, summary in zip(names, summaries, strict=True):
@@ -266,7 +266,7 @@ class TestOne:
         self, one: Path, data: st.DataObject
     ) -> None:
         name = data.draw(st.sampled_from([".metadata", ".metadata", "__0_0.distcp"]))
-        raw = KEPT.setdefault((str(one), name), (one / name).read_bytes())
+        raw = RAW_FILES.setdefault((str(one), name), (one / name).read_bytes())
         parts = tuple(opcodes(raw)) if name == ".metadata" else (raw,)
         number = st.integers(0, WHOLE - 1)
         steps = data.draw(
@@ -283,18 +283,18 @@ class TestOne:
             (one / name).write_bytes(raw)
 
 
-KEPT: dict[tuple[str, str], bytes] = {}
+RAW_FILES: dict[tuple[str, str], bytes] = {}
 
 
 def compared(report: Diff) -> tuple[int, int]:
-    """Return how many pairs have the same values, and how many have others."""
+    """Return the numbers of pairs with equal values and with different values."""
     assert report.values is not None
     assert report.values.unknown == 0
     return report.values.identical, report.values.changed
 
 
 def replace_text(folder: Path, old: str, new: str) -> None:
-    """Put another short text in the metadata, which is one frame."""
+    """Replace a short text in the metadata, which is one frame."""
     raw = (folder / ".metadata").read_bytes()
     short = re.escape(b"\x8c" + bytes([len(old)]) + old.encode())
     raw = re.sub(short, lambda _: b"\x8c" + bytes([len(new)]) + new.encode(), raw[:2] + raw[11:])

@@ -1,4 +1,4 @@
-"""Save with torch.distributed.checkpoint as one of two processes: RANK FOLDER; the truth next to it."""
+"""Script that saves with torch.distributed.checkpoint as one of two processes: RANK FOLDER."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tenso
 
 
 def main(rank: int, folder: Path) -> None:
-    """Save one model, its optimizer and some tensors that are split in every way."""
+    """Save a model, its optimizer and tensors that are split in every way, and the true values."""
     warnings.simplefilter("ignore")
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     mesh = init_device_mesh("cpu", (2,))

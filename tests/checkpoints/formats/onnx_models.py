@@ -19,7 +19,7 @@ OTHERS = sorted(DATA.rglob("*.pb"))
 
 
 def dtype_of(kind: int) -> str:
-    """NumPy's, or ml_dtypes', name for a type; torch's is the same where torch has one."""
+    """Return the name of a type in NumPy or ml_dtypes, which torch shares if it has the type."""
     if kind == TensorProto.STRING:
         return "STRING"
     name = np.dtype(helper.tensor_dtype_to_np_dtype(kind)).name
@@ -55,7 +55,7 @@ def constant(node: onnx.NodeProto) -> TensorProto | onnx.SparseTensorProto | Non
 
 
 def stored(model: onnx.ModelProto) -> Iterator[TensorProto | onnx.SparseTensorProto]:
-    """All tensors of a model in the order of the file, those of inner graphs after the outer ones."""
+    """Yield all tensors of a model in the order of the file, those of inner graphs last."""
     for outer in (model.graph, *model.functions):
         waiting: list[Any] = [outer]
         for graph in waiting:
@@ -101,7 +101,7 @@ def assert_value(ours: GraphTensor, theirs: onnx.ValueInfoProto) -> None:
 
 
 def assert_as_onnx(path: Path, checkpoint: Checkpoint) -> None:
-    """Tensors, their bytes in the file, graph and metadata are those that the package finds."""
+    """Check tensors, their bytes in the file, graph and metadata against the package."""
     model = onnx.load_model_from_string(path.read_bytes())
     theirs = list(stored(model))
     raw = path.read_bytes()
@@ -147,7 +147,7 @@ def model_of(*tensors: TensorProto, nodes: tuple[onnx.NodeProto, ...] = ()) -> o
     return helper.make_model(graph, producer_name="tests", opset_imports=[helper.make_opsetid("", 17)])
 
 
-# --- what comes with the package -----------------------------------------------------------------
+# --- models that come with the package -----------------------------------------------------------------
 
 
 CONSTANTS: dict[str, Any] = {

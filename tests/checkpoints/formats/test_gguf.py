@@ -1,4 +1,4 @@
-"""GGUF against gguf-py, which writes the files and reads them too."""
+"""Tests of GGUF files that gguf-py writes, against its own reader."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DTYPES = {
 def write(
     path: Path, *, endianess: gguf.GGUFEndian = gguf.GGUFEndian.LITTLE, alignment: int | None = None
 ) -> Path:
-    """A small model of each kind of value and several types of tensors."""
+    """Write a small model with every kind of value and several types of tensors."""
     writer = gguf.GGUFWriter(str(path), "llama", endianess=endianess)
     if alignment is not None:
         writer.add_custom_alignment(alignment)
@@ -70,7 +70,7 @@ def write(
 
 
 def assert_as_gguf_py(path: Path, tensors: tuple[StoredTensor, ...]) -> None:
-    """Names, sizes, types, bytes and positions are those that gguf-py finds."""
+    """Check names, sizes, types, bytes and positions against gguf-py."""
     theirs = gguf.GGUFReader(str(path)).tensors
     assert [each.name for each in tensors] == [each.name for each in theirs]
     for ours, other in zip(tensors, theirs, strict=True):
@@ -137,7 +137,7 @@ def test_read_gguf_formats_values(tmp_path: Path) -> None:
 def test_read_gguf_formats_shortest_float(value: float) -> None:
     data = build.file((build.entry("f", 6, struct.pack("<f", value)),))
     (found,) = read(data).metadata
-    # NumPy finds the shortest digits in a way of its own.
+    # NumPy has its own algorithm for the shortest digits.
     assert Decimal(found.text) == Decimal(str(np.float32(value)))
 
 

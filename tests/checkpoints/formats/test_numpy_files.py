@@ -1,4 +1,4 @@
-"""npy and npz against NumPy, which writes the files and reads them too."""
+"""Tests of npy and npz files that NumPy writes, against NumPy's own reader."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TORCH = {"bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 1
 
 
 def npy(header: str, data: bytes = b"", version: tuple[int, int] = (1, 0)) -> bytes:
-    """A file with any header."""
+    """Return a file with any header."""
     raw = header.encode("utf-8")
     length = struct.pack("<H" if version[0] == 1 else "<I", len(raw))
     return b"\x93NUMPY" + bytes(version) + length + raw + data
@@ -43,7 +43,7 @@ def header(descr: str = "'<f4'", order: str = "False", shape: str = "(2,)") -> s
 
 
 def assert_is(tensor: StoredTensor, array: np.ndarray[Any, Any], raw: bytes) -> None:
-    """What is reported of a tensor leads to the very array."""
+    """Check that the reported position, dtype and strides give the array."""
     assert tensor.shape == array.shape
     assert tensor.bytes == array.nbytes
     if array.dtype.newbyteorder("=").name in TORCH:
@@ -127,7 +127,7 @@ def test_read_npy_refuses_truncated_array(tmp_path: Path) -> None:
 
 
 class _Mark:
-    """A pickle that leaves a mark when it is loaded."""
+    """Object that leaves a mark when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -146,7 +146,7 @@ def test_read_npy_refuses_objects_without_executing(tmp_path: Path) -> None:
         "it is an array of Python objects, which is a pickle; nothing was executed"
     )
     assert not mark.exists()
-    # It is one that would have been.
+    # Loading this file would leave the mark.
     pickle.loads(path.read_bytes()[path.read_bytes().index(b"\n") + 1 :])
     assert mark.exists()
 
@@ -253,7 +253,7 @@ def test_read_npz_stored_arrays_have_positions(tmp_path: Path) -> None:
 
 def test_read_npz_compressed_arrays_have_no_position(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    large = np.zeros((1000, 100_000), np.int8)  # larger than what is inflated whole
+    large = np.zeros((1000, 100_000), np.int8)  # larger than the limit for inflating a member at once
     np.savez_compressed(path, large=large, **ALL)
     checkpoint = read_checkpoint(str(path))
     assert {each.position for each in checkpoint.tensors} == {None}

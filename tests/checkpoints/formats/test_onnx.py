@@ -41,7 +41,7 @@ def test_dtypes_equal_onnx_package() -> None:
         assert DTYPES[kind] == dtype_of(kind)
 
 
-# --- what its helpers make -----------------------------------------------------------------------
+# --- models made by its helpers -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "typed"])
@@ -166,7 +166,7 @@ def test_read_onnx_fields_in_any_order(tmp_path: Path) -> None:
 
 
 def test_read_onnx_ignores_fields_of_other_kinds(tmp_path: Path) -> None:
-    """protobuf takes them for fields that it does not know."""
+    """protobuf treats them as unknown fields."""
     tensor = numpy_helper.from_array(np.zeros(3, np.float32), "w").SerializeToString()
     odd = b"\x0d\1\0\0\0" + b"\x4d\1\0\0\0"  # dims and raw_data as four bytes
     odd += b"\x10\x81\x80\x80\x80\x10"  # data_type, and more bits than it has

@@ -37,7 +37,7 @@ def constant_nodes(*names: str) -> list[onnx.NodeProto]:
 
 
 def field(number: int, content: bytes) -> bytes:
-    """A field with bytes, at most 2**14 of them."""
+    """Return a field with at most 2**14 bytes."""
     length = len(content)
     size = bytes([length]) if length < 128 else bytes([length & 127 | 128, length >> 7])
     return bytes([number << 3 | 2]) + size + content
@@ -62,8 +62,8 @@ def test_read_constant_in_nested_graphs_and_functions(tmp_path: Path) -> None:
 
     choice = {"then_branch": body("t"), "else_branch": body("e")}
     nodes = [
-        helper.make_node("If", ["c"], ["y"], name="alike", **choice),
-        helper.make_node("If", ["c"], ["z"], name="alike", **choice),
+        helper.make_node("If", ["c"], ["y"], name="same_name", **choice),
+        helper.make_node("If", ["c"], ["z"], name="same_name", **choice),
         helper.make_node("Loop", ["n"], ["l"], body=body("b")),
         helper.make_node("Scan", ["x"], ["s"], body=body("s"), num_scan_inputs=1),
         helper.make_node("ConstantOfShape", ["x"], ["f"], value=CONSTANTS["value"]),
@@ -89,7 +89,7 @@ def test_read_constant_in_nested_graphs_and_functions(tmp_path: Path) -> None:
     assert checkpoint.problems == ()
     assert_as_onnx(path, checkpoint)
     graphs = [
-        *(f"{node}.{branch}" for node in ("alike", "alike#2") for branch in choice),
+        *(f"{node}.{branch}" for node in ("same_name", "same_name#2") for branch in choice),
         "Loop_2.body",
         "Scan_3.body",
     ]
@@ -99,7 +99,7 @@ def test_read_constant_in_nested_graphs_and_functions(tmp_path: Path) -> None:
 
 
 def test_read_constant_omitted_zero_of_proto3(tmp_path: Path) -> None:
-    """Lists are packed, and a scalar that is zero is left out."""
+    """Lists are packed, and a scalar of zero is omitted."""
     texts = {
         "floats": b"\x0a\x0cvalue_floats\x3a\x0c" + np.arange(3, dtype="<f4").tobytes(),
         "ints": b"\x0a\x0avalue_ints\x42\x05\x01\xac\x02\x05\x07",

@@ -18,7 +18,7 @@ from tests.checkpoints.formats.onnx_models import (
 
 
 def external(path: Path, location: str) -> Path:
-    """A model whose tensor states that it is in another file."""
+    """Return a model whose tensor refers to another file."""
     tensor = numpy_helper.from_array(np.arange(4, dtype=np.float32), "w")
     onnx.external_data_helper.set_external_data(tensor, location, offset=8, length=16)
     tensor.ClearField("raw_data")

@@ -1,4 +1,4 @@
-"""What is taken for an ONNX model: any other message of protobuf, text or piece of one is none."""
+"""Tests of the recognition of ONNX models among other protobuf messages, texts and fragments."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_read_checkpoint_refuses_truncated_onnx(tmp_path: Path, path: Path) -> N
     for length in range(len(raw)):
         cut.write_bytes(raw[:length])
         if has_graph(cut.read_bytes()):
-            # Cut between two fields, it is a model without what follows; so the package sees it.
+            # Cut between two fields, it is a valid model without the other fields, also for the package.
             assert read_checkpoint(str(cut)).graph is not None
             continue
         with pytest.raises(CheckpointError, match=r"is not whole|is not a checkpoint"):

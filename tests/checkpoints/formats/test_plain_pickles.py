@@ -1,4 +1,4 @@
-"""Pickles that `torch.save` did not write, and torch's first format, against those that load them."""
+"""Tests of pickles not written by `torch.save`, and of torch's first format."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_read_plain_pickle_arrays_of_every_type(protocol: int, tmp_path: Path) -
         assert tensor.bytes == array.nbytes
         strides = tuple(step // array.itemsize for step in array.strides)
         assert tensor.stride == (None if array.flags.c_contiguous else strides)
-        # Up to protocol 2 bytes are texts, which stand otherwise in the file.
+        # Up to protocol 2, bytes are stored as encoded texts.
         assert (tensor.position is not None) == (protocol >= 3)
         if tensor.position is not None:
             expected = array.tobytes(order="A")
@@ -84,9 +84,9 @@ def test_read_plain_pickle_arrays_of_other_types(tmp_path: Path) -> None:
         ("raw", "S3", (1,), 3),
         ("date", "M8", (1,), 8),
     ]
-    told = {entry.name: (entry.type, entry.text) for entry in found.metadata}
-    assert told["objects"] == ("array of objects", "(2,)")
-    assert told["objects.0.a"] == ("int", "1")
+    entries = {entry.name: (entry.type, entry.text) for entry in found.metadata}
+    assert entries["objects"] == ("array of objects", "(2,)")
+    assert entries["objects.0.a"] == ("int", "1")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -94,8 +94,8 @@ def test_read_plain_pickle_numpy_scalars(protocol: int, tmp_path: Path) -> None:
     file = tmp_path / "numbers.pkl"
     item = {"w": np.ones(2), "a": np.float64(0.5), "b": np.int16(-3), "c": np.bool_(True)}
     dump(item, file, protocol)
-    told = {entry.name: (entry.type, entry.text) for entry in read_checkpoint(str(file)).metadata}
-    assert told == {"a": ("float64", "0.5"), "b": ("int16", "-3"), "c": ("bool", "True")}
+    entries = {entry.name: (entry.type, entry.text) for entry in read_checkpoint(str(file)).metadata}
+    assert entries == {"a": ("float64", "0.5"), "b": ("int16", "-3"), "c": ("bool", "True")}
 
 
 def test_read_plain_pickle_refuses_array_of_wrong_size(tmp_path: Path) -> None:
@@ -138,12 +138,12 @@ def test_read_plain_pickle_torch_tensors(protocol: int, tmp_path: Path) -> None:
 
 
 def test_read_plain_pickle_lists_imports_of_nested_storage(tmp_path: Path) -> None:
-    """The bytes of a storage are a pickle of their own, which would be loaded without restraint."""
+    """The bytes of a storage are another pickle, which would be loaded without restrictions."""
     file = tmp_path / "state.pkl"
     dump({"weight": torch.randn(3)}, file, 3)
     data = file.read_bytes()
     inner = b"cnt\nsystem\n(X\x05\0\0\0touchtR0"
-    # The empty dict of the inner file's machine facts gives its place to a call.
+    # A call replaces the empty dict of machine properties in the inner file.
     start = data.index(b"\x80\x02}q\x00(X\x10\x00\x00\x00protocol_version")
     changed = data[: start + 2] + inner + data[start + 2 :]
     length = data.index(b"B", data.index(b"_load_from_bytes"))
@@ -175,7 +175,7 @@ def test_read_plain_pickle_warns_of_trailing_bytes(tmp_path: Path) -> None:
 
 
 class Outside:
-    """Stands for a tensor, by its key."""
+    """Stand-in for a tensor, by its key."""
 
     def __init__(self, key: int) -> None:
         self.key = key
@@ -197,9 +197,9 @@ def write_tar(file: Path, item: Any, storages: Storages, tensors: Tensors, views
     def member(fill: Callable[[io.BytesIO], None], name: str) -> None:
         opened = io.BytesIO()
         fill(opened)
-        told = tarfile.TarInfo(name)
-        told.size = len(opened.getvalue())
-        archive.addfile(told, io.BytesIO(opened.getvalue()))
+        member = tarfile.TarInfo(name)
+        member.size = len(opened.getvalue())
+        archive.addfile(member, io.BytesIO(opened.getvalue()))
 
     def fill_storages(opened: io.BytesIO) -> None:
         pickle.dump(len(storages), opened, 2)

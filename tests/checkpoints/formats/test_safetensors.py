@@ -1,4 +1,4 @@
-"""safetensors, against the library of the format: the same is read, and what it refuses is refused."""
+"""Tests of safetensors files against the library of the format, for valid and rejected files."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.checkpoints.safetensors_files import Raw, assemble, dump_pairs, entry
 CODES = {name: code for code, name in SAFETENSORS.items()}
 
 
-def told_by_library(raw: bytes) -> list[tuple[str, str, tuple[int, ...], bytes]]:
-    """Return what the library reads: names, dtypes, shapes and bytes."""
+def read_by_library(raw: bytes) -> list[tuple[str, str, tuple[int, ...], bytes]]:
+    """Return the names, dtypes, shapes and bytes that the library reads."""
     return sorted(
         (name, each["dtype"], tuple(each["shape"]), bytes(each["data"]))
         for name, each in safetensors.deserialize(raw)
@@ -54,7 +54,7 @@ class TestAsTheLibrary:
         ).element_size() * 8
         data = bytes(range(8 * bits // 8))
         raw = assemble(dump_pairs([("w", entry(code, [2, 4], 0, len(data)))]), data)
-        assert told_by_us(raw, read(raw)) == told_by_library(raw) == [("w", code, (2, 4), data)]
+        assert told_by_us(raw, read(raw)) == read_by_library(raw) == [("w", code, (2, 4), data)]
 
     @pytest.mark.parametrize(
         "dtype",
@@ -71,14 +71,14 @@ class TestAsTheLibrary:
         tensors = {"scalar": torch.tensor(1.5), "none": torch.empty(0), "flat": torch.empty(3, 0, 2)}
         raw = save(tensors)
         found = read(raw)
-        assert told_by_us(raw, found) == told_by_library(raw)
+        assert told_by_us(raw, found) == read_by_library(raw)
         assert {each.name: each.shape for each in found.tensors} == {
             name: tuple(tensor.shape) for name, tensor in tensors.items()
         }
 
     def test_read_safetensors_no_tensors(self) -> None:
         raw = save({})
-        assert (read(raw).tensors, told_by_library(raw)) == ((), [])
+        assert (read(raw).tensors, read_by_library(raw)) == ((), [])
 
     def test_read_safetensors_any_names(self) -> None:
         names = [
@@ -108,7 +108,7 @@ class TestAsTheLibrary:
     def test_read_safetensors_many_tensors(self) -> None:
         state = {f"layers.{number}.weight": torch.zeros(number % 3) for number in range(5000)}
         raw = save(state)
-        assert told_by_us(raw, read(raw)) == told_by_library(raw)
+        assert told_by_us(raw, read(raw)) == read_by_library(raw)
 
     def test_read_safetensors_order_of_bytes(self) -> None:
         header = [("b", entry("U8", [1], 1, 2)), ("a", entry("U8", [1], 0, 1))]
@@ -127,7 +127,7 @@ class TestAsTheLibrary:
     @settings(max_examples=400, deadline=None)
     def test_read_safetensors_agrees_with_library_on_damaged_files(self, raw: bytes) -> None:
         try:
-            theirs, refusal = told_by_library(raw), ""
+            theirs, refusal = read_by_library(raw), ""
         except safetensors.SafetensorError as error:
             theirs, refusal = None, str(error)
         try:
@@ -143,7 +143,7 @@ class TestAsTheLibrary:
 
 
 def is_stricter_by_intention(raw: bytes) -> bool:
-    """Return whether a header has something that only the library reads; see `safetensors`."""
+    """Return whether a header has content that only the library accepts; see `safetensors`."""
     text = raw[8 : 8 + int.from_bytes(raw[:8], "little")]
     twice = []
 
@@ -163,7 +163,7 @@ def is_stricter_by_intention(raw: bytes) -> bool:
 
 
 class TestRefused:
-    """Rules that a damaged or a hostile file breaks, and in which words that is reported."""
+    """Tests of messages on damaged and hostile files."""
 
     @pytest.mark.parametrize(
         ("raw", "error_text"),
@@ -263,11 +263,11 @@ class TestAllowed:
         described = f'{{"dtype":{gap[:9]}"U8","shape":[1],"data_offsets":[0,1]}}'
         text = f'{{{gap}"w"{gap}:{gap}{described}{gap}}}{gap}'
         raw = assemble(text, b"x")
-        assert told_by_us(raw, read(raw)) == told_by_library(raw)
+        assert told_by_us(raw, read(raw)) == read_by_library(raw)
 
     def test_read_safetensors_entries_across_read_pieces(self) -> None:
         # Pieces have 1 MiB: each byte of an entry is at a border once.
         for shift in range(0, 120, 7):
             filler = "x" * ((1 << 20) - 8 - 120 + shift)
             raw = save({"a": torch.zeros(2), "b": torch.zeros(3)}, {"filler": filler})
-            assert told_by_us(raw, read(raw)) == told_by_library(raw)
+            assert told_by_us(raw, read(raw)) == read_by_library(raw)

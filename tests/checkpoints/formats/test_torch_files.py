@@ -1,4 +1,4 @@
-"""torch's own files, zip and legacy, against torch."""
+"""Tests of zip and legacy files of torch against torch's own load."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def seeded() -> None:
 
 
 def plain(dtype: torch.dtype, *shape: int) -> Tensor:
-    """Any bits in a tensor of any type."""
+    """Return a tensor of random bits."""
     count = dtype.itemsize
     for size in shape:
         count *= size
@@ -49,7 +49,7 @@ def plain(dtype: torch.dtype, *shape: int) -> Tensor:
 
 
 def flat(item: Any, before: str = "") -> dict[str, Tensor]:
-    """The tensors in dicts, lists and tuples, under the keys that lead to them."""
+    """Return the tensors in dicts, lists and tuples, by dotted keys."""
     if isinstance(item, Tensor):
         return {before.removesuffix("."): item}
     pairs = (
@@ -99,7 +99,7 @@ def test_read_torch_tensors_of_every_type(dtype: torch.dtype, save: Save, tmp_pa
     save(item, file)
     found = check(file, item)
     if save is save_zip or dtype not in torch.storage._new_dtypes():
-        check_loaded(file)  # torch cannot read back all that it writes in the legacy format
+        check_loaded(file)  # torch cannot load everything that it saves in the legacy format
     assert found.warnings == ()
     assert {each.verdict for each in found.globals} == {"needed"}
     part = {tensor.name: tensor for tensor in found.tensors}["part"]
@@ -113,7 +113,7 @@ def test_read_torch_every_pickle_protocol(protocol: int, new: bool, tmp_path: Pa
     file = tmp_path / "protocol.pt"
     item = {"a": torch.randn(3, 4), "b": [torch.arange(5)], "sizes": torch.Size([1, 2])}
     torch.save(item, file, pickle_protocol=protocol, _use_new_zipfile_serialization=new)
-    # torch itself refuses 3, 4 and 5 where only weights are wanted.
+    # torch itself rejects 3, 4 and 5 with weights_only=True.
     check_loaded(file, weights_only=protocol == 2)
 
 

@@ -1,4 +1,4 @@
-"""Whole models: pickled modules, TorchScript, exported programs; against torch."""
+"""Tests of files of whole models: pickled modules, TorchScript, exported programs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def new(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A module of the user's, which is gone when the file is read."""
+    """Yield a user module that no longer exists when the file is read."""
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "own_net.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(tmp_path / "code"))
@@ -59,7 +59,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     sys.modules.pop("own_net", None)
 
 
-def told(found: Checkpoint) -> dict[str, StoredTensor]:
+def tensors_by_name(found: Checkpoint) -> dict[str, StoredTensor]:
     tensors = {tensor.name: tensor for tensor in found.tensors}
     assert len(tensors) == len(found.tensors)
     return tensors
@@ -84,7 +84,7 @@ def test_read_torch_model_with_missing_classes(own: Any, new: bool, tmp_path: Pa
         ("head", "torch.nn.modules.linear.Linear", True),
         ("tied", "torch.nn.modules.linear.Linear", True),
     ]
-    tensors = told(found)
+    tensors = tensors_by_name(found)
     kinds = {name: (tensor.kind, tensor.trainable) for name, tensor in tensors.items()}
     assert kinds["blocks.0.linear.weight"] == ("parameter", True)
     assert kinds["head.weight"] == ("parameter", False)
@@ -125,7 +125,7 @@ def test_read_torch_resnet18(new: bool, tmp_path: Path) -> None:
     model = torchvision.models.resnet18().eval()
     torch.save(model, file, _use_new_zipfile_serialization=new)
     found = read_checkpoint(str(file))
-    tensors = told(found)
+    tensors = tensors_by_name(found)
     state = model.state_dict()
     assert list(tensors) == list(state)
     for name, tensor in state.items():
@@ -156,7 +156,7 @@ def test_read_torch_graph_module(tmp_path: Path) -> None:
     model = torch.fx.symbolic_trace(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
     torch.save(model, file)
     found = read_checkpoint(str(file))
-    assert set(told(found)) == set(model.state_dict())
+    assert set(tensors_by_name(found)) == set(model.state_dict())
     assert found.modules[0].class_path == "torch.fx.graph_module.reduce_graph_module"
 
 
@@ -186,7 +186,7 @@ def test_read_torch_script_scripted_model(tmp_path: Path) -> None:
     loaded = torch.jit.load(file)
     found = read_checkpoint(str(file))
     assert found.format == "TorchScript"
-    tensors = told(found)
+    tensors = tensors_by_name(found)
     assert set(tensors) == {*loaded.state_dict(), "plain"}
     for name, tensor in loaded.state_dict().items():
         check_tensor(file, tensors[name], tensor)
@@ -259,7 +259,7 @@ def test_read_exported_program(exported: Path) -> None:
     program = torch.export.load(exported)
     found = read_checkpoint(str(exported))
     assert found.format == "exported program"
-    tensors = told(found)
+    tensors = tensors_by_name(found)
     state = program.state_dict
     assert {name for name, tensor in tensors.items() if tensor.section == ""} == set(state)
     for name, tensor in state.items():
@@ -304,7 +304,7 @@ def test_read_exported_old_layout(tmp_path: Path) -> None:
             "version": b"8.1",
         },
     )
-    tensors = told(read_checkpoint(str(file)))
+    tensors = tensors_by_name(read_checkpoint(str(file)))
     assert list(tensors) == ["a.weight", "b", "constants.c"]
     for name, tensor in {**state, "constants.c": torch.arange(3)}.items():
         check_tensor(file, tensors[name], tensor)

@@ -1,4 +1,4 @@
-"""Tensors of torch that are not plain ones, in files that torch writes."""
+"""Tests of special kinds of tensors in files that torch writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.checkpoints.formats.test_torch_files import Save, save, seeded
 __all__ = ["save", "seeded"]  # fixtures
 
 
-# torch warns of most of these when they are made.
+# torch warns when most of these are created.
 @pytest.mark.filterwarnings("ignore")
 def test_read_torch_tensors_with_special_layouts(tmp_path: Path) -> None:
     file = tmp_path / "odd.pt"
@@ -86,7 +86,7 @@ def test_read_torch_tensors_with_special_layouts(tmp_path: Path) -> None:
 
 
 class Marked(Tensor):
-    """A tensor of a class of its own."""
+    """Subclass of Tensor."""
 
 
 def test_read_torch_tensors_with_attributes(save: Save, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_read_torch_nested_tensor_with_offsets(tmp_path: Path) -> None:
 
 
 def test_read_torch_tensor_subclass_of_tensors(tmp_path: Path) -> None:
-    """A wrapper keeps its tensors in attributes, as a DTensor does."""
+    """A wrapper subclass has its tensors in attributes, like DTensor."""
     from torch.testing._internal.two_tensor import TwoTensor
 
     file = tmp_path / "wrapper.pt"

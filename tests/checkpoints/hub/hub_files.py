@@ -22,7 +22,7 @@ def small(text: str) -> File:
 
 
 def huge(count: int, size: int, prefix: str = "w") -> File:
-    """A file whose header lists `count` tensors of `size` bytes each."""
+    """Return a file whose header lists `count` tensors of `size` bytes each."""
     entries = {
         f"{prefix}.{number}": {
             "dtype": "U8",

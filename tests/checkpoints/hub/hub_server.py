@@ -1,6 +1,6 @@
-"""A model hub on the loopback: what the real one states on the wire, as far as headers are fetched.
+"""Model hub on the loopback interface that answers like the real one to reads of headers.
 
-It speaks HTTP/1.1 with connections kept, answers for files with a redirect to a second server (the
+It speaks HTTP/1.1 with persistent connections, answers for files with a redirect to a second server (the
 "CDN", which has another port and must see no token), and can be reported to misbehave.
 """
 
@@ -22,7 +22,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class File:
-    """The start of a file, and its size: the rest is zeros that no one should want."""
+    """The start of a file, and its size; the rest is zeros, which are never read."""
 
     head: bytes
     size: int = -1
@@ -42,7 +42,7 @@ class Repository:
     files: dict[str, File]
     revisions: tuple[str, ...] = ("main", COMMIT)
     refusal: tuple[int, str] | None = None
-    """Status and X-Error-Code for whoever has no token."""
+    """Status and X-Error-Code for requests without a token."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Hub:
 
     repositories: dict[str, Repository] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
-    """By the end of a path: what goes wrong with it."""
+    """Faults by the end of the path."""
 
     renamed: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
@@ -162,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, {"Content-Type": "application/json"}, b"<html>Welcome to the hotel</html>")
             return
         if repository is None:
-            # What the real one states to strangers of models that are not there, or private.
+            # The answer of the real hub to anonymous requests for missing or private models.
             self._error(401, "RepoNotFound")
             return
         if not self._may_see(repository):
@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not file.stored_elsewhere:
             self._file(file, about)
             return
-        size = file.size + (self.hub.fault(self.path) == "lies about its size")
+        size = file.size + (self.hub.fault(self.path) == "wrong size")
         about |= {"X-Linked-Size": str(size), "X-Linked-ETag": etag}
         about["Location"] = f"{self.hub.cdn}/{name}/-/{path}?Signature=secret"
         self._send(302, about)
@@ -216,12 +216,12 @@ class _Handler(BaseHTTPRequestHandler):
         begin, end = (int(each) for each in asked.removeprefix("bytes=").split("-"))
         end = min(end + 1, file.size)
         body = file.part(begin, end)
-        stated = {
+        content_range = {
             "another range": f"bytes {begin + 1}-{end}/{file.size}",
             "another size": f"bytes {begin}-{end - 1}/{file.size + 1}",
             "no Content-Range": "",
         }.get(fault, f"bytes {begin}-{end - 1}/{file.size}")
-        headers = {"Content-Range": stated, **(about or {})}
+        headers = {"Content-Range": content_range, **(about or {})}
         if fault == "hang":
             self.hub.stopping.wait(60)
         elif fault == "cut":
@@ -232,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "more":
             # Without a length: it goes on until the connection ends.
             self.send_response(206)
-            self.send_header("Content-Range", stated)
+            self.send_header("Content-Range", content_range)
             self.send_header("Connection", "close")
             self.end_headers()
             self.close_connection = True
@@ -241,7 +241,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.request_seen.sent += len(body)
         elif fault == "drips":
             self.send_response(206)
-            self.send_header("Content-Range", stated)
+            self.send_header("Content-Range", content_range)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             for byte in body:
@@ -270,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def running() -> Iterator[Hub]:
-    """Run a hub, and its CDN, until the block is left."""
+    """Run a hub and its CDN until the end of the block."""
     hub = Hub()
     servers = []
     for kind in ("hub", "cdn"):

@@ -194,10 +194,10 @@ class TestReading:
 
 
 class TestFormats:
-    """Formats whose headers do not stand at the start, or are read in many small steps."""
+    """Formats whose headers are not at the start, or are read in many small steps."""
 
     def check(self, hub: Hub, tmp_path: Path, name: str, most_requests: int) -> None:
-        """Read a file from the disk and from the hub: the same is found, by few requests."""
+        """Check that a file on the hub gives the same record as on disk, in few requests."""
         raw = (tmp_path / name).read_bytes()
         hub.repositories["org/one"] = Repository({name: File(raw)})
         local = read_checkpoint(tmp_path / name)

@@ -1,4 +1,4 @@
-"""What is fetched from the hub, what the token goes to, and how every failure is reported."""
+"""Tests of requests to the hub: fetched bytes, use of the token, and reports of failures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support import PATIENCE
 
 
 def limit_the_wait_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait 0.4 s for what a server answers about a file, and as long as it takes for all else."""
+    """Set the timeout of answers about files to 0.4 s, without a timeout for other requests."""
     stream = hub_client.Client._stream
 
     def limited(client: Any, url: str, headers: dict[str, str]) -> Any:
@@ -33,18 +33,18 @@ def limit_the_wait_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestValues:
-    """Values are never fetched: nothing is reported of them."""
+    """Values are never fetched, so they are not compared."""
 
     def test_compare_values_refuses_two_hub_models(self, hub: Hub) -> None:
         sides = [read_checkpoint("hf:org/name", online=True) for _ in range(2)]
-        told = str(netinspect.diff(*sides, compare_values=True))
-        assert "no difference: 2 tensors equal in name, shape and dtype\n" in told
-        assert "values of pairs: 0 identical, 0 changed, 2 not compared" in told
-        assert "dtype and values" not in told
+        report = str(netinspect.diff(*sides, compare_values=True))
+        assert "no difference: 2 tensors equal in name, shape and dtype\n" in report
+        assert "values of pairs: 0 identical, 0 changed, 2 not compared" in report
+        assert "dtype and values" not in report
 
 
 class TestGlobals:
-    """What loading would import can be known before anything is downloaded."""
+    """The imports of a pickle are listed without a download of the file."""
 
     @pytest.fixture
     def state(self, hub: Hub) -> dict[str, File]:
@@ -211,7 +211,7 @@ class TestRefusals:
             ("another range", "the response has another part of model.safetensors", "'bytes 1-"),
             ("another size", "the response has another part of model.safetensors", "'bytes 0-"),
             ("no Content-Range", "the response has another part of model.safetensors", "''"),
-            ("lies about its size", "the hub reports", None),
+            ("wrong size", "the hub reports", None),
             ("cut", "model.safetensors was not received completely", ""),
             ("short", "model.safetensors was not received completely", ""),
             ("more", "the response for model.safetensors is longer than requested", None),
@@ -234,7 +234,7 @@ class TestRefusals:
     ) -> None:
         # Only the second server misbehaves, unless it is about sizes, which the first one reports.
         hub.repositories["org/name"].files["model.safetensors"] = huge(100, 10**9)
-        end = "model.safetensors" if fault.startswith("lies") else "/-/model.safetensors"
+        end = "model.safetensors" if fault == "wrong size" else "/-/model.safetensors"
         hub.faults[end] = fault
         if fault == "hang":
             limit_the_wait_for_a_file(monkeypatch)

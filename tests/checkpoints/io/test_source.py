@@ -1,4 +1,4 @@
-"""Sources of bytes: what is opened, what is refused before it is, and files that do not stand still."""
+"""Tests of byte sources: opened and rejected paths, and files that change while they are read."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ class TestRead:
 
 
 class TestChanges:
-    """Files that somebody writes to while they are read."""
+    """Files that change while they are read."""
 
     @pytest.mark.parametrize(
         "change",
@@ -229,13 +229,13 @@ class TestNames:
             check=False,
         )
         assert (done.returncode, done.stdout) == (3, b"")
-        told = done.stderr.decode()
-        assert all(mark not in told for mark in ("\x1b[31mred", "\x9b", "\u202e", "\r"))
-        assert not any(line.startswith("error: b") for line in told.splitlines())
+        stderr = done.stderr.decode()
+        assert all(mark not in stderr for mark in ("\x1b[31mred", "\x9b", "\u202e", "\r"))
+        assert not any(line.startswith("error: b") for line in stderr.splitlines())
 
 
 class TestRemote:
-    """The blocks that are fetched, and how many of them."""
+    """Number and positions of fetched blocks."""
 
     def make(self, size: int) -> tuple[RemoteSource, list[tuple[int, int]], bytes]:
         data = (bytes(range(251)) * (size // 251 + 1))[:size]

@@ -1,4 +1,4 @@
-"""Zip archives against Python's reader and torch's."""
+"""Tests of the zip reader against those of Python and torch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.checkpoints.zips import Directory, Part, build, members_of, write_zip
 
 
 class CountingRemoteSource(ByteSource):
-    """A remote source that counts its reads."""
+    """Remote source that counts its reads."""
 
     def __init__(self, data: bytes) -> None:
         self.name = self.path = "far.pt"
@@ -80,7 +80,7 @@ def test_archive_positions_equal_torch(tmp_path: Path) -> None:
 
 
 def test_archive_reads_zip64_sizes(tmp_path: Path) -> None:
-    """What is larger than 4 GiB has its size there; others may."""
+    """Members larger than 4 GiB have their size there; it is optional for others."""
     file = tmp_path / "wide.zip"
     with zipfile.ZipFile(file, "w") as made:
         for name in ("a", "b"):
@@ -130,7 +130,7 @@ def test_archive_warns_of_other_local_name(tmp_path: Path) -> None:
 
 
 def test_archive_refuses_duplicate_names(tmp_path: Path) -> None:
-    """Why two members of one name are an error: Python's reader takes the last."""
+    """Two members with one name are an error, because Python's reader takes the last."""
     file = tmp_path / "model.pt"
     second = state().replace(b"\x01\0\0\0w", b"\x01\0\0\0v")
     file.write_bytes(torch_zip(state(), Part("a/data.pkl", second)))
@@ -169,7 +169,7 @@ def test_sub_source_offsets_start_at_its_first_byte() -> None:
     with pytest.raises(CheckpointError, match="ends too early"):
         inner.read(-1, 2)
     assert inner.read(9, 0) == b""
-    # What was inflated stands nowhere; a window of a file stands where it does.
+    # Inflated bytes have no position in the file; a window of the file has one.
     assert inner.file_position(0) is None
 
     remote = SubSource(SubSource(CountingRemoteSource(b"0123456789"), 2, 6), 1, 3)

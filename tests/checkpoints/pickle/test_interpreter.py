@@ -197,7 +197,7 @@ def test_format_object_describes_large_integers() -> None:
 
 
 def test_interpreter_takes_linear_time_for_chained_calls() -> None:
-    """A chain of calls of results was once followed to its root for each call."""
+    """A chain of calls of results must not be followed to its root for each call."""
 
     def lines_of(links: int) -> int:
         """Count the lines that run, because a chain may be followed without function calls."""

@@ -25,7 +25,7 @@ PROTOCOLS = range(6)
 
 
 class MarksWhenUnpickled:
-    """Leaves a file when it is unpickled."""
+    """Object that creates a file when it is unpickled."""
 
     def __init__(self, path: str) -> None:
         self.path = path

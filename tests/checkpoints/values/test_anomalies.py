@@ -85,7 +85,7 @@ def test_detect_anomalies_near_copies(tmp_path: Path) -> None:
             "near b": b + 0.001 * noise,
             "as far from b as b is wide": b + 0.1 * noise,
             "negative": -a,
-            "starts alike": torch.cat([a[:16], noise[16:]]),
+            "equal start": torch.cat([a[:16], noise[16:]]),
         },
     )
     near = found["near copies"]

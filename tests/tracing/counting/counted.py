@@ -1,4 +1,4 @@
-"""Models whose cost is known by hand: traced, and added up."""
+"""Helpers that trace a model or function and return its cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.nets.case import capture_trace
 
 
 class Calls(nn.Module):
-    """A model that does what one function does."""
+    """Module that runs one function."""
 
     def __init__(self, function: Callable[..., Any], **modules: nn.Module) -> None:
         super().__init__()
@@ -27,8 +27,8 @@ class Calls(nn.Module):
         return self.function(self, *args)
 
 
-def look_at(model: nn.Module | Callable[..., Any], *args: Any, **options: Any) -> Trace:
-    """Capture a model, or one that does what a function does."""
+def capture_model(model: nn.Module | Callable[..., Any], *args: Any, **options: Any) -> Trace:
+    """Capture a model or function."""
     if not isinstance(model, nn.Module):
         function = model
         model = Calls(lambda _, *given: function(*given))
@@ -39,19 +39,19 @@ def look_at(model: nn.Module | Callable[..., Any], *args: Any, **options: Any) -
 
 
 def cost(model: nn.Module | Callable[..., Any], *args: Any, **options: Any) -> Cost:
-    """Return what one forward costs."""
-    return cost_of_steps(look_at(model, *args, **options).steps)
+    """Return the cost of forward."""
+    return cost_of_steps(capture_model(model, *args, **options).steps)
 
 
 def backward(model: nn.Module | Callable[..., Any], *args: Any) -> Cost:
-    """Return what the backward of all that requires a gradient costs."""
-    trace = look_at(model, *args, backward=True)
+    """Return the cost of backward."""
+    trace = capture_model(model, *args, backward=True)
     assert trace.backward is not None
     return cost_of(trace.backward.work)
 
 
 def operators(trace: Trace) -> dict[str, Work]:
-    """The work of a trace by operator; each may have run in one step only."""
+    """Return the work of a trace by operator; each operator must be in one step only."""
     found: dict[str, Work] = {}
     for step in trace.steps:
         for work in step.work:

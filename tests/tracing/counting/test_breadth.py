@@ -1,4 +1,4 @@
-"""Operators that are easily forgotten: none of them is uncounted, or costs nothing by mistake."""
+"""Tests that rarely used operators are counted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from netinspect.analysis.operator_counts import cost_of, cost_of_steps
 from tests.nets.case import rows
-from tests.tracing.counting.counted import Calls, backward, cost, look_at
+from tests.tracing.counting.counted import Calls, backward, capture_model, cost
 
 quantization = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
@@ -24,7 +24,7 @@ EACH = 3 * 4
 @pytest.mark.parametrize(
     ("function", "flops"),
     [
-        # Torch marks these as pointwise only where they give out a new tensor.
+        # Torch marks these as pointwise only if they return a new tensor.
         (lambda x: x.clone().abs_(), EACH),
         (lambda x: x.clone().eq_(1).ne_(1), 2 * EACH),
         (lambda x: x.clone().gt_(1).ge_(1).lt_(1).le_(1), 4 * EACH),
@@ -32,7 +32,7 @@ EACH = 3 * 4
         (nn.Threshold(0.1, 0.0, inplace=True), EACH),
         (lambda x: torch.ops.aten.gelu(x, out=torch.empty(3, 4)), EACH),
         (lambda x: torch._C._nn.elu_(x.clone()), EACH),
-        # Those that add where there is something already.
+        # Operators that accumulate into a tensor.
         (lambda x: x.index_put((torch.tensor([0, 0]),), torch.ones(2, 4), accumulate=True), 2 * 4),
         (lambda x: x.index_put((torch.tensor([0, 0]),), torch.ones(2, 4)), 0),
         (lambda x: x.put(torch.tensor([0, 0]), torch.ones(2), accumulate=True), 2),
@@ -178,17 +178,17 @@ def test_fused_linear_and_loss(reduction: str) -> None:
         return F.linear_cross_entropy(x, self.layer.weight, target, reduction=reduction, options=options)
 
     model, once = Calls(run, layer=nn.Linear(4, 9, bias=False)), 16 * 4 * 9
-    trace = look_at(model, rows(16, 4))
+    trace = capture_model(model, rows(16, 4))
     assert any("chunked" in work.operator for step in trace.steps for work in step.work)
     found = cost_of_steps(trace.steps)
     assert (found.macs, found.activations, found.uncounted) == (once, 16 * 9, 0)
     # The gradient of the weight: the mean has it at once, the other makes it in backward, once more.
-    trace = look_at(model, rows(16, 4), backward=True)
+    trace = capture_model(model, rows(16, 4), backward=True)
     assert trace.backward is not None
-    forward, behind = cost_of_steps(trace.steps), cost_of(trace.backward.work)
+    forward, backward_cost = cost_of_steps(trace.steps), cost_of(trace.backward.work)
     if reduction == "mean":
-        assert (forward.macs, behind.macs) == (2 * once, 0)
+        assert (forward.macs, backward_cost.macs) == (2 * once, 0)
     else:
         # And two sums over the rows, of a loss that no one wants.
-        assert (forward.macs, behind.macs) == (once, 2 * once + 2 * 16)
-    assert behind.uncounted == 0
+        assert (forward.macs, backward_cost.macs) == (once, 2 * once + 2 * 16)
+    assert backward_cost.uncounted == 0

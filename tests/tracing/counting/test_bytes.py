@@ -1,4 +1,4 @@
-"""Bytes that are read and written: whole and once, and of what is looked up no more than that."""
+"""Tests of read and written bytes: each operand once, and only the selected rows of a lookup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.nets.case import rows
-from tests.tracing.counting.counted import Calls, cost, look_at, operators
+from tests.tracing.counting.counted import Calls, capture_model, cost, operators
 
 CHANCES = torch.full((10,), 0.5)
 
@@ -61,7 +61,7 @@ def test_distribution_parameters_are_read(
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
 def test_embedding_bag_reads_indexed_rows(mode: str) -> None:
     bags = nn.EmbeddingBag(1000, 16, mode=mode)
-    trace = look_at(bags, torch.arange(12).view(2, 6))
+    trace = capture_model(bags, torch.arange(12).view(2, 6))
     work = operators(trace)["aten._embedding_bag"]
     # Twelve rows of sixteen floats, twelve indices and two offsets.
     assert work.bytes_read == 12 * 16 * 4 + 12 * 8 + 2 * 8
@@ -69,7 +69,7 @@ def test_embedding_bag_reads_indexed_rows(mode: str) -> None:
 
 
 def test_embedding_with_max_norm_has_no_macs_and_reads_rows() -> None:
-    trace = look_at(nn.Embedding(1000, 16, max_norm=1.0), torch.arange(12))
+    trace = capture_model(nn.Embedding(1000, 16, max_norm=1.0), torch.arange(12))
     work = operators(trace)["aten.embedding_renorm_"]
     assert (work.macs, work.flops, work.bytes_read) == (0, None, 12 * 16 * 4 + 12 * 8)
 
@@ -77,7 +77,7 @@ def test_embedding_with_max_norm_has_no_macs_and_reads_rows() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_packed_weight_is_read() -> None:
     model = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(64, 32)), {nn.Linear})
-    work = operators(look_at(model, rows(2, 64)))["quantized.linear_dynamic"]
+    work = operators(capture_model(model, rows(2, 64)))["quantized.linear_dynamic"]
     assert work.bytes_read == 2 * 64 * 4 + 32 * 64 + 32 * 4
     assert work.bytes_written == 2 * 32 * 4
 
@@ -85,7 +85,7 @@ def test_packed_weight_is_read() -> None:
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
 def test_nested_bytes_are_summed_over_tensors() -> None:
     nested = torch.nested.nested_tensor([rows(3, 8), rows(5, 8)])
-    work = operators(look_at(nn.Linear(8, 4), nested))["aten.linear"]
+    work = operators(capture_model(nn.Linear(8, 4), nested))["aten.linear"]
     assert (work.macs, work.bytes_read, work.bytes_written) == (8 * 8 * 4, (64 + 32 + 4) * 4, 32 * 4)
 
 
@@ -103,9 +103,9 @@ def test_foreach_in_place_counts_all_tensors() -> None:
 
 
 def operators_of(model: nn.Module, *args: Tensor) -> dict[str, tuple[int | None, int, int]]:
-    """FLOPs, bytes read and bytes written by operator."""
+    """Return FLOPs, bytes read and bytes written by operator."""
     return {
         work.operator: (work.flops, work.bytes_read, work.bytes_written)
-        for step in look_at(model, *args).steps
+        for step in capture_model(model, *args).steps
         for work in step.work
     }

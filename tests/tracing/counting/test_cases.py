@@ -1,4 +1,4 @@
-"""The cases that other counters get wrong, each against arithmetic by hand; MACs without bias."""
+"""Tests of counts that other counters get wrong, against hand calculation; MACs without bias."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import netinspect
 from netinspect.analysis.totals import totals
 from tests.nets.case import capture_trace, rows
-from tests.tracing.counting.counted import Calls, cost, look_at
+from tests.tracing.counting.counted import Calls, capture_model, cost
 
 
 def test_linear_on_a_matrix() -> None:
@@ -106,7 +106,7 @@ def test_shared_layer_counts_at_each_call() -> None:
             out: Tensor = self.right(self.left(x))
             return out
 
-    trace = look_at(Twice(), rows(2, 16))
+    trace = capture_model(Twice(), rows(2, 16))
     assert netinspect.cost(trace).record.total.macs == 2 * (2 * 16 * 16) == 1_024
     assert totals(trace).parameters == 16 * 16
 
@@ -123,14 +123,14 @@ def test_tied_embedding_and_head() -> None:
             out: Tensor = self.head(self.embedding(ids))
             return out
 
-    trace = look_at(Tied(), torch.arange(16).view(2, 8))
+    trace = capture_model(Tied(), torch.arange(16).view(2, 8))
     assert netinspect.cost(trace).record.total.macs == 16 * 16 * 100 == 25_600
     assert totals(trace).parameters == 1_600
 
 
 def test_child_called_through_forward() -> None:
     model = Calls(lambda self, x: self.child.forward(x), child=nn.Linear(8, 16))
-    trace = look_at(model, rows(1, 8))
+    trace = capture_model(model, rows(1, 8))
     report = netinspect.cost(trace).record
     assert report.total.macs == 8 * 16 == 128
     assert {row.key: row.cost.macs for row in report.rows if row.cost.macs} == {"child": 128}
@@ -178,7 +178,7 @@ def test_steps_before_shape_error_are_counted() -> None:
     assert "1.in_features" in str(report.header.failure) or report.header.failure.explanation
 
 
-# --- and of our own ---------------------------------------------------------------------------------
+# --- other cases ---------------------------------------------------------------------------------
 
 
 def heads(query_heads: int, key_heads: int, rows_: int, columns: int, width: int, value: int) -> Any:

@@ -1,4 +1,4 @@
-"""Work is charged to the step that did it; what is not counted is reported."""
+"""Tests that work is counted for its step, and that uncounted operators are reported."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace
 from tests.nets.case import capture_trace, rows
 from tests.nets.every import CASES
-from tests.tracing.counting.counted import Calls, backward, cost, look_at, operators
+from tests.tracing.counting.counted import Calls, backward, capture_model, cost, operators
 
 
 def macs_by_step(trace: Trace) -> dict[tuple[str, str], int]:
-    """MACs of the steps that have any, by module and name."""
+    """Return the nonzero MACs of steps, by module and name."""
     found: dict[tuple[str, str], int] = {}
     for step in trace.steps:
         macs = sum(work.macs or 0 for work in step.work)
@@ -44,7 +44,7 @@ def test_each_operator_is_charged_to_the_innermost_step() -> None:
             y: Tensor = self.inner(x)
             return torch.relu(y @ y.T)
 
-    trace = look_at(Net(), rows(3, 4))
+    trace = capture_model(Net(), rows(3, 4))
     assert macs_by_step(trace) == {("inner.0", "linear"): 3 * 4 * 6, ("", "matmul"): 3 * 6 * 3}
     relus = [step for step in trace.steps if step.name == "relu"]
     assert [[work.operator for work in step.work] for step in relus] == [["aten.relu"]] * 2
@@ -53,7 +53,7 @@ def test_each_operator_is_charged_to_the_innermost_step() -> None:
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 def test_script_operators_are_charged_to_one_step() -> None:
     script = torch.jit.script(nn.Sequential(nn.Linear(8, 16), nn.ReLU()))
-    trace = look_at(nn.Sequential(script, nn.Linear(16, 2)), rows(3, 8))
+    trace = capture_model(nn.Sequential(script, nn.Linear(16, 2)), rows(3, 8))
     assert macs_by_step(trace) == {
         ("0", "RecursiveScriptModule"): 3 * 8 * 16,
         ("1", "linear"): 3 * 16 * 2,
@@ -68,7 +68,7 @@ def test_unrecorded_function_is_charged_to_module() -> None:
         torch._assert_async((x @ x).sum() < 1e9)
         return x
 
-    trace = look_at(Calls(run), rows(3, 3))
+    trace = capture_model(Calls(run), rows(3, 3))
     assert cost_of_steps(trace.steps).macs == 3 * 3 * 3
     assert "_assert_async" not in [step.name for step in trace.steps]
 
@@ -114,16 +114,16 @@ def test_wrapper_tensor_counts_inner_operators() -> None:
 
 def test_views_are_free_and_copies_move_bytes() -> None:
     found = cost(lambda x: x.view(2, 6).t()[1:].unsqueeze(0).expand(3, 5, 2), rows(3, 4))
-    assert found == netinspect.cost(look_at(nn.Identity(), rows(3, 4))).record.total
-    copied = operators(look_at(lambda x: x.t().contiguous(), rows(3, 4)))["aten.clone"]
+    assert found == netinspect.cost(capture_model(nn.Identity(), rows(3, 4))).record.total
+    copied = operators(capture_model(lambda x: x.t().contiguous(), rows(3, 4)))["aten.clone"]
     assert (copied.bytes_read, copied.bytes_written, copied.flops) == (48, 48, 0)
 
 
 def test_bytes_count_each_operand_and_output_once() -> None:
-    work = operators(look_at(torch.add, rows(3, 4), rows(4)))["aten.add"]
+    work = operators(capture_model(torch.add, rows(3, 4), rows(4)))["aten.add"]
     assert (work.bytes_read, work.bytes_written, work.elements) == ((12 + 4) * 4, 12 * 4, 12)
-    # What is only written to is not read.
-    work = operators(look_at(lambda x: torch.empty(3, 4).copy_(x), rows(4)))["aten.copy_"]
+    # A tensor that is only written to is not read.
+    work = operators(capture_model(lambda x: torch.empty(3, 4).copy_(x), rows(4)))["aten.copy_"]
     assert (work.bytes_read, work.bytes_written) == (4 * 4, 12 * 4)
 
 
@@ -138,7 +138,7 @@ def test_snapshot_copies_are_not_counted() -> None:
                 self.weight.add_(1)
             return x * self.weight
 
-    assert list(operators(look_at(Writes(), rows(2, 5)))) == ["aten.add_", "aten.mul"]
+    assert list(operators(capture_model(Writes(), rows(2, 5)))) == ["aten.add_", "aten.mul"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -164,7 +164,7 @@ def test_custom_operator_is_uncounted_and_total_is_lower_bound() -> None:
     model = Calls(
         lambda self, x: torch.ops.netinspect_tests.mystery(self.layer(x)), layer=nn.Linear(3, 3)
     )
-    trace = look_at(model, rows(3, 3))
+    trace = capture_model(model, rows(3, 3))
     report = netinspect.cost(trace).record
     assert report.total.macs == 3 * 3 * 3
     assert [(each.operator, each.calls, each.macs) for each in report.uncounted] == [
@@ -200,7 +200,7 @@ def test_formula_registered_between_traces_is_used() -> None:
 
 
 def test_linear_algebra_is_uncounted() -> None:
-    report = netinspect.cost(look_at(torch.linalg.svdvals, rows(3, 3))).record
+    report = netinspect.cost(capture_model(torch.linalg.svdvals, rows(3, 3))).record
     assert [(each.operator, each.macs) for each in report.uncounted] == [("aten._linalg_svd", True)]
 
 
@@ -226,7 +226,7 @@ def test_work_in_threads_is_counted() -> None:
 def test_old_saved_trace_reports_missing_costs() -> None:
     from dataclasses import replace
 
-    trace = look_at(nn.Linear(3, 3), rows(2, 3))
+    trace = capture_model(nn.Linear(3, 3), rows(2, 3))
     old = replace(trace, counted="no", steps=tuple(replace(step, work=()) for step in trace.steps))
     with pytest.raises(netinspect.SavedTraceError, match="contains no costs"):
         netinspect.cost(old)
@@ -249,8 +249,8 @@ def test_old_saved_trace_reports_missing_costs() -> None:
 )
 def test_linear_backward(model: nn.Module, size: tuple[int, ...], once: int, times: int) -> None:
     assert backward(model, rows(*size)).macs == times * once
-    behind = nn.Sequential(_Scale(), model)
-    assert backward(behind, rows(*size)).macs == 2 * once
+    with_scale = nn.Sequential(_Scale(), model)
+    assert backward(with_scale, rows(*size)).macs == 2 * once
 
 
 class _Scale(nn.Module):
@@ -278,7 +278,7 @@ def test_checkpoint_backward_recomputes_forward() -> None:
         return checkpoint(self.layer, self.scale(x), use_reentrant=False)
 
     layer = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 5))
-    # It stops where all is there that was kept for backward: before the last product.
+    # Recomputation stops when all tensors for backward are available: before the last product.
     again = 3 * 4 * 6
     found = backward(Calls(run, scale=_Scale(), layer=layer), rows(3, 4))
     assert found.macs == 2 * (3 * 4 * 6 + 3 * 6 * 5) + again

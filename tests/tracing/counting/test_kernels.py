@@ -1,4 +1,4 @@
-"""Kernels that torch has no formula for, or a wrong one: each against arithmetic by hand."""
+"""Tests of kernels without a right formula in torch, against hand calculation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netinspect.tracing.counting.products import torchs_rule
 from netinspect.tracing.counting.rule import UncountableError
 from netinspect.tracing.counting.table import rule_for
 from tests.nets.case import rows
-from tests.tracing.counting.counted import Calls, cost, look_at, operators
+from tests.tracing.counting.counted import Calls, capture_model, cost, operators
 
 quantization = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
@@ -27,7 +27,7 @@ def test_multi_head_attention_fast_path() -> None:
             layer.out_proj.bias, need_weights=False,
         )  # fmt: skip
 
-    work = operators(look_at(Calls(run), rows(2, 10, 32)))["aten._native_multi_head_attention"]
+    work = operators(capture_model(Calls(run), rows(2, 10, 32)))["aten._native_multi_head_attention"]
     assert work.macs == 94_720
     # As its parts do: four projections, the weights of four heads, and what they are laid upon.
     assert work.elements == 4 * (2 * 10 * 32) + 2 * 4 * 10 * 10 + 2 * 10 * 32
@@ -47,7 +47,7 @@ def test_encoder_layer_fast_path() -> None:
             layer.linear2.weight, layer.linear2.bias,
         )  # fmt: skip
 
-    work = operators(look_at(Calls(run), rows(2, 10, 32)))["aten._transformer_encoder_layer_fwd"]
+    work = operators(capture_model(Calls(run), rows(2, 10, 32)))["aten._transformer_encoder_layer_fwd"]
     assert work.macs == 176_640
     assert work.elements == cost(layer, rows(2, 10, 32)).activations
 
@@ -70,7 +70,7 @@ def test_statically_quantized_layers() -> None:
     torch.ao.quantization.prepare(model, inplace=True)
     model(rows(2, 4, 6, 6))
     torch.ao.quantization.convert(model, inplace=True)
-    steps = look_at(model, rows(2, 4, 6, 6)).steps
+    steps = capture_model(model, rows(2, 4, 6, 6)).steps
     found = {work.operator: work.macs for step in steps for work in step.work if work.macs}
     assert found == {
         "quantized.conv2d": 2 * 6 * 4 * 4 * (2 * 3 * 3),
@@ -106,7 +106,7 @@ def test_dynamically_quantized_cell() -> None:
 
 def test_recurrent_backward_is_twice_forward() -> None:
     layer = nn.LSTM(4, 6)
-    trace = look_at(layer, rows(5, 3, 4), backward=True)
+    trace = capture_model(layer, rows(5, 3, 4), backward=True)
     assert trace.backward is not None
     forward = 15 * 24 * (4 + 6)
     # The first layer's input needs no gradient; the kernel makes one all the same.
@@ -114,12 +114,12 @@ def test_recurrent_backward_is_twice_forward() -> None:
 
 
 def sized(*sizes: int) -> Tensor:
-    """An operand of a kernel that cannot run here, as its formula sees it."""
+    """Return an operand of a kernel that cannot run here, for its formula."""
     return torch.empty(sizes, device="meta")
 
 
 def counted(name: str, *args: Any, out: Any) -> tuple[int | None, int | None]:
-    """Return what the rule of an operator of torch's states of a call."""
+    """Return the count of the rule of a torch operator for a call."""
     packet = getattr(torch.ops.aten, name)
     rule = rule_for(getattr(packet, packet.overloads()[0]))
     assert rule is not None

@@ -1,4 +1,4 @@
-"""MACs of operators with several products inside: by hand, and by what torch's profiler saw of them."""
+"""Tests of MACs of operators with several products, by hand and against the profiler of torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from netinspect.tracing.counting.table import rule_for
 from tests.nets.case import rows
-from tests.tracing.counting.counted import Calls, backward, cost, look_at
+from tests.tracing.counting.counted import Calls, backward, capture_model, cost
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The PyTorch API of nested tensors:UserWarning", "ignore:Sparse:UserWarning"
@@ -35,7 +35,7 @@ def attend(backend: SDPBackend, **options: Any) -> Callable[..., Tensor]:
 MATH, FLASH = SDPBackend.MATH, SDPBackend.FLASH_ATTENTION
 QUERY, KEY = rows(2, 4, 6, 8), rows(2, 4, 7, 8)
 SCORES = 2 * 4 * 6 * 7
-"""Batch, heads, queries and keys: the weights of attention."""
+"""Return attention weights of batch, heads, queries and keys."""
 
 CHAIN = rows(2, 30), rows(30, 4), rows(4, 5)
 # Left to right 2 x 30 x 4 and 2 x 4 x 5; from the right it would be 30 x 4 x 5 and 2 x 30 x 5.
@@ -104,7 +104,7 @@ BY_PROFILER: dict[str, Case] = {
     "recurrence": (nn.RNN(4, 6, 2), (rows(5, 3, 4),), 15 * 6 * ((4 + 6) + (6 + 6))),
     "a cell": (nn.LSTMCell(4, 6), (rows(3, 4),), 3 * 24 * (4 + 6)),
 }  # fmt: skip
-"""What torch makes of these are products that its profiler has FLOPs for."""
+"""Torch computes these as products for which its profiler has FLOPs."""
 
 BY_HAND: dict[str, Case] = {
     "bilinear in complex numbers": (
@@ -160,7 +160,7 @@ _PRODUCTS = {f"aten::{name}" for name in ("mm", "bmm", "addmm", "baddbmm")}
 
 
 def profiled(runs: Mapping[str, Callable[[], Any]]) -> dict[str, int]:
-    """MACs that torch's profiler has for each of some runs, all in one session."""
+    """Return the MACs of each run from the profiler of torch, in one session."""
     with torch.profiler.profile(
         activities=[torch.profiler.ProfilerActivity.CPU], with_flops=True, record_shapes=True
     ) as profiler:
@@ -192,7 +192,7 @@ def test_macs_equal_torch_profiler() -> None:
 
 
 class Scaled(nn.Module):
-    """A module after operands that need gradients too."""
+    """Module whose operands need gradients too."""
 
     def __init__(self, inner: nn.Module, *sizes: int) -> None:
         super().__init__()
@@ -229,12 +229,12 @@ def test_backward_macs_equal_hand_computed_values(name: str) -> None:
 
 
 def test_backward_macs_equal_torch_profiler() -> None:
-    def behind(model: nn.Module, operands: tuple[Tensor, ...]) -> Callable[[], Any]:
+    def backward_of(model: nn.Module, operands: tuple[Tensor, ...]) -> Callable[[], Any]:
         loss = model(*operands).sum()
         parameters = list(model.parameters())
         return lambda: torch.autograd.grad(loss, parameters)
 
-    found = profiled({name: behind(*case[:2]) for name, case in BACKWARD.items()})
+    found = profiled({name: backward_of(*case[:2]) for name, case in BACKWARD.items()})
     assert found == {name: case[2] for name, case in BACKWARD.items()}
 
 
@@ -267,7 +267,7 @@ def strided(*parts: Tensor) -> Tensor:
 
 
 class Ragged(nn.Module):
-    """Attention over sequences of their own lengths."""
+    """Attention over sequences of different lengths."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -288,9 +288,9 @@ def test_jagged_attention_counts_each_sequence(lengths: tuple[int, ...]) -> None
     found = cost(Ragged(), *parts)
     assert (found.macs, found.uncounted) == (layers + attention, 0)
     # What is given needs no gradient: the first three layers have one product each.
-    behind = backward(Ragged(), *parts)
+    found = backward(Ragged(), *parts)
     first = 3 * sum(lengths) * 16 * 16
-    assert (behind.macs, behind.uncounted) == (2 * (layers + attention) - first, 0)
+    assert (found.macs, found.uncounted) == (2 * (layers + attention) - first, 0)
 
 
 @pytest.mark.parametrize("made", [jagged, strided], ids=["jagged", "strided"])
@@ -346,7 +346,7 @@ def test_attention_kernels_for_packed_sequences(name: str, before: int, after: i
     packed = rows(10, 4, 8), rows(12, 2, 8)
     scores = 4 * (3 * 4 + 5 * 1 + 2 * 7)
     assert macs(*packed, OFFSETS, KEY_OFFSETS, 5, 7) == times * scores * (8 + 8)
-    # Without values, all are taken to be as long as the longest.
+    # Without values, all sequences count as the longest.
     assert macs(*packed, OFFSETS.to("meta"), KEY_OFFSETS.to("meta"), 5, 7) == times * 3 * 4 * 5 * 7 * 16
     # What is not packed is (batch, length, heads, width).
     batch = rows(2, 5, 4, 8), rows(2, 7, 4, 8)
@@ -378,6 +378,6 @@ def test_products_with_sparse_outputs(function: Callable[..., Any]) -> None:
 
 def test_sparse_operand_is_noted() -> None:
     note = "products with a sparse operand are counted by its stored elements"
-    trace = look_at(lambda x: torch.sparse.mm(torch.eye(4).to_sparse(), x), rows(4, 3))
+    trace = capture_model(lambda x: torch.sparse.mm(torch.eye(4).to_sparse(), x), rows(4, 3))
     assert trace.warnings == (note,)
-    assert look_at(lambda x: x @ x.t(), rows(4, 3)).warnings == ()
+    assert capture_model(lambda x: x @ x.t(), rows(4, 3)).warnings == ()

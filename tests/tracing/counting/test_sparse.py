@@ -1,4 +1,4 @@
-"""Products of sparse tensors cost by what these store, and so do the bytes of them."""
+"""Tests of products of sparse tensors: MACs and bytes depend on the stored elements."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch import Tensor
 
 import netinspect
 from tests.nets.case import rows
-from tests.tracing.counting.counted import cost, look_at, operators
+from tests.tracing.counting.counted import capture_model, cost, operators
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse:UserWarning")
 
 
 def stored(*places: tuple[int, ...]) -> Tensor:
-    """A sparse matrix of 6 x 6 with ones in some places."""
+    """Return a sparse matrix of 6 x 6 with ones in given places."""
     matrix = torch.zeros(6, 6)
     for place in places:
         matrix[place] = 1
@@ -64,7 +64,7 @@ def test_sparse_product_counts_stored_elements(
 
 
 def test_product_of_two_sparse_matrices_has_bytes_only() -> None:
-    trace = look_at(torch.sparse.mm, FIVE, FIVE)
+    trace = capture_model(torch.sparse.mm, FIVE, FIVE)
     report = netinspect.cost(trace).record
     assert report.total.uncounted == 1
     # Five floats and ten numbers of rows and columns, twice.
@@ -72,9 +72,9 @@ def test_product_of_two_sparse_matrices_has_bytes_only() -> None:
 
 
 def test_sparse_bytes_and_elements_are_stored_ones() -> None:
-    work = operators(look_at(torch.mm, csr(), rows(6, 4)))["aten.mm"]
+    work = operators(capture_model(torch.mm, csr(), rows(6, 4)))["aten.mm"]
     assert work.bytes_read == 5 * 4 + (7 + 5) * 8 + 6 * 4 * 4
-    work = operators(look_at(lambda x: x * 2, FIVE))["aten.mul"]
+    work = operators(capture_model(lambda x: x * 2, FIVE))["aten.mul"]
     assert (work.flops, work.elements) == (5, 5)
     assert cost(lambda x: torch.sparse.softmax(x, 1), FIVE).other_flops == 5 * 5
 

@@ -1,4 +1,4 @@
-"""What runs where torch reports no one of it is reported, or brought where it is reported."""
+"""Tests of operators that torch does not dispatch to modes: they are counted or reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import netinspect
 from netinspect.analysis.operator_counts import cost_of_steps
 from tests.nets.case import capture_trace, rows
 from tests.support import PATIENCE
-from tests.tracing.counting.counted import Calls, look_at
+from tests.tracing.counting.counted import Calls, capture_model
 
 scripts = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 
@@ -91,7 +91,7 @@ def script(*layers: nn.Module) -> Any:
 
 @scripts
 def test_frozen_script_is_counted() -> None:
-    trace = look_at(script(nn.Conv2d(3, 6, 3), nn.ReLU()), rows(2, 3, 8, 8))
+    trace = capture_model(script(nn.Conv2d(3, 6, 3), nn.ReLU()), rows(2, 3, 8, 8))
     assert cost_of_steps(trace.steps).macs == 2 * 6 * 36 * 27
 
 
@@ -119,7 +119,7 @@ from tests.nets.case import rows
 def branch(x):
     return torch.cond(x.sum() > -1e9, lambda y: y @ y, lambda y: y @ y @ y, (x,))
 
-# Forward is the first to load the compiler; what it compiles would trace what looks on.
+# Forward loads the compiler first; compiled code would also trace the recorder.
 assert "torch._dynamo" not in sys.modules
 found = cost(branch, rows(3, 3))
 assert (found.macs, found.uncounted) == (27, 0), found

@@ -1,4 +1,4 @@
-"""Layers, parameters and buffers that forward registers, replaces or removes."""
+"""Tests of layers, parameters and buffers that forward registers, replaces or removes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.tracing.process_snapshot import snapshot
 
 
 class Does(nn.Module):
-    """Its forward is a function; it holds of any kind given."""
+    """Module that runs a function in forward, with given attributes."""
 
     def __init__(self, function: Any, **held: Any) -> None:
         super().__init__()
@@ -130,16 +130,16 @@ def test_tensors_created_in_forward_are_counted() -> None:
     def run(self: Any, x: Tensor) -> Any:
         self.scale = nn.Parameter(torch.ones(6))
         self.register_buffer("mask", torch.ones(2, 1))
-        self.kept.append(nn.Parameter(torch.ones(6, 4)))
-        return (x * self.scale * self.mask) @ self.kept[0]
+        self.extra.append(nn.Parameter(torch.ones(6, 4)))
+        return (x * self.scale * self.mask) @ self.extra[0]
 
     trace = capture_trace(
-        Does(run, kept=nn.ParameterList()), rows(2, 6), options=TraceRequest(backward=True)
+        Does(run, extra=nn.ParameterList()), rows(2, 6), options=TraceRequest(backward=True)
     )
     check_steps(trace)
     totals = build_summary(trace).totals
     assert (totals.parameters, totals.buffers) == (6 + 24, 2)
-    assert {each.name for each in trace.changes} == {"scale", "mask", "kept.0"}
+    assert {each.name for each in trace.changes} == {"scale", "mask", "extra.0"}
     assert build_summary(trace).never_called == ()
     assert all(each.gradient is not None for each in trace.parameters)
 

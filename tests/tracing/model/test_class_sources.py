@@ -1,4 +1,4 @@
-"""The source of classes is what `inspect` finds, though most of it is found in another way."""
+"""Tests of the source of classes against `inspect`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hooks of installed packages that hold the weights of a layer."""
+"""Tests of hooks of installed packages that provide the weights of a layer."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Hook:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Any:
-    """Import a module that stands where packages are installed."""
+    """Import a module from a folder of installed packages."""
     file = tmp_path / "site-packages" / "mover.py"
     file.parent.mkdir()
     file.write_text(_PACKAGE)
@@ -85,20 +85,20 @@ def test_hooks_bound_to_objects_are_restored(package: Any) -> None:
 
 
 def _filling(model: nn.Module) -> list[Any]:
-    kept: list[Any] = []
+    recorded: list[Any] = []
     total = 0
 
     def keep(module: nn.Module, args: Any, output: Any) -> None:
         nonlocal total
         total += 1
-        kept.append(output)
+        recorded.append(output)
 
-    def keep_default(module: nn.Module, args: Any, output: Any, kept: list[Any] = kept) -> None:
-        kept.append(total)
+    def keep_default(module: nn.Module, args: Any, output: Any, recorded: list[Any] = recorded) -> None:
+        recorded.append(total)
 
     class Keeper:
         def __init__(self) -> None:
-            self.outputs = kept
+            self.outputs = recorded
 
         def keep(self, module: nn.Module, args: Any, output: Any) -> None:
             self.outputs.append(output)
@@ -108,13 +108,13 @@ def _filling(model: nn.Module) -> list[Any]:
     model.register_forward_hook(Keeper().keep)
     model.register_forward_hook(functools.partial(Keeper.keep, Keeper()))
     model(torch.ones(2, 3))
-    return kept
+    return recorded
 
 
 def test_memory_restores_variables_filled_by_hooks() -> None:
     model = nn.Linear(3, 3)
-    kept = _filling(model)
-    before = list(kept)
+    recorded = _filling(model)
+    before = list(recorded)
     assert before[1] == 1
     netinspect.memory(model, torch.ones(2, 3))
-    assert list(map(id, kept)) == list(map(id, before))
+    assert list(map(id, recorded)) == list(map(id, before))

@@ -1,4 +1,4 @@
-"""Tensors that require gradients and are not parameters are named."""
+"""Tests of the warning on tensors that require gradients and are not parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netinspect.records.tensors import Unregistered
 
 
 class Hidden(nn.Module):
-    """Weights in a list, a dictionary and an attribute; and tensors that are none."""
+    """Module with weights in a list, a dictionary and an attribute, and with other tensors."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Outputs that are computed later: generators, coroutines, iterators, functions."""
+"""Tests of outputs that are computed later: generators, coroutines, iterators, functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.nets.case import capture_trace, rows
 from tests.tracing.invariants import check_steps
 
 MACS = 2 * 4 * 6 + 2 * 6 * 5
-"""Of one pass through the two layers on two rows."""
+"""MACs of one pass of two rows through the two layers."""
 
 
 class Stages(nn.Module):
@@ -69,7 +69,7 @@ class AsyncGenerator(Stages):
 
 
 class Holder(nn.Module):
-    """Has a child, and asks for what that returns."""
+    """Module that iterates over the output of its child."""
 
     def __init__(self, child: nn.Module, ask: Any) -> None:
         super().__init__()
@@ -286,7 +286,7 @@ def test_future_timeout_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Items:
-    """An iterator of a class of the user's."""
+    """User-defined iterator."""
 
     def __init__(self, layer: Any, x: Tensor) -> None:
         self.layer, self.x = layer, x

@@ -1,4 +1,4 @@
-"""What is taken for a repetition is one: a trace that counts every call by itself states the same."""
+"""Tests that memoised calls give the same trace as calls that are all counted separately."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.tracing.counting.counted import Calls
 
 
 def both(take: Callable[[], Trace], monkeypatch: pytest.MonkeyPatch) -> tuple[Trace, Trace, int]:
-    """Look with repetitions and without; and how many calls were taken for one."""
+    """Return traces with and without memoised calls, and the number of memoised calls."""
     repeated = 0
 
     def uncounted() -> Any:
@@ -74,7 +74,7 @@ def test_trace_on_meta_is_equal_without_memoisation(case: Case, monkeypatch: pyt
 
 
 def check(function: Callable[..., Any], *args: Any, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Call a function in a trace with repetitions and without; how many there were."""
+    """Trace a function with and without memoised calls; return the number of memoised calls."""
     model = Calls(lambda _, *given: function(*given))
     one, other, repeated = both(lambda: capture_trace(model, *args), monkeypatch)
     assert one.failure is None
@@ -93,7 +93,7 @@ def test_equal_calls_are_memoised(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_key_contains_strides_flags_and_number_types(monkeypatch: pytest.MonkeyPatch) -> None:
-    def alike(x: Tensor) -> tuple[Tensor, ...]:
+    def repeated(x: Tensor) -> tuple[Tensor, ...]:
         return (
             x.reshape(12),
             x.t().reshape(12),  # this one copies
@@ -111,7 +111,7 @@ def test_key_contains_strides_flags_and_number_types(monkeypatch: pytest.MonkeyP
             x.double().sum(0),
         )
 
-    assert check(alike, rows(3, 4), monkeypatch=monkeypatch) == 2  # `t` and `contiguous`
+    assert check(repeated, rows(3, 4), monkeypatch=monkeypatch) == 2  # `t` and `contiguous`
 
 
 def test_key_contains_default_dtype() -> None:
@@ -129,7 +129,7 @@ def test_key_contains_default_dtype() -> None:
 
 
 def calls_of_linear(device: str) -> int:
-    """Return how often a function runs during a trace with two equal calls of it."""
+    """Return the number of calls of `linear` during a trace of two equal calls."""
     weight, x = torch.ones(4, 4, device=device), torch.ones(3, 4, device=device)
     count = 0
 

@@ -1,4 +1,4 @@
-"""Forwards that use threads: what runs in them is recorded like all else, and nothing stays in them."""
+"""Tests of threads in forward: their steps are recorded, and no hooks remain in them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MACS = 4 * 8 * 3
 
 
 class Towers(nn.Module):
-    """Two layers, and a function that runs them."""
+    """Module with two layers and a function that runs them."""
 
     def __init__(self, run: Any) -> None:
         super().__init__()

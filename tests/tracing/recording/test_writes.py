@@ -1,4 +1,4 @@
-"""Writes to weights in forward, by whatever function."""
+"""Tests of writes to weights in forward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After a command every byte that a model can reach is as before, also of what torch keeps in C++."""
+"""Tests that a command changes no byte that a model can reach, including state in C++."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_model_after_a_command_is_unchanged(name: str, command: str) -> None:
 
 
 class Raises(nn.Module):
-    """Ends a run after the model has changed."""
+    """Module that raises after it has changed the model."""
 
     def __init__(self, error: type[BaseException]) -> None:
         super().__init__()

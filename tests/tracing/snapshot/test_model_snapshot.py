@@ -1,4 +1,4 @@
-"""ModelSnapshot restores the model, its inputs and the process after a trace."""
+"""Tests that ModelSnapshot restores the model, its inputs and the process after a trace."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ OPTIONS = {
     "all": TraceRequest(backward=True, values=True, stats=True, code=True),
 }
 
-# The state_dict() of a module that contains itself never ends, so that no picture can be taken.
+# The state_dict() of a module that contains itself never ends, so a snapshot is impossible.
 PICTURED = [case for case in every.CASES if case.name != "circular"]
 
 
 @pytest.fixture(autouse=True)
 def own_process_state() -> Iterator[None]:
-    """Whatever a failing test leaves after is not the next one's."""
+    """Restore the state of the process after each test."""
     states = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
     yield
     torch.set_rng_state(states[0])
@@ -60,8 +60,8 @@ def test_forward_side_effects_are_restored(act: str, options: TraceRequest) -> N
     trace = capture_trace(model, *args, options=options)
     assert trace.failure is None or trace.failure.phase == "backward"
     # One act hands a weight to NumPy, and some register others, which is reported.
-    said = ("values left torch", "forward made: ", "forward replaced: ", "forward removed: ")
-    assert [note for note in trace.warnings if not note.startswith(said)] == []
+    expected_notes = ("values left torch", "forward made: ", "forward replaced: ", "forward removed: ")
+    assert [note for note in trace.warnings if not note.startswith(expected_notes)] == []
     assert_untouched(before, snapshot(model, args))
 
 
@@ -231,14 +231,14 @@ def test_unobservable_write_is_noted() -> None:
 @pytest.mark.parametrize("columns", [3, 4], ids=["runs", "fails"])
 def test_trace_leaves_no_reference_cycles(columns: int, options: TraceRequest) -> None:
     model = nn.Sequential(nn.Conv1d(3, 3, 1), nn.BatchNorm1d(3), nn.ReLU())
-    kept = [weakref.ref(each) for each in (model, model[0].weight)]
+    references = [weakref.ref(each) for each in (model, model[0].weight)]
     capture_trace(model, rows(4, columns, 2), options=options)  # what is imported is not counted
     gc.collect()
     gc.disable()
     try:
         trace = capture_trace(model, rows(4, columns, 2), options=options)
         del model
-        assert [each() for each in kept] == [None, None]
+        assert [each() for each in references] == [None, None]
         assert gc.collect() == 0
     finally:
         gc.enable()
@@ -246,7 +246,7 @@ def test_trace_leaves_no_reference_cycles(columns: int, options: TraceRequest) -
 
 
 class _Asks(torch.autograd.Function):
-    """Asks whether the collector is on, forward and backward."""
+    """Function that records whether the collector is enabled, forward and backward."""
 
     asked: list[bool]
 
@@ -263,7 +263,7 @@ class _Asks(torch.autograd.Function):
 
 @pytest.mark.parametrize("is_on", [True, False])
 @pytest.mark.parametrize("columns", [3, 4], ids=["runs", "fails"])
-def test_garbage_collector_state_is_kept_for_user_code(columns: int, is_on: bool) -> None:
+def test_garbage_collector_state_for_user_code(columns: int, is_on: bool) -> None:
     def forward(model: Any, x: Tensor) -> Tensor:
         result: Tensor = _Asks.apply(model.linear(x))
         return result

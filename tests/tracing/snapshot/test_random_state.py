@@ -1,4 +1,4 @@
-"""NumPy's random numbers, which it loads only when it is first asked for them."""
+"""Tests of the random state of NumPy, which loads `numpy.random` on first use."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Drawing(nn.Module):
         import numpy
         return x * float(numpy.random.rand())
 
-def look(seed):
+def draw(seed):
     return netinspect.load(Drawing(), args=(torch.ones(1),), values=True, seed=seed).output_values
 
 assert "numpy.random" not in sys.modules, "torch loads it by itself now"
-first = look(3)
+first = draw(3)
 import numpy.random
 loader = numpy.random.__spec__.loader
 after = float(numpy.random.rand())
-print(json.dumps([first, look(3), look(4), after, type(loader).__name__, len(sys.meta_path)]))
+print(json.dumps([first, draw(3), draw(4), after, type(loader).__name__, len(sys.meta_path)]))
 """
 
 
@@ -50,7 +50,7 @@ def test_numpy_random_is_seeded_when_imported_late() -> None:
     one, other = results(), results()
     assert one[0] == other[0] == one[1]
     assert one[2] != one[0]
-    # What comes after a trace does not follow its seed, and nothing of ours is left in the path.
+    # Numbers after a trace do not depend on its seed, and our import hook is removed.
     assert one[3] != other[3]
     assert one[4] == "SourceFileLoader"
     plain = "import sys, torch, numpy.random; print(len(sys.meta_path))"

@@ -1,4 +1,4 @@
-"""Records that are made once for identical values are those of the value at hand."""
+"""Tests of records that are created once and reused for identical values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netinspect.tracing.tensors.describe import describe, describe_call
 
 
 @pytest.mark.parametrize(
-    "alike",
+    "equal_values",
     [
         (0, False, 0.0, -0.0, 0j),
         (1, True, 1.0, 1 + 0j),
@@ -26,9 +26,9 @@ from netinspect.tracing.tensors.describe import describe, describe_call
     ],
     ids=str,
 )
-def test_equal_values_of_other_types_differ(alike: tuple[Any, ...]) -> None:
-    for _ in range(2):  # as they are made, and as they are remembered
-        for value in alike:
+def test_equal_values_of_other_types_differ(equal_values: tuple[Any, ...]) -> None:
+    for _ in range(2):  # newly created, then reused
+        for value in equal_values:
             text = repr(tuple(value) if isinstance(value, torch.Size) else value)
             text = text if len(text) <= 60 else text[:57] + "..."
             assert describe(value) == Literal(type=type(value).__name__, text=text)
@@ -59,24 +59,24 @@ def test_calls_with_new_shapes_have_own_records() -> None:
 
 
 class Outside(nn.Module):
-    """Running statistics that are registered nowhere."""
+    """Module with unregistered running statistics."""
 
-    def __init__(self, function: Any, *, behind: bool, update: bool) -> None:
+    def __init__(self, function: Any, *, weights_first: bool, update: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(3))
         self.running = [torch.zeros(3), torch.ones(3)]
-        self.function, self.behind, self.update = function, behind, update
+        self.function, self.weights_first, self.update = function, weights_first, update
 
     def forward(self, x: Tensor) -> Tensor:
         weights = [self.weight, None]
-        given = [*weights, *self.running] if self.behind else [*self.running, *weights]
-        rest = (1e-5, False) if self.behind else (1e-5,)
+        given = [*weights, *self.running] if self.weights_first else [*self.running, *weights]
+        rest = (1e-5, False) if self.weights_first else (1e-5,)
         return self.function(x, *given, self.update, 0.5, *rest)
 
 
 @pytest.mark.parametrize("update", [True, False])
 @pytest.mark.parametrize(
-    ("function", "behind"),
+    ("function", "weights_first"),
     [
         (nn.functional.batch_norm, False),
         (nn.functional.instance_norm, False),
@@ -84,8 +84,10 @@ class Outside(nn.Module):
         (torch.instance_norm, True),
     ],
 )
-def test_functional_running_statistics_are_restored(function: Any, behind: bool, update: bool) -> None:
-    model = Outside(function, behind=behind, update=update)
+def test_functional_running_statistics_are_restored(
+    function: Any, weights_first: bool, update: bool
+) -> None:
+    model = Outside(function, weights_first=weights_first, update=update)
     x = torch.randn(4, 3, 5)
     trace = netinspect.capture(model, x)
     assert trace.failure is None
@@ -97,7 +99,7 @@ def test_functional_running_statistics_are_restored(function: Any, behind: bool,
 
 
 class Views(nn.Module):
-    """Writes through views, before and after what is read was made."""
+    """Module that writes through views, before and after the read tensor was created."""
 
     def forward(self, x: Tensor) -> Tensor:
         first = x + 1

@@ -1,4 +1,4 @@
-"""Bytes of parameters and buffers that are made of other tensors, against what torch states of those."""
+"""Tests of the bytes of parameters and buffers that wrap other tensors, against torch."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def nested(layout: torch.layout = torch.strided) -> Tensor:
 
 
 class Pair(Tensor):
-    """A class of the user's that wraps two tensors, and states what is called of it."""
+    """User class that wraps two tensors and records its calls."""
 
     called: ClassVar[list[str]] = []
     one: Tensor
@@ -82,7 +82,7 @@ class Pair(Tensor):
 
 
 CASES: dict[str, tuple[Callable[[], Tensor], int, int]] = {
-    # How it is made, its bytes and its elements.
+    # Constructor, bytes and elements.
     "coo": (lambda: EYE.to_sparse(), 4 * 4 + 2 * 4 * 8, 16),
     "coo with two values in one place": (lambda: COO, 3 * 4 + 2 * 3 * 8, 16),
     "coo of rows": (lambda: torch.ones(3, 4, 5).to_sparse(1), 60 * 4 + 3 * 8, 60),
@@ -114,7 +114,7 @@ CASES: dict[str, tuple[Callable[[], Tensor], int, int]] = {
 
 
 class Holder(nn.Module):
-    """Its buffers are the tensors that it is given."""
+    """Module with given tensors as buffers."""
 
     def __init__(self, **tensors: Tensor) -> None:
         super().__init__()

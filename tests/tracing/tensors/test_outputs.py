@@ -1,4 +1,4 @@
-"""What forward returns is shown whole, or with a sign that there is more; none of its code is run."""
+"""Tests of the recorded output of forward: complete or marked as cut, and none of its code is run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Pair(NamedTuple):
 
 
 class Touchy:
-    """Every read of it by its own methods fails."""
+    """Object whose methods all fail."""
 
     def __init__(self, tensor: Any) -> None:
         self.tensor = tensor

@@ -1,4 +1,4 @@
-"""Statistics of tensors of every kind, against torch on their dense values; otherwise the reason."""
+"""Tests of statistics of all kinds of tensors, against torch on their dense values."""
 
 from __future__ import annotations
 
