@@ -98,7 +98,10 @@ INDEXES: dict[str, tuple[Callable[[], bytes], str]] = {
         "no shard of",
     ),
     "too many": (lambda: b"[" + b"[],[]," * 2_000_000 + b"0]", "more than 300,000 values"),
-    "long": (lambda: b'{"weight_map":{"a":"' + b"x" * (23 << 20) + b'"}}', "is not the plain name"),
+    "long": (
+        lambda: b'{"weight_map":{"a":"' + b"x" * (23 << 20) + b'"}}',
+        "is not the name of a file in the same folder",
+    ),
     "wide": (lambda: b'["' + "\U0001f600".encode() * (6 << 20) + b'"]', "is the most"),
     "deep": (lambda: b"[" * 200_000, "nested too deeply"),
     "a number": (lambda: b"9" * (23 << 20), "is not valid JSON"),
