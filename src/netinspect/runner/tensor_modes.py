@@ -121,8 +121,8 @@ def is_caused_by_mode(failure: Failure, tensor_mode: TensorMode) -> bool:
     return tensor_mode == "zeros" and bool(_NEEDS_WEIGHTS.search(failure.message))
 
 
-def why_not(failure: Failure, tensor_mode: TensorMode, *, fell_back: bool = True) -> str:
-    """Return why a forward does not run in a tensor mode."""
+def fallback_reason(failure: Failure, tensor_mode: TensorMode, *, fell_back: bool = True) -> str:
+    """Return the reason why forward does not run in a tensor mode, and the fallback."""
     place = failure.place
     where = f" ({place.text} in line {place.line} of {place.file})" if place and place.text else ""
     if tensor_mode in ("meta", "fake"):

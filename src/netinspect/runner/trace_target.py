@@ -27,7 +27,7 @@ from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
 from netinspect.runner.run_options import ZEROS_NOTE, RunOptions
-from netinspect.runner.tensor_modes import TensorModes, is_caused_by_mode, why_not
+from netinspect.runner.tensor_modes import TensorModes, fallback_reason, is_caused_by_mode
 from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_meta
 from netinspect.tracing.capture import capture
 from netinspect.tracing.model.forwardless import lacks_forward, name_instead, refuses
@@ -111,11 +111,13 @@ def trace_target(factory: ModelFactory, options: RunOptions) -> Trace:
         if reported is None or len(trace.steps) > len(reported.steps):
             reported = trace
         if modes.can_go_on(model):
-            why = why_not(trace.failure, tensor_mode)
+            why = fallback_reason(trace.failure, tensor_mode)
             notes.append(why)
             options = replace(options, inputs=replace(options.inputs, start=_resolved_inputs(trace)))
         elif reported is not None:
-            limit = f"{why_not(trace.failure, tensor_mode, fell_back=False)}; the trace ends there"
+            limit = (
+                f"{fallback_reason(trace.failure, tensor_mode, fell_back=False)}; the trace ends there"
+            )
             reported = replace(reported, warnings=(*reported.warnings, limit))
             break
     if reported is not None:

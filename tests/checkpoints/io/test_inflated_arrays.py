@@ -70,7 +70,7 @@ def test_inflated_array_reads_any_range(tmp_path: Path) -> None:
 def test_checkpoint_data_skips_compressed_fortran_order(tmp_path: Path) -> None:
     checkpoint = compressed(tmp_path / "packed.npz", {"a": np.asfortranarray(np.ones((3, 4)))})
     with CheckpointData(checkpoint) as data:
-        reason = data.why_no_values(checkpoint.tensors[0])
+        reason = data.reason_without_values(checkpoint.tensors[0])
     assert reason == "it is compressed, or not stored as one piece"
 
 

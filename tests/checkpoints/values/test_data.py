@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimen
 def read(checkpoint: Checkpoint, number: int = 0, *, in_order: bool = True) -> bytes:
     tensor = checkpoint.tensors[number]
     with CheckpointData(checkpoint) as data:
-        assert data.why_no_values(tensor) == ""
+        assert data.reason_without_values(tensor) == ""
         pieces = data.pieces(tensor, 0, tensor.elements, Workspace(), in_order=in_order)
         return b"".join(piece.tobytes() for piece in pieces)
 
@@ -122,14 +122,14 @@ def test_reason_without_values_names_the_cause(tmp_path: Path) -> None:
         ),
     }
     with CheckpointData(checkpoint) as data:
-        assert {data.why_no_values(each): each for each in cases.values()} == cases
+        assert {data.reason_without_values(each): each for each in cases.values()} == cases
 
 
 def test_reason_without_values_of_remote_file(tmp_path: Path) -> None:
     checkpoint = write_raw(tmp_path / "x", {"a": torch.ones(4, 4)})
     address = replace(checkpoint.files[0], path="https://hub.test/x", modified=None)
     with CheckpointData(replace(checkpoint, files=(address,))) as data:
-        assert data.why_no_values(checkpoint.tensors[0]) == "its file is not local"
+        assert data.reason_without_values(checkpoint.tensors[0]) == "its file is not local"
 
 
 def test_checkpoint_data_refuses_changed_file(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def values(path: Path) -> dict[str, bytes]:
     found = {}
     with CheckpointData(checkpoint) as data:
         for tensor in checkpoint.tensors:
-            assert data.why_no_values(tensor) == ""
+            assert data.reason_without_values(tensor) == ""
             pieces = data.pieces(tensor, 0, tensor.elements, Workspace())
             found[tensor.name] = b"".join(piece.tobytes() for piece in pieces)
     return found

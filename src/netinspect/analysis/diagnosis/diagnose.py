@@ -130,11 +130,11 @@ def _uninferred_hint(trace: Trace) -> Iterator[str]:
     tried += " before the time limit" if trace.out_of_time else ""
     yield (
         f"{lead} could not be inferred: {tried} (--explain-input lists them); "
-        f"if the model is correct, pass them: {_how_to_give(trace)}"
+        f"if the model is correct, pass them: {_input_options(trace)}"
     )
 
 
-def _how_to_give(trace: Trace) -> str:
+def _input_options(trace: Trace) -> str:
     """Return the options that pass the inputs; values with attributes need --inputs-from."""
     failure = trace.failure
     if failure is not None and failure.type == "AttributeError":

@@ -81,7 +81,7 @@ def compare_pairs(
     for left, right in pairs:
         if left.shape != right.shape:
             raise ValueError(f"{left.name} is {left.shape}, and {right.name} is {right.shape}")
-    reasons = [_why_not(left_data, right_data, pair) for pair in pairs]
+    reasons = [_reason_not_compared(left_data, right_data, pair) for pair in pairs]
     tasks = [
         _Task(number, pair, start, min(start + _PART, pair[0].elements))
         for number, pair in enumerate(pairs)
@@ -130,9 +130,9 @@ def compare_pairs(
     ]
 
 
-def _why_not(left_data: CheckpointData, right_data: CheckpointData, pair: Pair) -> str:
+def _reason_not_compared(left_data: CheckpointData, right_data: CheckpointData, pair: Pair) -> str:
     left, right = pair
-    if reason := left_data.why_no_values(left) or right_data.why_no_values(right):
+    if reason := left_data.reason_without_values(left) or right_data.reason_without_values(right):
         return reason
     if KINDS[left.dtype].components != KINDS[right.dtype].components:
         return "one is complex and the other is not"
@@ -227,7 +227,7 @@ def _by_bytes(
 ) -> Comparison:
     """Compare the bytes of tensors whose values cannot be read."""
     left, right = pair
-    readable = not left_data.why_no_bytes(left) and not right_data.why_no_bytes(right)
+    readable = not left_data.reason_without_bytes(left) and not right_data.reason_without_bytes(right)
     if (left.dtype, left.bytes) != (right.dtype, right.bytes):
         return Comparison(identical=False, not_compared=reason)
     if not (readable and is_contiguous(left) and is_contiguous(right)):

@@ -65,7 +65,7 @@ class CheckpointData(Closing):
     def _open(self, number: int) -> None:
         file = self.checkpoint.files[number]
         if file.modified is None and not os.path.exists(file.path):
-            return  # not a local file; see `why_not`
+            return  # not a local file; see `reason_without_bytes`
         source = self._sources[number] = LocalSource(file.path, file.name)
         now = source.stored_file()
         if now.bytes != file.bytes or file.modified not in (None, now.modified):
@@ -91,12 +91,12 @@ class CheckpointData(Closing):
         for source in self._sources.values():
             source.check_unchanged()
 
-    def why_no_bytes(self, tensor: StoredTensor) -> str:
+    def reason_without_bytes(self, tensor: StoredTensor) -> str:
         """Return the reason why the bytes of a tensor cannot be read, or an empty string if they can."""
         if tensor.file is None:
             return "its values are not in any file"
         if tensor.pieces:
-            return self._why_no_pieces(tensor)
+            return self._reason_without_pieces(tensor)
         if tensor.layout not in ("strided", "quantized"):
             return f"its layout is {tensor.layout}"
         if tensor.position is None and not self._is_inflatable(tensor):
@@ -109,7 +109,7 @@ class CheckpointData(Closing):
             return "several of its elements share memory"
         return ""
 
-    def _why_no_pieces(self, tensor: StoredTensor) -> str:
+    def _reason_without_pieces(self, tensor: StoredTensor) -> str:
         """Return the reason why a tensor cannot be assembled from pieces, or an empty string."""
         files = [piece.file for piece in tensor.pieces]
         if any(file is not None and file not in self._sources for file in files):
@@ -126,11 +126,11 @@ class CheckpointData(Closing):
         """Return whether a tensor is a contiguous array that is compressed as a whole."""
         return self.checkpoint.format == "npz" and bool(tensor.member) and is_contiguous(tensor)
 
-    def why_no_values(self, tensor: StoredTensor) -> str:
+    def reason_without_values(self, tensor: StoredTensor) -> str:
         """Return the reason why the values of a tensor cannot be read, or an empty string."""
         if tensor.dtype not in KINDS or tensor.layout == "quantized":
             return f"the elements of {tensor.dtype} cannot be read as numbers"
-        return self.why_no_bytes(tensor)
+        return self.reason_without_bytes(tensor)
 
     def read_bytes(
         self, tensor: StoredTensor, start: int, room: Array, workspace: Workspace, use: str = ""

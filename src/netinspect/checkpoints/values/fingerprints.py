@@ -78,7 +78,7 @@ def _groups(numbers: list[int], keys: Sequence[object]) -> list[int]:
 
 
 def _can_be_hashed(data: CheckpointData, tensor: StoredTensor) -> bool:
-    if not tensor.bytes or not tensor.elements or data.why_no_bytes(tensor):
+    if not tensor.bytes or not tensor.elements or data.reason_without_bytes(tensor):
         return False
     return is_contiguous(tensor) or tensor.dtype in KINDS
 

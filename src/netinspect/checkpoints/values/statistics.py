@@ -83,7 +83,7 @@ def summarize_values(
         CheckpointError: A file ends too early.
         LoadError: A file cannot be read, or has changed.
     """
-    reasons = [data.why_no_values(tensor) for tensor in tensors]
+    reasons = [data.reason_without_values(tensor) for tensor in tensors]
     running: dict[object, _Running] = {}
     for tensor, reason in zip(tensors, reasons, strict=True):
         if not reason:

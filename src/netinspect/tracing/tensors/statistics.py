@@ -122,7 +122,7 @@ def _add(tensor: torch.Tensor, found: _Moments) -> None:
     """
     cls: Any = type(tensor)
     with torch._C.DisableTorchFunction():
-        if reason := _why_no_values(tensor):
+        if reason := _reason_without_values(tensor):
             raise NotRead(reason)
         if not may_wrap(cls):
             _add_plain(tensor.detach(), found)
@@ -134,7 +134,7 @@ def _add(tensor: torch.Tensor, found: _Moments) -> None:
             _add_plain(values.detach(), found)
 
 
-def _why_no_values(tensor: torch.Tensor) -> str:
+def _reason_without_values(tensor: torch.Tensor) -> str:
     if is_uninitialised(tensor):
         return "not initialized: a lazy layer takes its size from the first input"
     if tensor.is_meta:
