@@ -68,8 +68,8 @@ TABLE = [
         "globals lenet", 3, "load", "no such file: 'lenet'", "a model itself has none", tells_format=True
     ),
     Wrong("cost lenet --by modul", 2, "usage", "'modul'", "'module'"),
-    Wrong("cost lenet --sort zzz", 2, "usage", "'zzz'", "macs, flops, other_flops"),
-    Wrong("params lenet --sort zzz", 2, "usage", "'zzz'", "size, bytes, name"),
+    Wrong("cost lenet --sort zzz", 2, "usage", "'zzz'", "macs, share, flops, other_flops"),
+    Wrong("params lenet --sort zzz", 2, "usage", "'zzz'", "elements, bytes, name"),
     Wrong(
         "summary lenet --columns path,parms", 2, "usage", "'parms'", "'params'",
         ("the columns are: path, class",), tells_format=True,

@@ -160,7 +160,9 @@ TENSORS: dict[str, Case] = {
         "torch",
     ),
     "storage that is short": Case(
-        lambda: torch_zip(state(), data=b"\0" * 15), "'a/data/0' has 16 bytes, and it has 15", "torch"
+        lambda: torch_zip(state(), data=b"\0" * 15),
+        "'a/data/0' should have 16 bytes by its pickle, but has 15",
+        "torch",
     ),
     "storage of a great size": Case(
         lambda: torch_zip(
@@ -168,7 +170,7 @@ TENSORS: dict[str, Case] = {
             + tensor(storage=STORAGE.replace(b"K\x04", b"\x8a\x08" + struct.pack("<q", 2**62)))
             + b"."
         ),
-        "and it has 16",
+        "bytes by its pickle, but has 16",
         "torch",
     ),
     "too few arguments": Case(
@@ -296,7 +298,7 @@ ARCHIVES: dict[str, Case] = {
     ),
     "deflated, cut": Case(
         lambda: torch_zip(deflated(state())[:-9], method=8, size=len(state()), checksum=0),
-        "should come to",
+        "should have 119 decompressed bytes, but has 111",
     ),
     "no directory": Case(lambda: torch_zip(state())[:-30], "is not whole"),
     "only a start": Case(lambda: b"PK\x03\x04", "is not whole"),
