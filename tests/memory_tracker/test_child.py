@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from netinspect.memory_tracker.request import TrackOptions, TrackRequest
 from netinspect.records.request import TraceRequest
 from netinspect.targets.target import parse_target
 from tests.memory_tracker.runs import Chain, tracked
+from tests.support import Outcome
 
 pytestmark = pytest.mark.slow
 
@@ -132,6 +134,12 @@ def test_model_that_differs_from_trace_raises(net: str) -> None:
     assert "--arg" in str(caught.value.hint)
     report = netinspect.memory(trace, model_args={"width": 32}, allocator="cpu").record
     assert report.peak.amounts.parameters == sum(each.spec.bytes for each in trace.parameters)
+
+
+def test_memory_refuses_model_args_without_literal(net: str, cli: Callable[..., Outcome]) -> None:
+    outcome = cli("memory", f"{net}:Net", "--arg", "width=1e999", "--input", "4x64")
+    assert outcome.code == 2
+    assert "not plain literals" in outcome.err
 
 
 def test_invalid_child_answer_raises() -> None:

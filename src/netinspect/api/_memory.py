@@ -135,7 +135,7 @@ def memory(
         )
     request = TraceRequest(
         target=target,
-        model_args=_literal(model_args or {}),
+        model_args=literal_model_args(model_args or {}),
         online=online,
         run_file=run_file,
         inputs_from=None if inputs_from is None else parse_target(inputs_from),
@@ -225,8 +225,12 @@ def memory_of(
     )
 
 
-def _literal(arguments: Mapping[str, Any]) -> str:
+def literal_model_args(arguments: Mapping[str, Any]) -> str:
+    """Return the arguments of a class or factory as a literal, for the child process.
 
+    Raises:
+        UsageError: One of them has no literal.
+    """
     text = format_model_args(arguments)
     if text is None:
         raise UsageError(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from netinspect.api._memory import memory_of
+from netinspect.api._memory import literal_model_args, memory_of
 from netinspect.cli.console import print_message, progress_line, style_for
 from netinspect.cli.options import (
     ColumnsOption,
@@ -112,7 +112,10 @@ def command(
     # The inputs are found on what they are declared with: the batch is for the run without data alone.
     plain = replace(model, batch=None)
     tracks = MemoryTrackCache() if model.cache else None
-    request = read_request(parsed, plain, output, symbolic=symbols)
+    request = replace(
+        read_request(parsed, plain, output, symbolic=symbols),
+        model_args=literal_model_args(model.model_args()),
+    )
     trace = run_request(request, plain, output)
     with progress_line(quiet=output.quiet) as progress:
         view = memory_of(
