@@ -49,13 +49,7 @@ _OUTPUT_VARIABLES = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests of tracing first, and skip tests that need a GPU on machines without one.
-
-    Some tests of tracing count the objects that remain after a trace, which depends on the libraries
-    that other tests have loaded into the process.
-    """
-    folder = Path(__file__).parent / "tracing"
-    items.sort(key=lambda item: not item.path.is_relative_to(folder))
+    """Skip tests that need a GPU on machines without one."""
     if not torch.cuda.is_available():
         for item in items:
             if item.get_closest_marker("gpu") is not None:

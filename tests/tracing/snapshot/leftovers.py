@@ -1,6 +1,6 @@
 """Objects that a trace leaves for the garbage collector, counted in a process of its own.
 
-In a process that has run other tests, caches of fixed size drop objects of those tests during a trace.
+In a process that has run other tests, objects of those tests may be collected too.
 """
 
 from __future__ import annotations
