@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netinspect.memory_tracker.parent import ask_child
 from netinspect.memory_tracker.request import TrackOptions, TrackRequest
 from netinspect.memory_tracker.runs import run_once
 from netinspect.memory_tracker.session import track
 from netinspect.memory_tracker.tracked_models import LiveSource
-from netinspect.records.memory import MemoryTrack
+from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.records.request import TraceRequest
 
 
@@ -87,3 +88,8 @@ def tracked(model: nn.Module, *specs: str, with_values: bool = False, **options:
         with_values=with_values,
     )
     return track(request, LiveSource(model, partial(run_once, request))).track
+
+
+def track_in_child(request: TrackRequest, **options: Any) -> Tracking:
+    """Track in a child process; see `ask_child`."""
+    return ask_child(request, **options)[0]

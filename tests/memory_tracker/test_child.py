@@ -14,11 +14,10 @@ import pytest
 import netinspect
 from netinspect.analysis.allocation_totals import peak_bytes
 from netinspect.errors import ForwardError, LoadError, UsageError
-from netinspect.memory_tracker.parent import track_in_child
 from netinspect.memory_tracker.request import TrackOptions, TrackRequest
 from netinspect.records.request import TraceRequest
 from netinspect.targets.target import parse_target
-from tests.memory_tracker.runs import Chain, tracked
+from tests.memory_tracker.runs import Chain, track_in_child, tracked
 from tests.support import Outcome
 
 pytestmark = pytest.mark.slow

@@ -34,16 +34,6 @@ class ChildError(Exception):
     """Exception in the child process; the message is its traceback."""
 
 
-def track_in_child(
-    request: TrackRequest,
-    *,
-    progress: Callable[[str], None] | None = None,
-    command: Sequence[str] | None = None,
-) -> Tracking:
-    """Track in a child process; see `ask_child`."""
-    return ask_child(request, progress=progress, command=command)[0]
-
-
 def ask_child(
     request: TrackRequest,
     *,

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netinspect.checkpoints.values import compare as compare_module
-from netinspect.checkpoints.values.compare import compare_pairs, compare_tensors
+from netinspect.checkpoints.values.compare import compare_pairs
 from netinspect.checkpoints.values.data import PIECE, CheckpointData
 from netinspect.errors import LoadError
 from netinspect.records.comparison import Comparison
+from tests.checkpoints.values.pairs import compare_tensors
 from tests.checkpoints.values.tensor_values import (
     COMPLEX,
     REAL,

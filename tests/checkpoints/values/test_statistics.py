@@ -348,7 +348,7 @@ def test_values_take_bounded_memory(tmp_path: Path) -> None:
     code = """
 import sys
 from dataclasses import replace
-from netinspect.checkpoints.values.compare import compare_tensors
+from tests.checkpoints.values.pairs import compare_tensors
 from netinspect.checkpoints.values.data import CheckpointData
 from netinspect.checkpoints.values.anomalies import detect_anomalies
 from netinspect.checkpoints.io.source import LocalSource

@@ -45,16 +45,6 @@ class _Task:
         return sum(each.bytes // max(1, each.elements) for each in self.pair) * (self.stop - self.start)
 
 
-def compare_tensors(
-    left_data: CheckpointData,
-    left: StoredTensor,
-    right_data: CheckpointData,
-    right: StoredTensor,
-) -> Comparison:
-    """Compare two tensors of equal shape; see `compare_pairs`."""
-    return compare_pairs(left_data, right_data, [(left, right)])[0]
-
-
 def compare_pairs(
     left_data: CheckpointData,
     right_data: CheckpointData,
