@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from netinspect._utils import units
 from netinspect.records.cache_usage import Cache
 from netinspect.rendering.document import Column, Document, line, make_table
+from netinspect.rendering.number_columns import count_column, size_column
 
 _COLUMNS: tuple[Column[Cache], ...] = (
-    Column(
-        key="entries",
-        value=lambda cache: cache.entries,
-        text=lambda cache: units.count(cache.entries),
-        align="right",
-    ),
-    Column(
-        key="bytes",
-        value=lambda cache: cache.bytes,
-        text=lambda cache: units.size(cache.bytes),
-        align="right",
-    ),
-    Column(
-        key="limit",
-        value=lambda cache: cache.limit,
-        text=lambda cache: units.size(cache.limit),
-        align="right",
-        drop=1,
-    ),
+    count_column("entries", lambda cache: cache.entries),
+    size_column("bytes", lambda cache: cache.bytes),
+    size_column("limit", lambda cache: cache.limit, drop=1),
     Column(key="removed", value=lambda cache: cache.removed, align="right"),
     Column(key="folder", value=lambda cache: cache.folder, min_width=20, elide="middle"),
 )

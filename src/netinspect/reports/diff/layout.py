@@ -19,6 +19,7 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
+from netinspect.rendering.number_columns import count_column, size_column
 from netinspect.reports.diff.layout_counts import build_counts
 from netinspect.reports.diff.layout_notes import notes
 from netinspect.reports.diff.layout_tensors import STYLES, build_tensors, change_column
@@ -54,12 +55,7 @@ _RENAMES: tuple[Column[Rename], ...] = (
         min_width=16,
         elide="middle",
     ),
-    Column(
-        key="names",
-        value=lambda rename: rename.names,
-        text=lambda rename: units.count(rename.names),
-        align="right",
-    ),
+    count_column("names", lambda rename: rename.names),
     Column(
         key="evidence",
         value=lambda rename: rename.evidence,
@@ -147,25 +143,9 @@ _SIDES: tuple[Column[_Side], ...] = (
         min_width=10,
         drop=3,
     ),
-    Column(
-        key="tensors",
-        value=lambda row: row.side.tensors,
-        text=lambda row: units.count(row.side.tensors),
-        align="right",
-    ),
-    Column(
-        key="elements",
-        value=lambda row: row.side.elements,
-        text=lambda row: units.count(row.side.elements),
-        align="right",
-        drop=1,
-    ),
-    Column(
-        key="bytes",
-        value=lambda row: row.side.bytes,
-        text=lambda row: units.size(row.side.bytes),
-        align="right",
-    ),
+    count_column("tensors", lambda row: row.side.tensors),
+    count_column("elements", lambda row: row.side.elements, drop=1),
+    size_column("bytes", lambda row: row.side.bytes),
     Column(
         key="dtypes",
         value=lambda row: ",".join(row.side.dtypes),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from netinspect._utils import units
 from netinspect.rendering.document import Column, Row, Table, cell, make_row, make_table
+from netinspect.rendering.number_columns import count_column, size_column
 from netinspect.reports.diff.record import Diff, DiffGroup
 
 _BAR = 24
@@ -47,34 +48,10 @@ def _columns(most: int) -> tuple[Column[DiffGroup], ...]:
         ),
         *(_count_column(key) for key in _MARKS),
         _count_column("same", drop=4),
-        Column(
-            key="old_elements",
-            value=lambda group: group.old_elements,
-            text=lambda group: units.count(group.old_elements),
-            align="right",
-            drop=3,
-        ),
-        Column(
-            key="new_elements",
-            value=lambda group: group.new_elements,
-            text=lambda group: units.count(group.new_elements),
-            align="right",
-            drop=2,
-        ),
-        Column(
-            key="old_bytes",
-            value=lambda group: group.old_bytes,
-            text=lambda group: units.size(group.old_bytes),
-            align="right",
-            shown=False,
-        ),
-        Column(
-            key="new_bytes",
-            value=lambda group: group.new_bytes,
-            text=lambda group: units.size(group.new_bytes),
-            align="right",
-            shown=False,
-        ),
+        count_column("old_elements", lambda group: group.old_elements, drop=3),
+        count_column("new_elements", lambda group: group.new_elements, drop=2),
+        size_column("old_bytes", lambda group: group.old_bytes, shown=False),
+        size_column("new_bytes", lambda group: group.new_bytes, shown=False),
         Column(
             key="bar",
             value=lambda group: None,

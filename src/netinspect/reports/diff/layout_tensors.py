@@ -17,6 +17,7 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
+from netinspect.rendering.number_columns import count_column
 from netinspect.reports.diff.layout_folded import Fold, fold, format_shape
 from netinspect.reports.diff.record import Diff, DiffRow, DiffTensor
 
@@ -90,13 +91,7 @@ def _columns(report: Diff) -> tuple[Column[DiffRow], ...]:
         Column(key="new_shape", value=lambda row: _shape(row.new), text=_new_shape, min_width=14),
         Column(key="old_dtype", value=lambda row: row.old.dtype if row.old else None, shown=False),
         Column(key="new_dtype", value=lambda row: row.new.dtype if row.new else None, shown=False),
-        Column(
-            key="elements",
-            value=lambda row: _either(row).elements,
-            text=lambda row: units.count(_either(row).elements),
-            align="right",
-            drop=5,
-        ),
+        count_column("elements", lambda row: _either(row).elements, drop=5),
         *(_VALUES if report.values is not None else ()),
         Column(
             key="differs",

@@ -19,6 +19,7 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
+from netinspect.rendering.number_columns import count_column
 from netinspect.reports.globals.record import GlobalRow, Globals
 
 _MARKED = "yellow"
@@ -57,12 +58,7 @@ def _columns(report: Globals) -> tuple[Column[GlobalRow], ...]:
             text=lambda row: "NOT NEEDED" if row.verdict == "other" else "needed",
             style=_style,
         ),
-        Column(
-            key="calls",
-            value=lambda row: row.uses,
-            text=lambda row: units.count(row.uses),
-            align="right",
-        ),
+        count_column("calls", lambda row: row.uses),
         Column(
             key="arguments",
             value=lambda row: row.arguments,
@@ -87,13 +83,7 @@ def _columns(report: Globals) -> tuple[Column[GlobalRow], ...]:
             drop=3,
             shown=has_members,
         ),
-        Column(
-            key="offset",
-            value=lambda row: row.offset,
-            text=lambda row: units.count(row.offset),
-            align="right",
-            drop=4,
-        ),
+        count_column("offset", lambda row: row.offset, drop=4),
     )
 
 

@@ -19,6 +19,7 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
+from netinspect.rendering.number_columns import count_column, size_column
 from netinspect.reports.memory.layout_notes import notes
 from netinspect.reports.memory.record import Amounts, Memory, MemoryModule, MemoryPoint
 
@@ -78,12 +79,7 @@ def _bytes_columns(
 ) -> tuple[Column[_HasAmounts], Column[_HasAmounts], Column[_HasAmounts]]:
     """Return the columns `bytes`, `share` and `expression` of the total of a row."""
     return (
-        Column(
-            key="bytes",
-            value=lambda row: row.total,
-            text=lambda row: units.size(row.total),
-            align="right",
-        ),
+        size_column("bytes", lambda row: row.total),
         Column(
             key="share",
             value=lambda row: round(_share(row.total, report), 6),
@@ -144,12 +140,7 @@ def _peak(report: Memory) -> Table:
             value=lambda row: row.category,
             text=lambda row: f"{_CATEGORIES[row.category]} {row.category.replace('_', ' ')}",
         ),
-        Column(
-            key="bytes",
-            value=lambda row: row.bytes,
-            text=lambda row: units.size(row.bytes),
-            align="right",
-        ),
+        size_column("bytes", lambda row: row.bytes),
         Column(
             key="share",
             value=lambda row: round(_share(row.bytes, report), 6),
@@ -278,12 +269,7 @@ def _peaks(report: Memory) -> Table:
     (symbol,) = symbols_of(report.header)
     phase, iteration, module, operation = _run_columns(report)
     columns: tuple[Column[PeakRange], ...] = (
-        Column(
-            key="from",
-            value=lambda peak: peak.first,
-            text=lambda peak: units.count(peak.first),
-            align="right",
-        ),
+        count_column("from", lambda peak: peak.first),
         Column(
             key="to",
             value=lambda peak: peak.last,
@@ -318,18 +304,8 @@ def _expression_column(category: str) -> Column[PeakRange]:
 
 def _probes(search: BatchSearch) -> Table:
     columns: tuple[Column[BatchProbe], ...] = (
-        Column(
-            key="batch",
-            value=lambda probe: probe.batch,
-            text=lambda probe: units.count(probe.batch),
-            align="right",
-        ),
-        Column(
-            key="peak",
-            value=lambda probe: probe.bytes,
-            text=lambda probe: units.size(probe.bytes),
-            align="right",
-        ),
+        count_column("batch", lambda probe: probe.batch),
+        size_column("peak", lambda probe: probe.bytes),
         Column(
             key="fits",
             value=lambda probe: probe.bytes <= search.limit,

@@ -11,6 +11,7 @@ from netinspect.records.named_tensors import NamedTensor
 from netinspect.rendering import format_values
 from netinspect.rendering.bars import bars
 from netinspect.rendering.document import Column, Row, make_row
+from netinspect.rendering.number_columns import count_column, size_column
 
 
 def style(row: NamedTensor) -> str:
@@ -34,19 +35,8 @@ COLUMNS: tuple[Column[NamedTensor], ...] = (
     ),
     Column(key="shape", value=lambda row: format_values.shape(row.shape), min_width=18),
     Column(key="dtype", value=lambda row: row.dtype, drop=6),
-    Column(
-        key="elements",
-        value=lambda row: row.elements,
-        text=lambda row: units.count(row.elements),
-        align="right",
-    ),
-    Column(
-        key="bytes",
-        value=lambda row: row.bytes,
-        text=lambda row: units.size(row.bytes),
-        align="right",
-        drop=8,
-    ),
+    count_column("elements", lambda row: row.elements),
+    size_column("bytes", lambda row: row.bytes, drop=8),
     Column(
         key="trainable",
         value=_trainable,

@@ -19,6 +19,7 @@ from netinspect.rendering.document import (
     line,
     make_table,
 )
+from netinspect.rendering.number_columns import count_column, size_column
 from netinspect.reports.shared import checkpoint_header
 from netinspect.reports.shared.checkpoint_header import times
 from netinspect.reports.summary.checkpoint_record import CheckpointSummary, FileShare, Group
@@ -89,24 +90,9 @@ def _bits(share: DtypeShare) -> float | None:
 
 _DTYPES: tuple[Column[DtypeShare], ...] = (
     Column(key="dtype", value=lambda share: share.dtype, style=lambda share: "bold"),
-    Column(
-        key="tensors",
-        value=lambda share: share.tensors,
-        text=lambda share: units.count(share.tensors),
-        align="right",
-    ),
-    Column(
-        key="elements",
-        value=lambda share: share.elements,
-        text=lambda share: units.count(share.elements),
-        align="right",
-    ),
-    Column(
-        key="bytes",
-        value=lambda share: share.bytes,
-        text=lambda share: units.size(share.bytes),
-        align="right",
-    ),
+    count_column("tensors", lambda share: share.tensors),
+    count_column("elements", lambda share: share.elements),
+    size_column("bytes", lambda share: share.bytes),
     Column(
         key="bits_per_element",
         value=_bits,
@@ -122,32 +108,10 @@ _FILES: tuple[Column[FileShare], ...] = (
         min_width=24,
         elide="middle",
     ),
-    Column(
-        key="tensors",
-        value=lambda share: share.tensors,
-        text=lambda share: units.count(share.tensors),
-        align="right",
-    ),
-    Column(
-        key="elements",
-        value=lambda share: share.elements,
-        text=lambda share: units.count(share.elements),
-        align="right",
-        drop=1,
-    ),
-    Column(
-        key="bytes",
-        value=lambda share: share.bytes,
-        text=lambda share: units.size(share.bytes),
-        align="right",
-    ),
-    Column(
-        key="file_bytes",
-        value=lambda share: share.file_bytes,
-        text=lambda share: units.size(share.file_bytes),
-        align="right",
-        drop=2,
-    ),
+    count_column("tensors", lambda share: share.tensors),
+    count_column("elements", lambda share: share.elements, drop=1),
+    size_column("bytes", lambda share: share.bytes),
+    size_column("file_bytes", lambda share: share.file_bytes, drop=2),
 )
 _METADATA: tuple[Column[Entry], ...] = (
     Column(
@@ -174,12 +138,7 @@ _GRAPH: tuple[Column[_GraphEnd], ...] = (
 )
 _OPERATORS: tuple[Column[Operator], ...] = (
     Column(key="operator", value=lambda operator: operator.name, min_width=20),
-    Column(
-        key="uses",
-        value=lambda operator: operator.uses,
-        text=lambda operator: units.count(operator.uses),
-        align="right",
-    ),
+    count_column("uses", lambda operator: operator.uses),
 )
 _NAMED = 4
 """Maximum number of groups named in a note."""
