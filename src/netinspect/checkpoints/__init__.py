@@ -4,6 +4,5 @@
 `runner/stored_files.py`. `pickle_globals.py` serves the command `globals`, and `values/` the statistics
 and comparisons of `api`.
 
-`folder.py` is the entry point for folders, local or on the hub: `file_sets.py` lists the files,
-`weight_choice.py` chooses among sets of weights, `shard_index.py` joins shards.
+`folders/` reads folders, local or on the hub; `readers.py` and `recognize.py` read one file.
 """

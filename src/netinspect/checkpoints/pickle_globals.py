@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 
 from netinspect._utils.process import without_collector
-from netinspect.checkpoints.file_sets import FileSet, Folder, open_file
+from netinspect.checkpoints.folders.file_sets import FileSet, Folder, open_file
 from netinspect.checkpoints.formats.torch_tar import MEMBERS
 from netinspect.checkpoints.formats.zip_files import kind_of
 from netinspect.checkpoints.io.source import ByteSource, SkippedError

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 
 from netinspect._utils.process import without_collector
-from netinspect.checkpoints.file_sets import Folder, open_file
-from netinspect.checkpoints.folder import (
+from netinspect.checkpoints.folders.file_sets import Folder, open_file
+from netinspect.checkpoints.folders.read_folder import (
     describe_part,
     read_file_set,
     read_index,
     read_set,
     refuse_piece,
 )
+from netinspect.checkpoints.folders.weight_sets import DISTRIBUTED, DISTRIBUTED_METADATA, is_index
 from netinspect.checkpoints.formats.gguf_split import is_split
 from netinspect.checkpoints.readers import read_source
-from netinspect.checkpoints.weight_sets import DISTRIBUTED, DISTRIBUTED_METADATA, is_index
 from netinspect.records.checkpoint import Checkpoint
 
 

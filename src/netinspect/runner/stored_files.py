@@ -50,7 +50,7 @@ def read_saved(path: str, name: str) -> Trace:
     try:
         return read_trace(Path(path), name=name)
     except SavedTraceError:
-        from netinspect.checkpoints.file_sets import open_file
+        from netinspect.checkpoints.folders.file_sets import open_file
         from netinspect.checkpoints.recognize import unreadable_as
         from netinspect.checkpoints.unsupported.identify import identify
 

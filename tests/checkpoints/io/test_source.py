@@ -14,7 +14,7 @@ import pytest
 from safetensors.torch import save
 from torch import zeros
 
-from netinspect.checkpoints.file_sets import open_file
+from netinspect.checkpoints.folders.file_sets import open_file
 from netinspect.checkpoints.hub.remote import DownloadBudget, RemoteSource
 from netinspect.checkpoints.io.source import LocalSource
 from netinspect.checkpoints.read import read_checkpoint

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from netinspect.checkpoints.distributed import metadata
 from netinspect.checkpoints.distributed.metadata import Facts
-from netinspect.checkpoints.file_sets import FileSet
+from netinspect.checkpoints.folders.file_sets import FileSet
+from netinspect.checkpoints.folders.weight_sets import DISTRIBUTED_METADATA
 from netinspect.checkpoints.formats.torch_zip import read_torch_zip
 from netinspect.checkpoints.io.short_text import short, some
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.io.zip_archive import Archive
-from netinspect.checkpoints.weight_sets import DISTRIBUTED_METADATA
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredFile, StoredPiece, StoredTensor
 

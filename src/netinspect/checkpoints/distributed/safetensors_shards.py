@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from netinspect.checkpoints.file_sets import FileSet
+from netinspect.checkpoints.folders.file_sets import FileSet
 from netinspect.checkpoints.formats.safetensors import read_safetensors
 from netinspect.checkpoints.formats.safetensors_header import Header
 from netinspect.checkpoints.io.bounded_json import read_object

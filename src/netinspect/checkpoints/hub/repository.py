@@ -15,11 +15,11 @@ from typing import Self
 from urllib.parse import unquote
 
 from netinspect._utils.process import without_collector
-from netinspect.checkpoints.folder import read_file, read_file_set, read_index
+from netinspect.checkpoints.folders.read_folder import read_file, read_file_set, read_index
+from netinspect.checkpoints.folders.weight_sets import is_index, is_weights
 from netinspect.checkpoints.hub.client import Client, Listing
 from netinspect.checkpoints.hub.remote import DownloadBudget, RemoteSource
 from netinspect.checkpoints.io.source import ByteSource
-from netinspect.checkpoints.weight_sets import is_index, is_weights
 from netinspect.errors import LoadError, UsageError
 from netinspect.records.base import record
 from netinspect.records.checkpoint import Checkpoint

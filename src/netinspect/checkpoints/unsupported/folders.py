@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from netinspect.checkpoints.file_sets import FileSet
+from netinspect.checkpoints.folders.file_sets import FileSet
 from netinspect.checkpoints.formats.table import SUFFIXES
 from netinspect.checkpoints.unsupported.catalog import CATALOG
 from netinspect.checkpoints.unsupported.format import UnreadFormat

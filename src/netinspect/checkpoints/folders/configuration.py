@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from netinspect.checkpoints.file_sets import FileSet
+from netinspect.checkpoints.folders.file_sets import FileSet
 from netinspect.checkpoints.io.bounded_json import read_object
 from netinspect.checkpoints.io.short_text import LONGEST_TEXT
 from netinspect.errors import LoadError

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from netinspect._utils import units
-from netinspect.checkpoints.file_sets import FileSet
-from netinspect.checkpoints.foreign_files import foreign_weights
+from netinspect.checkpoints.folders.file_sets import FileSet
+from netinspect.checkpoints.folders.foreign_files import foreign_weights
+from netinspect.checkpoints.folders.shard_index import ElsewhereError, Expected, read_weight_map
+from netinspect.checkpoints.folders.weight_sets import DISTRIBUTED, WeightSet, describe_files
 from netinspect.checkpoints.io.short_text import some
-from netinspect.checkpoints.shard_index import ElsewhereError, Expected, read_weight_map
-from netinspect.checkpoints.weight_sets import DISTRIBUTED, WeightSet, describe_files
 from netinspect.errors import CheckpointError
 
 _NAMED = 8

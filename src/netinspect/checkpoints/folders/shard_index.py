@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.checkpoints.file_sets import FileSet
+from netinspect.checkpoints.folders.file_sets import FileSet
 from netinspect.checkpoints.io.bounded_json import read_object
 from netinspect.checkpoints.io.short_text import short
 from netinspect.errors import CheckpointError

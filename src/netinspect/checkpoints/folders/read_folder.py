@@ -9,18 +9,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from netinspect.checkpoints import pipelines
-from netinspect.checkpoints.configuration import with_configuration
-from netinspect.checkpoints.file_sets import FileSet
-from netinspect.checkpoints.foreign_files import foreign_weights
-from netinspect.checkpoints.formats.gguf_split import check_split, is_split
-from netinspect.checkpoints.formats.table import WEIGHT_SUFFIXES
-from netinspect.checkpoints.io.short_text import some
-from netinspect.checkpoints.join import join, prefixed
-from netinspect.checkpoints.readers import read_source
-from netinspect.checkpoints.shard_index import Expected
-from netinspect.checkpoints.weight_choice import Choice, candidates, choose, name_left_out
-from netinspect.checkpoints.weight_sets import (
+from netinspect.checkpoints.folders import pipelines
+from netinspect.checkpoints.folders.configuration import with_configuration
+from netinspect.checkpoints.folders.file_sets import FileSet
+from netinspect.checkpoints.folders.foreign_files import foreign_weights
+from netinspect.checkpoints.folders.join import join, prefixed
+from netinspect.checkpoints.folders.shard_index import Expected
+from netinspect.checkpoints.folders.weight_choice import Choice, candidates, choose, name_left_out
+from netinspect.checkpoints.folders.weight_sets import (
     DISTRIBUTED,
     DISTRIBUTED_METADATA,
     SHARD,
@@ -29,6 +25,10 @@ from netinspect.checkpoints.weight_sets import (
     is_weights,
     set_of_index,
 )
+from netinspect.checkpoints.formats.gguf_split import check_split, is_split
+from netinspect.checkpoints.formats.table import WEIGHT_SUFFIXES
+from netinspect.checkpoints.io.short_text import some
+from netinspect.checkpoints.readers import read_source
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint
 
