@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from netinspect._utils import process
+from netinspect._utils.audit_events import listen
 
 _paths: dict[str, None] = {}
 _is_recording = False
@@ -35,7 +36,7 @@ def record_opened() -> None:
     global _is_recording
     if not _is_recording:
         _is_recording = True
-        sys.addaudithook(_note)
+        listen(_note, (*_STARTS, "open", "sqlite3.connect"))
 
 
 def note_opened(path: str) -> None:
@@ -57,7 +58,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
             with suppress(Exception):  # it must not break the user's call
                 # Made absolute here, because the current folder may change later.
                 _paths[os.path.abspath(os.fsdecode(path))] = None
-    elif event == "sqlite3.connect":
+    else:
         with suppress(Exception):
             _paths[os.path.abspath(os.fsdecode(arguments[0]))] = None
 

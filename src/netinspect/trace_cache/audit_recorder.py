@@ -1,7 +1,6 @@
 """Audit recorder: files, folders and output of a run, and reasons not to cache it.
 
-Python calls its audit hooks for every opened file, listed folder, process and connection. A hook cannot
-be removed, so one hook is added per process before the first run to cache; it does nothing between runs.
+Python raises an audit event for every opened file, listed folder, process and connection.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import FrameType
 from typing import Any, TextIO, cast
 
+from netinspect._utils.audit_events import listening
 from netinspect._utils.process import keep_alive
 from netinspect.trace_cache.file_owners import FileOwners
 from netinspect.trace_cache.impure_code import has_impure_code
@@ -83,7 +83,7 @@ class AuditRecorder:
 
         self.output: list[str] = []
         self._length = 0
-        self._handlers: dict[str, Callable[[str, tuple[Any, ...]], None]] = {
+        self.handlers: dict[str, Callable[[str, tuple[Any, ...]], None]] = {
             "open": self._note_open,
             "import": self._note_import,
             "os.listdir": self._note_listing,
@@ -102,13 +102,11 @@ class AuditRecorder:
         self.refusals[reason] = None
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Record one audit event; called for every event, so fast for most."""
-        handler = self._handlers.get(event)
-        if handler is not None:
-            try:
-                handler(event, arguments)
-            except Exception as error:  # must not break the user's call
-                self.refuse(f"{event} was not parsed ({type(error).__name__})")
+        """Record one audit event, one of `handlers`."""
+        try:
+            self.handlers[event](event, arguments)
+        except Exception as error:  # must not break the user's call
+            self.refuse(f"{event} was not parsed ({type(error).__name__})")
 
     def record_output(self, text: str) -> None:
         """Record printed text."""
@@ -241,25 +239,6 @@ class _CopiedStream:
         return getattr(self._stream, name)
 
 
-_current: AuditRecorder | None = None
-_is_hooked = False
-
-
-_EVENTS = frozenset(
-    (
-        *("open", "import", "os.listdir", "os.scandir", "os.chdir", "ctypes.dlopen", "compile"),
-        *("glob.glob", "pathlib.Path.glob", "pathlib.Path.rglob"),
-        *_REASONS,
-    )
-)
-"""Recorded events; Python raises about ten thousand others in a run."""
-
-
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if _current is not None and event in _EVENTS:
-        _current.note(event, arguments)
-
-
 @contextmanager
 def audit_recording(own: tuple[str, ...]) -> Iterator[AuditRecorder]:
     """Record the events of the block; one block at a time per process.
@@ -267,21 +246,19 @@ def audit_recording(own: tuple[str, ...]) -> Iterator[AuditRecorder]:
     Args:
         own: Folders whose files all belong to the user.
     """
-    global _current, _is_hooked
-    if not _is_hooked:
-        sys.addaudithook(_hook)
-        _is_hooked = True
     recorder = AuditRecorder(own)
     out, err = (
         _CopiedStream(stream, recorder) if stream else stream for stream in (sys.stdout, sys.stderr)
     )
-    before, _current = _current, recorder
     sys.meta_path.insert(0, cast("Any", recorder))
     try:
-        with redirect_stdout(cast("TextIO", out)), redirect_stderr(cast("TextIO", err)):
+        with (
+            listening(recorder.note, recorder.handlers),
+            redirect_stdout(cast("TextIO", out)),
+            redirect_stderr(cast("TextIO", err)),
+        ):
             yield recorder
     finally:
-        _current = before
         if recorder in sys.meta_path:
             sys.meta_path.remove(cast("Any", recorder))
         for stream in (out, err):

@@ -1,8 +1,6 @@
 """Guard that refuses child processes, connections and file writes while a project is imported.
 
-Python reports each of these actions to its audit hooks before it happens. A hook cannot be removed, so
-the process has one hook, which is added with the first import of a project and is inactive at other
-times.
+Python raises an audit event before each of these actions.
 """
 
 from __future__ import annotations
@@ -11,8 +9,7 @@ import errno
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
@@ -39,7 +36,7 @@ _WRITES = frozenset(
         *("shutil.rmtree", "sqlite3.connect", "tempfile.mkstemp", "tempfile.mkdtemp"),
     }
 )
-_EVENTS = _PROCESSES | _NETWORK | _WRITES | {"open"}
+EVENTS = _PROCESSES | _NETWORK | _WRITES | {"open"}
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
     "os.mkdir": ((0, 2),),
@@ -95,7 +92,7 @@ class Guard:
         self.refused: list[RefusedError] = []
 
     def check(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Check an audit event.
+        """Check an audit event, one of `EVENTS`.
 
         Raises:
             RefusedError: A line of the project requested an action that is refused.
@@ -208,26 +205,3 @@ def _short(arguments: tuple[Any, ...]) -> str:
             words.append(each)
     text = " ".join(os.fsdecode(each) if isinstance(each, (str, bytes)) else str(each) for each in words)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-
-
-_active: list[Guard] = []
-_is_hooked = False
-
-
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if _active and event in _EVENTS:
-        _active[-1].check(event, arguments)
-
-
-@contextmanager
-def guarded(guard: Guard) -> Iterator[None]:
-    """Check audit events with a guard inside the block."""
-    global _is_hooked
-    if not _is_hooked:
-        sys.addaudithook(_hook)
-        _is_hooked = True
-    _active.append(guard)
-    try:
-        yield
-    finally:
-        _active.remove(guard)

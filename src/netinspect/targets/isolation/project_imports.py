@@ -17,11 +17,12 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from netinspect._utils import process
+from netinspect._utils.audit_events import listening
 from netinspect.errors import LoadError
 from netinspect.records.trace import RUN_FILE
 from netinspect.targets.definitions.partial_file import Program, display_path, line_in
 from netinspect.targets.definitions.slices import Slicer
-from netinspect.targets.isolation.import_guard import Guard, RefusedError, guarded, with_links
+from netinspect.targets.isolation.import_guard import EVENTS, Guard, RefusedError, with_links
 from netinspect.targets.isolation.process_state import current_folder, preserved_process
 from netinspect.tracing.code_owners import is_users
 
@@ -95,7 +96,7 @@ class Project:
         """Refuse actions in the block, and record them in `refused`."""
         guard = self.guard()
         try:
-            with guarded(guard):
+            with listening(guard.check, EVENTS):
                 yield
         finally:
             self.refused += guard.refused
@@ -157,7 +158,7 @@ class ProjectLoader(SourceFileLoader):
         tree = self._parse()
         work_lines: frozenset[int] = frozenset()
         clean = dict(vars(module))
-        with guarded(guard):
+        with listening(guard.check, EVENTS):
             while True:
                 slicer = Slicer(tree, work_lines)
                 try:
