@@ -9,11 +9,11 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from netinspect._utils.code_owners import is_users, owner
 from netinspect.errors import ForwardError, LoadError, NetinspectError, class_name, text_of
 from netinspect.records.trace import RUN_FILE
 from netinspect.targets.isolation.import_guard import RefusedError
 from netinspect.targets.load_hints import command_line_hint, hint_for, parser_message
-from netinspect.tracing.code_owners import is_users, owner
 from netinspect.tracing.source_lines import is_raised_by_user, raising_line
 
 

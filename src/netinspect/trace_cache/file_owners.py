@@ -1,6 +1,6 @@
 """File owners, for dependencies of cached traces: Python, an installed package, netinspect or the user.
 
-The runner uses them too, to find user modules that were imported before. `tracing/code_owners.py` is the
+The runner uses them too, to find user modules that were imported before. `_utils/code_owners.py` is the
 coarser question of the tracer: whose code a function is.
 """
 

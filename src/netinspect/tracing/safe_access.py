@@ -27,7 +27,7 @@ from netinspect._utils.classes import (
     plain_name,
 )
 from netinspect._utils.classes import is_a as is_a
-from netinspect.tracing.code_owners import is_users, owner
+from netinspect._utils.code_owners import is_users, owner
 
 Found = TypeVar("Found")
 

@@ -10,24 +10,24 @@ from opcode import opmap
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from netinspect._utils.code_owners import owner, torch_folder
 from netinspect.errors import shorten
 from netinspect.records.steps import SourceLine
-from netinspect.tracing.code_owners import TORCH, owner
 
 _NUMPY = f"{os.sep}site-packages{os.sep}numpy{os.sep}"
 # Files in which torch only forwards a call; not the code of any module.
 PLUMBING = tuple(
-    str(Path(TORCH, *parts))
+    str(Path(torch_folder(), *parts))
     for parts in (("overrides.py",), ("_jit_internal.py",), ("_tensor.py",), ("nn", "functional.py"))
 )
-_MODULE_CALL = str(Path(TORCH, "nn", "modules", "module.py"))
+_MODULE_CALL = str(Path(torch_folder(), "nn", "modules", "module.py"))
 
 # Internal work of torch between our hook and the layer: not steps of the model.
 _MACHINERY = frozenset(
-    str(Path(TORCH, *parts)) for parts in (("utils", "hooks.py"), ("nn", "modules", "lazy.py"))
+    str(Path(torch_folder(), *parts)) for parts in (("utils", "hooks.py"), ("nn", "modules", "lazy.py"))
 )
 # Python functions of torch, with the functions in them that are steps; other calls in them are not.
-_HELPERS_FILE = str(Path(TORCH, "nn", "utils", "rnn.py"))
+_HELPERS_FILE = str(Path(torch_folder(), "nn", "utils", "rnn.py"))
 _HELPERS: dict[str, tuple[str, ...]] = {
     "pack_padded_sequence": ("_pack_padded_sequence",),
     "pack_sequence": ("pad_sequence", "_pack_padded_sequence"),

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
 
-from netinspect.tracing.code_owners import owner
+from netinspect._utils.code_owners import owner
 from netinspect.tracing.source_lines import ENTRY_POINTS, PLUMBING
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
-from netinspect.tracing.code_owners import is_users
+from netinspect._utils.code_owners import is_users
 
 _PROCESSES = frozenset(
     {

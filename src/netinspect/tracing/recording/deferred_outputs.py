@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from netinspect._utils.classes import plain_name
-from netinspect.tracing.code_owners import owner
+from netinspect._utils.code_owners import owner
 from netinspect.tracing.safe_access import class_attribute, is_a, is_users_class
 
 _MAXIMUM_DEPTH = 4

@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from netinspect._utils.code_owners import owner
 from netinspect.records.values import Structure, Value
-from netinspect.tracing.code_owners import owner
 
 _LAYERS = (
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear",

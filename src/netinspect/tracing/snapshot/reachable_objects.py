@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from netinspect._utils.classes import defining_module, is_made_by_python
-from netinspect.tracing.code_owners import is_users
+from netinspect._utils.code_owners import is_users
 from netinspect.tracing.model.modes import script_of
 from netinspect.tracing.safe_access import (
     by_class,

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import netinspect
+from netinspect._utils.code_owners import is_users, owner
 from netinspect.targets.samples import samples_folder
-from netinspect.tracing.code_owners import is_users, owner
 
 PACKAGE = Path(netinspect.__file__).parent
 
