@@ -1,4 +1,4 @@
-"""Parser of npy headers, which are Python literals; nothing in them is evaluated."""
+"""Parser of npy headers, which are Python literals; nothing in them is executed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import re
 from typing import Any, NamedTuple
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<string>[ub]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))"""
-    r"""|(?P<number>0|[1-9]\d{0,18})L?(?![\w.])|(?P<word>True|False)\b|(?P<mark>[][(){},:]))""",
+    r"""\s+|[][(){},:]|(?P<number>\d+)L?(?![\w.])|(?:True|False)\b"""
+    r"""|u?(?:'(?:[^'\\]|\\[\\'"nrtxuU])*'|"(?:[^"\\]|\\[\\'"nrtxuU])*")|(?P<wrong>.)""",
     re.DOTALL | re.ASCII,
 )
-_ESCAPE = re.compile(
-    r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4})|(.))", re.DOTALL
-)
-_PLAIN_ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
-_CLOSING = {"(": ")", "[": "]", "{": "}"}
+"""Tokens of the literals that NumPy writes, numbers of Python 2 among them."""
 
 _TYPE = re.compile(
     r"(?P<order>[<>|=]?)(?P<kind>[biufcSUVOMm])(?P<size>\d{1,10})?(?P<unit>\[\d{0,9}(?:[YMWDhms]|[munpfa]s)\])?",
@@ -76,10 +72,8 @@ def parse_header(text: str) -> Header:
     Raises:
         HeaderError: The text is not a valid header.
     """
-    tokens = _Tokens(text)
-    fields = tokens.value(0)
-    tokens.end()
-    if type(fields) is not dict or set(fields) != {"descr", "fortran_order", "shape"}:
+    fields = _evaluate(text)
+    if set(fields) != {"descr", "fortran_order", "shape"}:
         raise HeaderError("its keys are not descr, fortran_order and shape")
     shape, fortran = fields["shape"], fields["fortran_order"]
     if type(fortran) is not bool:
@@ -93,9 +87,6 @@ def _sizes(shape: Any) -> tuple[int, ...]:
     if len(shape) > _MOST_DIMENSIONS or max(math.prod(shape), *shape, 0) >= _LARGEST_SIZE:
         raise HeaderError(f"its shape {shape!s:.200} is not possible")
     return shape
-
-
-# --- types of elements ---------------------------------------------------------------------------
 
 
 def _element(description: Any, depth: int) -> Element:
@@ -150,94 +141,25 @@ def _limited(size: int) -> int:
     return size
 
 
-# --- the literal ---------------------------------------------------------------------------------
+def _evaluate(text: str) -> dict[Any, Any]:
+    """Return the dictionary of a literal; its length is limited, as in NumPy, to bound the stack."""
+    import ast
+
+    try:
+        tree = ast.parse(_TOKEN.sub(_checked, text).strip(), mode="eval").body
+        fields = ast.literal_eval(tree)
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        is_deep = isinstance(error, (MemoryError, RecursionError)) or "nested" in str(error)
+        cause = f"it is nested deeper than {_DEEPEST}" if is_deep else "it is not a literal"
+        raise HeaderError(cause) from None
+    if not isinstance(tree, ast.Dict) or len(tree.keys) != len(fields):
+        raise HeaderError("it is not a dictionary with different keys")
+    return fields
 
 
-class _Tokens:
-    """Tokens of a literal, read once from start to end."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
-        self._kind = ""
-        self._token = ""
-        self._advance()
-
-    def end(self) -> None:
-        """Check that no token follows."""
-        if self._kind:
-            raise self._wrong()
-
-    def value(self, depth: int) -> Any:
-        """Parse a value: a string, number, bool, or a tuple, list or dictionary of values."""
-        if depth == _DEEPEST:
-            raise HeaderError(f"it is nested deeper than {_DEEPEST}")
-        kind, token = self._kind, self._token
-        if kind == "mark":
-            if token not in _CLOSING:
-                raise self._wrong()
-            self._advance()
-            return self._dictionary(depth) if token == "{" else self._sequence(token, depth)
-        if not kind:
-            raise self._wrong()
-        self._advance()
-        if kind == "string":
-            return _unquoted(token)
-        return int(token) if kind == "number" else token == "True"
-
-    def _sequence(self, opening: str, depth: int) -> Any:
-        items: list[Any] = []
-        comma = True
-        while not self._take(_CLOSING[opening]):
-            if not comma:
-                raise self._wrong()
-            items.append(self.value(depth + 1))
-            comma = self._take(",")
-        if opening == "(" and len(items) == 1 and not comma:
-            return items[0]
-        return tuple(items) if opening == "(" else items
-
-    def _dictionary(self, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        comma = True
-        while not self._take("}"):
-            if not comma or self._kind != "string":
-                raise self._wrong()
-            key = self.value(depth + 1)
-            if key in found or not self._take(":"):
-                raise self._wrong()
-            found[key] = self.value(depth + 1)
-            comma = self._take(",")
-        return found
-
-    def _take(self, mark: str) -> bool:
-        if self._kind != "mark" or self._token != mark:
-            return False
-        self._advance()
-        return True
-
-    def _advance(self) -> None:
-        match = _TOKEN.match(self._text, self._at)
-        if match is None:
-            if self._text[self._at :].strip():
-                raise self._wrong()
-            self._kind = self._token = ""
-            return
-        self._kind = match.lastgroup or ""
-        self._token = match[self._kind]
-        self._at = match.end()
-
-    def _wrong(self) -> HeaderError:
-        return HeaderError(f"it is not a literal before {self._text[self._at : self._at + 20]!r}")
-
-
-def _unquoted(token: str) -> str:
-    def plain(match: re.Match[str]) -> str:
-        code = match[1] or match[2] or match[3]
-        if code:
-            return chr(int(code, 16))
-        if match[4] not in _PLAIN_ESCAPES:
-            raise HeaderError(f"a string in it has the unknown escape {match[0]!r}")
-        return _PLAIN_ESCAPES[match[4]]
-
-    return _ESCAPE.sub(plain, token.lstrip("ub")[1:-1])
+def _checked(match: re.Match[str]) -> str:
+    """Return a token as Python 3 writes it; others could execute nothing, but warn or nest deeply."""
+    if match["wrong"]:
+        before = match.string[match.start() : match.start() + 20]
+        raise HeaderError(f"it is not a literal before {before!r}")
+    return match["number"] or match[0]
