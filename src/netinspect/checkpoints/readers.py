@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from netinspect.checkpoints.formats.table import FORMATS, HEAD, load
+from netinspect.checkpoints.formats.table import HEAD, format_named, load
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.recognize import recognize, unreadable
 from netinspect.records.checkpoint import Checkpoint
@@ -19,10 +19,9 @@ def read_source(source: ByteSource) -> Checkpoint:
         LoadError: The file cannot be read.
     """
     name = recognize(source)
-    for each in FORMATS:
-        if each.name == name:
-            return cast("Checkpoint", load(each.reader)(source))
-    return _read_compressed(source)
+    if name is None:
+        return _read_compressed(source)
+    return cast("Checkpoint", load(format_named(name).reader)(source))
 
 
 def _read_compressed(source: ByteSource) -> Checkpoint:

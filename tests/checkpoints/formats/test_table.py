@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from netinspect.checkpoints import readers, recognize
+from netinspect.checkpoints import recognize
 from netinspect.checkpoints.formats import table, zip_files
 from netinspect.checkpoints.formats.table import FORMATS, TITLES, Format
 from netinspect.checkpoints.io.source import ByteSource
@@ -64,7 +64,7 @@ def added_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     module.read_added = read_added  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "netinspect.checkpoints.formats.added", module)
     row = Format("added", lambda head: head.startswith(b"ADDED"), "added:read_added")
-    for user in (readers, recognize):
+    for user in (table, recognize):
         monkeypatch.setattr(user, "FORMATS", (*FORMATS, row))
     path = tmp_path / "model.added"
     path.write_bytes(b"ADDED" + bytes(4))

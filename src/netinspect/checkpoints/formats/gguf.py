@@ -59,11 +59,17 @@ def read_gguf(source: ByteSource) -> Checkpoint:
         CheckpointError: The file violates a rule of the format.
         LoadError: The file cannot be read.
     """
-    return read_with_end(source)[0]
+    return _read_with_end(source)[0]
 
 
-def read_with_end(source: ByteSource) -> tuple[Checkpoint, int]:
-    """Read the header of a GGUF file; return also the offset after it; see `read_gguf`."""
+def examine_gguf(source: ByteSource) -> tuple[int, tuple[str, ...]]:
+    """Return where the tensors end, and warnings about other bytes; see `Format.examine`."""
+    found, header = _read_with_end(source)
+    ends = [each.position + each.bytes for each in found.tensors if each.position is not None]
+    return min(max(ends, default=header), source.size), found.warnings
+
+
+def _read_with_end(source: ByteSource) -> tuple[Checkpoint, int]:
     reader = _Reader(source)
     tensor_count, entry_count = reader.start()
     metadata: list[Entry] = []

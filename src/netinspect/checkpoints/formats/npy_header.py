@@ -147,7 +147,7 @@ def _evaluate(text: str) -> dict[Any, Any]:
 
     try:
         tree = ast.parse(_TOKEN.sub(_checked, text).strip(), mode="eval").body
-        fields = ast.literal_eval(tree)
+        fields: dict[Any, Any] = ast.literal_eval(tree)
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
         is_deep = isinstance(error, (MemoryError, RecursionError)) or "nested" in str(error)
         cause = f"it is nested deeper than {_DEEPEST}" if is_deep else "it is not a literal"

@@ -144,6 +144,27 @@ def parse(head: bytes) -> tuple[Header, int]:
     return parse_header(text), start + length
 
 
+def array_end(source: ByteSource) -> tuple[int, bool] | None:
+    """Return where a NumPy array ends and whether it contains Python objects, or None if it is damaged.
+
+    An array of objects ends where its pickle starts.
+
+    Raises:
+        LoadError: The source cannot be read.
+    """
+    head = source.read(0, min(HEAD, source.size))
+    try:
+        header, start = parse(head)
+    except HeaderError:
+        return None
+    if header.element.objects:
+        return start, True
+    size = header.element.bytes
+    for each in header.shape:
+        size *= each
+    return start + size, False
+
+
 def _tensor(
     name: str, header: Header, number: int, position: int | None, member: str = ""
 ) -> StoredTensor:

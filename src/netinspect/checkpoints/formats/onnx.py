@@ -23,7 +23,7 @@ from netinspect.checkpoints.formats.onnx_tensors import (
 )
 from netinspect.checkpoints.formats.onnx_values import read_value
 from netinspect.checkpoints.io.protobuf import BYTES, NUMBER, Wire, WireError, signed
-from netinspect.checkpoints.io.short_text import LONGEST_TEXT
+from netinspect.checkpoints.io.short_text import LONGEST_TEXT, some
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry, Graph, GraphTensor, Operator
@@ -53,6 +53,8 @@ _LARGEST_NUMBER = 63
 """Largest number of a field that a later version may add."""
 
 _CHECKED_FIELDS = 1000
+_KNOWN_DOMAINS = ("ai.onnx.", "ai.onnx.ml.", "com.microsoft.", "org.pytorch.aten.")
+_PYTHON_OPERATORS = ("PythonOp", "PyOp", "PyCustomOp")
 Span = tuple[int, int]
 
 
@@ -107,6 +109,19 @@ def read_onnx(source: ByteSource) -> Checkpoint:
                 f"{source.name} is not whole", cause=str(error), hint="fetch it again"
             ) from None
         raise CheckpointError(f"{source.name} is not a valid ONNX file", cause=str(error)) from None
+
+
+def examine_onnx(source: ByteSource) -> tuple[int, list[str]]:
+    """Check a file, and report operators that are implemented outside it; see `Format.examine`."""
+    graph = read_onnx(source).graph
+    own = [
+        each.name
+        for each in (() if graph is None else graph.operators)
+        if ("." in each.name and not each.name.startswith(_KNOWN_DOMAINS))
+        or each.name.rpartition(".")[2] in _PYTHON_OPERATORS
+    ]
+    text = f"its custom operators, whose code is elsewhere: {some(own, 3)}"
+    return source.size, [text] if own else []
 
 
 class _Model:

@@ -34,6 +34,7 @@ _LARGEST_SIZE = 2**63
 _MOST_DIMENSIONS = 64
 _MOST_SIZES = 2_000_000
 _LONGEST_LIST = 20
+_LARGEST_TEXT = 16 << 20
 _DTYPE = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 _KEYS = {"dtype", "shape", "data_offsets"}
 
@@ -82,6 +83,16 @@ def read_safetensors(source: ByteSource) -> Checkpoint:
             for dtype in unknown[:_LONGEST_LIST]
         ),
     )
+
+
+def examine_safetensors(source: ByteSource) -> tuple[int, list[str]]:
+    """Check a file, and search its header for settings that make a loader run code."""
+    from netinspect.checkpoints.scan.texts import find_runs
+
+    read_safetensors(source)
+    length = min(int.from_bytes(source.read(0, 8), "little"), source.size - 8, _LARGEST_TEXT)
+    runs = find_runs(source.read(8, length))
+    return source.size, [f"in its header: {runs}"] if runs else []
 
 
 def _entry(file: str, name: str, entry: dict[str, Any]) -> tuple[str, tuple[int, ...], int, int]:

@@ -36,6 +36,13 @@ class Format(NamedTuple):
     reader: str
     """`module:function` in this package that makes a `Checkpoint` from a `ByteSource`."""
 
+    examine: str | None = None
+    """`module:function` that checks a `ByteSource` for the command `globals`.
+
+    It returns where the described content ends, and reasons why parts were not examined. None for a
+    container, whose parts `scan/` examines, and for a format that is not examined.
+    """
+
     suffixes: tuple[str, ...] = ()
     """Usual suffixes of its files, without the dot."""
 
@@ -50,6 +57,11 @@ def load(reference: str) -> Any:
     """Import a function of this package, given as `module:function`."""
     module, _, name = reference.partition(":")
     return getattr(import_module(f"netinspect.checkpoints.formats.{module}"), name)
+
+
+def format_named(name: str) -> Format:
+    """Return a row of the table."""
+    return next(row for row in FORMATS if row.name == name)
 
 
 def _starts_with(*marks: bytes) -> Callable[[bytes], bool]:
@@ -79,22 +91,30 @@ FORMATS = (
         "zip",
         _starts_with(b"PK\x03\x04", b"PK\x05\x06"),
         "zip_files:read_zip",
-        ("bin", "pt", "pth", "ckpt", "pt2", "npz"),
-        "torch's own files, npz",
+        suffixes=("bin", "pt", "pth", "ckpt", "pt2", "npz"),
+        title="torch's own files, npz",
     ),
-    Format("GGUF", _starts_with(b"GGUF"), "gguf:read_gguf", ("gguf",), "GGUF"),
-    Format("npy", _starts_with(b"\x93NUMPY"), "numpy_files:read_npy", ("npy",), "npy", is_model=False),
+    Format("GGUF", _starts_with(b"GGUF"), "gguf:read_gguf", "gguf:examine_gguf", ("gguf",), "GGUF"),
+    Format(
+        "npy",
+        _starts_with(b"\x93NUMPY"),
+        "numpy_files:read_npy",
+        suffixes=("npy",),
+        title="npy",
+        is_model=False,
+    ),
     Format("tar", _is_tar, "torch_tar:read_torch_tar"),
     Format(
         "safetensors",
         _is_safetensors,
         "safetensors:read_safetensors",
+        "safetensors:examine_safetensors",
         ("safetensors",),
         "safetensors",
     ),
     Format("torch legacy", _is_torch_legacy, "torch_legacy:read_torch_legacy"),
     Format("pickle", _is_pickle, "plain_pickle:read_plain_pickle"),
-    Format("ONNX", "onnx:is_onnx", "onnx:read_onnx", ("onnx",), "ONNX"),
+    Format("ONNX", "onnx:is_onnx", "onnx:read_onnx", "onnx:examine_onnx", ("onnx",), "ONNX"),
 )
 """All formats, in the order in which they are tested."""
 

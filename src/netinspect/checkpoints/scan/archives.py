@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from netinspect.checkpoints.formats.numpy_files import array_end
 from netinspect.checkpoints.formats.torch_tar import MEMBERS as TORCH_TAR
 from netinspect.checkpoints.formats.zip_files import kind_of
 from netinspect.checkpoints.io.bounded_json import read_object
@@ -22,7 +23,6 @@ from netinspect.checkpoints.recognize import recognize
 from netinspect.checkpoints.scan import streams
 from netinspect.checkpoints.scan.ledger import Ledger, label
 from netinspect.checkpoints.scan.texts import find_runs
-from netinspect.checkpoints.scan.weights import array_end
 from netinspect.errors import CheckpointError
 
 _PICKLES = (".pkl", ".pickle", ".debug_pkl")

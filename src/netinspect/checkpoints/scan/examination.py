@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from netinspect.checkpoints.formats.numpy_files import array_end
+from netinspect.checkpoints.formats.table import format_named, load
 from netinspect.checkpoints.io.compressed import TooMuch, decompress, method_of
 from netinspect.checkpoints.io.source import ByteSource, SkippedError
 from netinspect.checkpoints.io.sub_source import MemorySource, SubSource
@@ -18,7 +20,6 @@ from netinspect.checkpoints.scan.concatenated_zips import find_concatenated
 from netinspect.checkpoints.scan.images import image_end
 from netinspect.checkpoints.scan.ledger import Ledger, label
 from netinspect.checkpoints.scan.texts import read_text
-from netinspect.checkpoints.scan.weights import array_end, examine_weights
 from netinspect.checkpoints.unsupported.identify import identify
 from netinspect.errors import CheckpointError
 
@@ -160,9 +161,17 @@ class _View:
             return self._stream(source, member, 0)
         if kind == "npy":
             return self._array(source, member)
-        if kind is not None:
-            return examine_weights(source, member, kind, ledger)
-        return self._other(source, member)
+        if kind is None:
+            return self._other(source, member)
+        function = format_named(kind).examine
+        if function is None:
+            ledger.miss(member, f"{kind}, whose content is not examined")
+            return source.size
+        end, reasons = load(function)(source)
+        for reason in reasons:
+            ledger.miss(member, reason)
+        ledger.add(member, kind)
+        return int(end)
 
     def _zip(self, source: ByteSource, member: str) -> None:
         """Examine one or more consecutive archives."""
