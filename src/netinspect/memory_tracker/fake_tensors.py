@@ -6,7 +6,6 @@ when a backward runs on fake CUDA tensors.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 
 from netinspect._utils.classes import plain_name
+from netinspect.analysis.diagnosis.messages import unmet_needs
 from netinspect.errors import LoadError, class_name, message_of, text_of
 from netinspect.memory_tracker.fake_support import unrepresentable
 from netinspect.memory_tracker.model_copies import deep_copy
@@ -23,9 +23,6 @@ from netinspect.tracing.model.members import TENSORS, entries, modules, put
 from netinspect.tracing.model.offload import absent_tensors
 from netinspect.tracing.snapshot.random_state import preserved_randomness
 from netinspect.tracing.tensors.inner_tensors import is_plain
-
-_VALUELESS = ("DataDependentOutputException", "DynamicOutputShapeException")
-_NEEDS_VALUES = re.compile(r"data-dependent|item\(\)|_local_scalar_dense|data is not allocated|no data")
 
 
 @contextmanager
@@ -76,9 +73,7 @@ def real_tensors() -> AbstractContextManager[Any]:
 
 def needs_values(error: BaseException | None) -> bool:
     """Return whether an exception was raised for missing data."""
-    return error is not None and (
-        class_name(type(error)) in _VALUELESS or bool(_NEEDS_VALUES.search(message_of(error)))
-    )
+    return error is not None and "values" in unmet_needs(class_name(type(error)), message_of(error))
 
 
 def fake_copy(model: nn.Module, mode: Any) -> nn.Module:

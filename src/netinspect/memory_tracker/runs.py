@@ -17,9 +17,9 @@ from torch import nn
 
 from netinspect._utils.classes import is_a, plain_name
 from netinspect._utils.units import size
+from netinspect.analysis.diagnosis.messages import reports
 from netinspect.errors import ForwardError, LoadError, NetinspectError, class_name, message_of
 from netinspect.inputs.arguments import make_arguments
-from netinspect.inputs.infer.batch_statistics import is_one_value
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.memory_tracker.activation_checkpointing import checkpoint_blocks
@@ -323,7 +323,7 @@ def forward_error(error: BaseException, name: str, phase: str, batch: int | None
     hint = "netinspect trace TARGET --train --backward shows each step"
     if isinstance(error, NoGradientError):
         hint = "omit --train: no parameter can be trained"
-    elif is_one_value(text):
+    elif reports(text, "examples"):
         hint = "batch statistics need a batch of 2 or more: --batch 2"
     elif phase == "optimizer":
         hint = "choose another --optimizer: sgd accepts sparse gradients, none skips the step"

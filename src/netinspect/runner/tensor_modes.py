@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 
+from netinspect.analysis.diagnosis.messages import unmet_needs
 from netinspect.errors import LoadError, UsageError
 from netinspect.records.request import TraceRequest
 from netinspect.records.steps import Failure
@@ -22,14 +22,7 @@ _MAXIMUM_ZEROS = 2_000_000_000
 _MAXIMUM_REAL = 1_500_000_000
 """Elements up to which `auto` runs a model on zero-filled weights, and on real weights."""
 
-_NEEDS_VALUES = re.compile(
-    r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
-)
 _ADJECTIVES = {"zeros": "zero-filled"}
-_VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
-_NEEDS_WEIGHTS = re.compile(
-    r"singular|positive[- ]definite|converge|ill-conditioned|probabilit", re.IGNORECASE
-)
 
 
 class TensorModes:
@@ -116,9 +109,10 @@ class TensorModes:
 
 def is_caused_by_mode(failure: Failure, tensor_mode: TensorMode) -> bool:
     """Return whether a forward failed because of its tensor mode."""
-    if tensor_mode in ("meta", "fake") and not refuses(failure):
-        return failure.type in _VALUELESS or bool(_NEEDS_VALUES.search(failure.message))
-    return tensor_mode == "zeros" and bool(_NEEDS_WEIGHTS.search(failure.message))
+    needs = unmet_needs(failure.type, failure.message)
+    if tensor_mode in ("meta", "fake"):
+        return not refuses(failure) and bool(needs & {"values", "kernel"})
+    return tensor_mode == "zeros" and "weights" in needs
 
 
 def fallback_reason(failure: Failure, tensor_mode: TensorMode, *, fell_back: bool = True) -> str:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from netinspect.analysis.diagnosis.messages import reports
 from netinspect.inputs.spec import parse_spec
 from netinspect.records.steps import Failure
 from netinspect.tracing.arguments import Argument
 
-_ONE_VALUE = "more than 1 value per channel"
 TWO = "2 examples, as batch statistics in train mode need"
 """Reason for a batch of 2."""
 
 
 def wants_two_examples(failure: Failure | None) -> bool:
     """Return whether torch refused to compute the statistics of one value."""
-    return failure is not None and is_one_value(failure.message)
-
-
-def is_one_value(message: str) -> bool:
-    """Return whether a message is torch's error about the statistics of one value."""
-    return _ONE_VALUE in message
+    return failure is not None and reports(failure.message, "examples")
 
 
 def are_single(arguments: list[Argument]) -> bool:

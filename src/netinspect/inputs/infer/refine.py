@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from netinspect.analysis.diagnosis.messages import reports
 from netinspect.analysis.diagnosis.size_mismatch import reported_sizes, wanted_unit
 from netinspect.inputs.infer.argument_names import Meaning, guess_by_name, meaning_of
 from netinspect.inputs.infer.attempts import AttemptResult
-from netinspect.inputs.infer.batch_statistics import TWO, is_one_value
+from netinspect.inputs.infer.batch_statistics import TWO
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
 from netinspect.inputs.infer.docstrings import parse_shape_in_words, refine_by_docstring
 from netinspect.inputs.infer.from_layers import guess_for_layer, guess_for_weight
@@ -58,7 +59,7 @@ def refinements(result: AttemptResult, facts: ModelFacts) -> Iterator[Candidate]
     yield from with_labels(candidate, step, failure, facts)
     yield from _with_named_argument(candidate, failure, facts)
     yield from _with_optional_argument(candidate, step, failure, facts)
-    if is_one_value(failure.message):
+    if reports(failure.message, "examples"):
         yield from _batched(candidate, culprits)
 
 
