@@ -103,7 +103,7 @@ def test_count_cost_by_line_lists_lines_of_the_model() -> None:
     assert [row.key.rpartition("/")[2] for row in report.rows] == [
         "lenet.py:30", "lenet.py:29", "lenet.py:32", "lenet.py:33", "lenet.py:34",
     ]  # fmt: skip
-    assert all(row.place is not None for row in report.rows)
+    assert all(row.called_at is not None for row in report.rows)
 
 
 def test_count_cost_backward_total_of_lenet() -> None:

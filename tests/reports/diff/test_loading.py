@@ -296,7 +296,7 @@ def test_loading_notes_counters_created_by_batch_norm(tmp_path: Path) -> None:
     found = loading(model, save(without("num_batches_tracked")(model.state_dict()), tmp_path / "a"))
     assert found.verdict == "loads"
     assert found.notes[0].startswith("conv1.1.num_batches_tracked and 55 more")
-    assert len(found.filled) == 56
+    assert len(found.created) == 56
 
 
 def test_loading_count_excludes_counters_created_by_batch_norm(tmp_path: Path) -> None:

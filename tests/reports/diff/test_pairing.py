@@ -37,9 +37,9 @@ def pair_and_check(a: Shapes, b: Shapes) -> Pairing:
     for number, each in enumerate(found.renames):
         assert each.names == sum(number in pair.renames for pair in found.pairs)
         assert each.names > 0
-    assert set(found.perhaps) <= set(found.removed)
-    assert set(found.perhaps.values()) <= set(found.added)
-    assert sum(each.names for each in found.guesses) == len(found.perhaps)
+    assert set(found.guessed) <= set(found.removed)
+    assert set(found.guessed.values()) <= set(found.added)
+    assert sum(each.names for each in found.guesses) == len(found.guessed)
     return found
 
 
@@ -47,7 +47,7 @@ def pair_and_check(a: Shapes, b: Shapes) -> Pairing:
 def test_pair_names_of_equal_state_dicts_has_no_renames(side: Shapes) -> None:
     found = pair_and_check(side, side)
     assert [(pair.old, pair.new) for pair in found.pairs] == [(name, name) for name in side]
-    assert (found.renames, found.added, found.removed, found.perhaps) == ((), (), (), {})
+    assert (found.renames, found.added, found.removed, found.guessed) == ((), (), (), {})
 
 
 @given(SIDES, SIDES)
@@ -161,14 +161,14 @@ def test_modules_of_equal_sizes_are_only_guessed() -> None:
     b: Shapes = {"left.weight": (4, 4), "right.weight": (4, 4)}
     found = pair_and_check(a, b)
     assert not found.pairs
-    assert found.perhaps == {"first.weight": "left.weight", "second.weight": "right.weight"}
+    assert found.guessed == {"first.weight": "left.weight", "second.weight": "right.weight"}
     assert {each.evidence for each in found.guesses} == {"guess"}
 
 
 def test_guess_prefers_shared_words_over_order() -> None:
     a: Shapes = {f"self_attn.{name}_proj.weight": (4, 4) for name in ("k", "o", "q", "v")}
     b: Shapes = {f"attn_{name}.weight": (4, 4) for name in ("q", "k", "v", "output")}
-    assert pair_and_check(a, b).perhaps == {
+    assert pair_and_check(a, b).guessed == {
         f"self_attn.{name}_proj.weight": f"attn_{name}.weight" for name in ("q", "k", "v")
     } | {"self_attn.o_proj.weight": "attn_output.weight"}
 
@@ -176,7 +176,7 @@ def test_guess_prefers_shared_words_over_order() -> None:
 def test_guess_ignores_order_if_one_side_is_sorted() -> None:
     a: Shapes = {"first.weight": (4, 4), "second.weight": (4, 4)}
     b: Shapes = {"up.weight": (4, 4), "down.weight": (4, 4)}
-    assert pair_and_check(a, b).perhaps == {}
+    assert pair_and_check(a, b).guessed == {}
 
 
 def test_modules_of_equal_sizes_are_paired_by_number() -> None:

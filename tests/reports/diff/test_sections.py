@@ -49,7 +49,7 @@ def test_choose_section_prefers_the_model_over_its_average(tmp_path: Path) -> No
     file = training(tmp_path / "x.pt", model, ema=model.state_dict(), model=model.state_dict())
     report = netinspect.diff(file, net()).record
     assert report.a.section == "model"
-    assert report.a.chosen == "several sections match equally well"
+    assert report.a.section_reason == "several sections match equally well"
     assert {each.section for each in report.a.left_out} == {"ema", "optimizer"}
     assert netinspect.diff(file, net(), section="ema").record.a.section == "ema"
 
@@ -59,7 +59,7 @@ def test_choose_section_by_match_whatever_its_name(tmp_path: Path) -> None:
     file = training(tmp_path / "x.pt", net(), model=other.state_dict(), teacher=net().state_dict())
     report = netinspect.diff(net(), file).record
     assert report.b.section == "teacher"
-    assert report.b.chosen == "best match with the other side"
+    assert report.b.section_reason == "best match with the other side"
 
 
 def test_choose_section_compares_all_shared_sections(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_compare_values_reports_exchanged_names(tmp_path: Path) -> None:
     a = net()
     b = a | {"2.weight": a["3.weight"], "3.weight": a["2.weight"]}
     report = diff(tmp_path, a, b)
-    assert {(each.old, each.new) for each in report.moved} == {
+    assert {(each.old, each.new) for each in report.moved_values} == {
         ("2.weight", "3.weight"),
         ("3.weight", "2.weight"),
     }

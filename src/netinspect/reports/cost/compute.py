@@ -112,7 +112,7 @@ class _Group:
     class_name: str = ""
     calls: int = 0
     parameters: int | None = None
-    place: SourceLine | None = None
+    called_at: SourceLine | None = None
     work: list[Work] = field(default_factory=list)
 
     def row(self, macs: int) -> CostRow:
@@ -124,7 +124,7 @@ class _Group:
             cost=cost,
             share=cost.macs / macs if macs else 0.0,
             parameters=self.parameters,
-            place=self.place,
+            called_at=self.called_at,
         )
 
 
@@ -146,7 +146,7 @@ def _groups(structure: Structure, by: Grouping, depth: int | None) -> list[_Grou
         if step.work and by in ("function", "line"):
             group = found[_key(step, step.work[0], by)]
             group.calls += 1
-            group.place = group.place or (step.source if by == "line" else None)
+            group.called_at = group.called_at or (step.source if by == "line" else None)
     return list(found.values())
 
 

@@ -120,7 +120,7 @@ def _name(row: CostRow, report: CostReport) -> str:
     if report.by == "module":
         return row.key or row.class_name
     if report.by == "line":
-        return format_values.place(row.place) or row.key
+        return format_values.place(row.called_at) or row.key
     return row.key.replace("_", " ") if report.by == "kind" else row.key
 
 

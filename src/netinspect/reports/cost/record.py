@@ -34,7 +34,7 @@ class CostRow:
     """Elements of the group's parameters, each tied tensor counted once; None if groups are not
     modules."""
 
-    place: SourceLine | None = None
+    called_at: SourceLine | None = None
 
 
 @record

@@ -129,7 +129,7 @@ def report(
             OpenChoice(old=one.old, new=one.new, other_old=other.old, other_new=other.new, names=names)
             for one, other, names in pairing.open_choices
         ),
-        moved=tuple(MovedValues(old=old, new=new) for old, new in moved),
+        moved_values=tuple(MovedValues(old=old, new=new) for old, new in moved),
         ties=ties,
         modules=modules,
         loading=build_loading(a, b, pairing),
@@ -158,7 +158,7 @@ def _rows(
         _one_sided_modules(partner, pairing.removed),
         _one_sided_modules(paired, pairing.added),
     )
-    came_from = {new: old for old, new in pairing.perhaps.items()}
+    came_from = {new: old for old, new in pairing.guessed.items()}
     yield from (_removed_row(a, name, pairing, removed_modules[name]) for name in removed.get(-1, ()))
     for number, name in enumerate(b.entries):
         pair = paired.get(name)
@@ -169,7 +169,7 @@ def _rows(
                 new=b.tensor_record(name),
                 differs=(),
                 renames=(),
-                perhaps=came_from.get(name, ""),
+                guessed_name=came_from.get(name, ""),
                 branch=added_modules[name],
             )
         else:
@@ -206,7 +206,7 @@ def _removed_row(a: StateDict, name: str, pairing: Pairing, branch: str) -> Diff
         new=None,
         differs=(),
         renames=(),
-        perhaps=pairing.perhaps.get(name, ""),
+        guessed_name=pairing.guessed.get(name, ""),
         branch=branch,
     )
 
@@ -222,7 +222,7 @@ def _pair_row(a: StateDict, b: StateDict, pair: Pair, value: Comparison | None) 
         new=b.tensor_record(pair.new),
         differs=differs,
         renames=pair.renames,
-        perhaps="",
+        guessed_name="",
         values=value,
     )
 
@@ -310,5 +310,5 @@ def _summarize_values(
         unknown=len(values) - identical - equal - len(changed),
         reshaped=len(pairing.pairs) - len(values),
         largest=largest,
-        why_unknown=next((each.not_compared for each in values.values() if each.not_compared), ""),
+        unknown_reason=next((each.not_compared for each in values.values() if each.not_compared), ""),
     )

@@ -34,7 +34,7 @@ from netinspect.reports.diff.record import (
 
 
 def _rename_change(rename: Rename) -> str:
-    return "perhaps" if rename.evidence == "guess" else "renamed"
+    return "guess" if rename.evidence == "guess" else "renamed"
 
 
 _RENAMES: tuple[Column[Rename], ...] = (
@@ -75,13 +75,13 @@ _MODULES: tuple[Column[ModuleChange], ...] = (
     ),
     Column(
         key="old",
-        value=lambda change: _call(change.old_class, change.old_extra),
+        value=lambda change: _call(change.old_class, change.old_extra_repr),
         text=lambda change: _format_module(change)[0],
         min_width=20,
     ),
     Column(
         key="new",
-        value=lambda change: _call(change.new_class, change.new_extra),
+        value=lambda change: _call(change.new_class, change.new_extra_repr),
         text=lambda change: _format_module(change)[1],
         min_width=20,
     ),
@@ -214,9 +214,9 @@ def _call(class_name: str, extra: str) -> str | None:
 def _format_module(change: ModuleChange) -> tuple[str, str]:
     """Format the old and the new module."""
     if change.change == "changed" and change.old_class == change.new_class:
-        return _only_differing(change.old_class, change.old_extra, change.new_extra)
-    old = _call(change.old_class, change.old_extra)
-    new = _call(change.new_class, change.new_extra)
+        return _only_differing(change.old_class, change.old_extra_repr, change.new_extra_repr)
+    old = _call(change.old_class, change.old_extra_repr)
+    new = _call(change.new_class, change.new_extra_repr)
     return old or "-", new or "-"
 
 
@@ -234,7 +234,7 @@ def _only_differing(name: str, old: str, new: str) -> tuple[str, str]:
 
 
 def _moved(report: Diff) -> Table:
-    return make_table("moved values", _MOVED, report.moved)
+    return make_table("moved values", _MOVED, report.moved_values)
 
 
 def _ties(report: Diff) -> Table:

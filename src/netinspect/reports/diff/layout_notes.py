@@ -29,8 +29,8 @@ def notes(report: Diff) -> Iterator[Line]:
 
 
 def _side_notes(name: str, side: DiffSide) -> Iterator[Line]:
-    if side.chosen and side.section:
-        yield line((f"{name}: comparing section {side.section!r}: {side.chosen}", "dim"))
+    if side.section_reason and side.section:
+        yield line((f"{name}: comparing section {side.section!r}: {side.section_reason}", "dim"))
     for each in side.left_out:
         what = f"{units.plural(each.tensors, 'tensor')}, {units.size(each.bytes)}"
         yield line((f"{name}: not compared: {each.section or 'outside any section'}, {what}", "dim"))
@@ -70,7 +70,7 @@ def _values(report: Diff) -> str:
     if found.reshaped:
         parts.append(f"{units.count(found.reshaped)} of different shapes")
     if found.unknown:
-        parts.append(f"{units.count(found.unknown)} not compared ({found.why_unknown})")
+        parts.append(f"{units.count(found.unknown)} not compared ({found.unknown_reason})")
     text = f"values of pairs: {', '.join(parts)}"
     if found.largest:
         row = next(row for row in report.rows if row.new is not None and row.new.name == found.largest)
@@ -85,7 +85,7 @@ def _loading(report: Diff, loading: Loading) -> Iterator[Line]:
     what = _what(len(loading.missing), len(loading.unexpected), len(loading.mismatched))
     text = f"load_state_dict of {model.what}, given {file.target}: {loading.verdict}{what}"
     if loading.verdict == "loads with strict=False":
-        taken = model.tensors - len(loading.missing) - len(loading.filled)
+        taken = model.tensors - len(loading.missing) - len(loading.created)
         text += f"; {units.count(taken)} of {units.plural(model.tensors, 'tensor')} would be loaded"
     yield line((text, _VERDICTS[loading.verdict]))
     if loading.missing:

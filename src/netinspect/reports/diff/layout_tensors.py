@@ -29,7 +29,7 @@ MARKS = {
     "changed": "~",
     "renamed": ">",
     "moved": ">",
-    "perhaps": "?",
+    "guess": "?",
     "tied": "~",
     "untied": "~",
 }
@@ -39,7 +39,7 @@ STYLES = {
     "changed": "yellow",
     "renamed": "cyan",
     "moved": "cyan",
-    "perhaps": "dim",
+    "guess": "dim",
     "tied": "yellow",
     "untied": "yellow",
 }
@@ -100,7 +100,7 @@ def _columns(report: Diff) -> tuple[Column[DiffRow], ...]:
             drop=1,
             min_width=16,
         ),
-        Column(key="perhaps", value=lambda row: row.perhaps or None, shown=False),
+        Column(key="guessed_name", value=lambda row: row.guessed_name or None, shown=False),
     )
     has_differences = any(_format_differences(row) for row in report.rows)
     return columns if has_differences else hide_columns(columns, ("differs",))

@@ -31,8 +31,8 @@ def build_loading(a: StateDict, b: StateDict, pairing: Pairing) -> Loading | Non
         return None
     model, file = (a, b) if a.trace is not None else (b, a)
     names = {name: name for name in file.entries}
-    filled = _filled(model, file, names, renamed=False)
-    missing, unexpected, mismatched = _compare_names(model, file, names, filled)
+    created = _created(model, file, names, renamed=False)
+    missing, unexpected, mismatched = _compare_names(model, file, names, created)
     others = _other_keys(file)
     return Loading(
         model="a" if model is a else "b",
@@ -40,8 +40,8 @@ def build_loading(a: StateDict, b: StateDict, pairing: Pairing) -> Loading | Non
         missing=tuple(missing),
         unexpected=(*unexpected, *others),
         mismatched=tuple(mismatched),
-        filled=tuple(filled),
-        notes=tuple(_notes(model, names, missing, filled)),
+        created=tuple(created),
+        notes=tuple(_notes(model, names, missing, created)),
         mapping=_mapping(model, file, pairing, model_is_a=file is b, others=bool(others)),
     )
 
@@ -72,8 +72,8 @@ def _mapping(
     renames = any(old != new for old, new in pairs.items())
     if snippet is None or not (renames or section or parts or others):
         return None
-    filled = _filled(model, file, snippet.names, renamed=bool(snippet.lines) or others)
-    problems = _compare_names(model, file, snippet.names, filled)
+    created = _created(model, file, snippet.names, renamed=bool(snippet.lines) or others)
+    problems = _compare_names(model, file, snippet.names, created)
     verdict = _verdict(*problems)
     lines = [*load_lines(file.checkpoint, section, parts, others=others), *snippet.lines]
     if verdict != "does not load":
@@ -89,11 +89,11 @@ def _mapping(
 
 
 def _compare_names(
-    model: StateDict, file: StateDict, names: Mapping[str, str], filled: Iterable[str]
+    model: StateDict, file: StateDict, names: Mapping[str, str], created: Iterable[str]
 ) -> tuple[list[str], list[str], list[Mismatch]]:
     """Return the missing, unexpected and mismatched names of a checkpoint whose tensors are renamed."""
     given = {became: file.entries[name] for name, became in names.items()}
-    known = set(filled)
+    known = set(created)
     missing = [name for name in model.entries if name not in given and name not in known]
     unexpected = [name for name in given if name not in model.entries]
     mismatched = [
@@ -119,7 +119,7 @@ def _verdict(missing: list[str], unexpected: list[str], mismatched: list[Mismatc
     return "loads with strict=False" if missing or unexpected else "loads"
 
 
-def _filled(model: StateDict, file: StateDict, names: Mapping[str, str], *, renamed: bool) -> list[str]:
+def _created(model: StateDict, file: StateDict, names: Mapping[str, str], *, renamed: bool) -> list[str]:
     """Return the counters that BatchNorm creates if the state dict is of a version without them.
 
     Args:
@@ -169,7 +169,7 @@ def _batch_norm_paths(trace: Trace) -> set[str]:
 
 
 def _notes(
-    model: StateDict, names: Mapping[str, str], missing: Iterable[str], filled: list[str]
+    model: StateDict, names: Mapping[str, str], missing: Iterable[str], created: list[str]
 ) -> Iterable[str]:
     given = set(names.values())
     for name in missing:
@@ -177,9 +177,9 @@ def _notes(
         there = next((each for each in others if each in given), None)
         if there is not None:
             yield f"{name} is tied to {there}, which is in the file: strict=False loses nothing"
-    if filled:
-        more = f" and {len(filled) - 1:,} more" if len(filled) > 1 else ""
-        yield f"{filled[0]}{more}: not in the file; BatchNorm creates it, as for older versions"
+    if created:
+        more = f" and {len(created) - 1:,} more" if len(created) > 1 else ""
+        yield f"{created[0]}{more}: not in the file; BatchNorm creates it, as for older versions"
 
 
 def _nested_keys(file: StateDict) -> list[str]:

@@ -116,6 +116,6 @@ def _change(change: str, one: Module | None, other: Module | None) -> ModuleChan
         new_path=other.path if other is not None else None,
         old_class=one.class_name if one is not None else "",
         new_class=other.class_name if other is not None else "",
-        old_extra=one.extra if one is not None else "",
-        new_extra=other.extra if other is not None else "",
+        old_extra_repr=one.extra if one is not None else "",
+        new_extra_repr=other.extra if other is not None else "",
     )

@@ -51,7 +51,7 @@ class Pairing:
 
     removed: tuple[str, ...]
     added: tuple[str, ...]
-    perhaps: Mapping[str, str]
+    guessed: Mapping[str, str]
     """Guessed partners in `b` of names that were removed."""
 
     guesses: tuple[Rename, ...]
@@ -111,7 +111,7 @@ def _swap_sides(pairing: Pairing, b: Entries) -> Pairing:
         rules=tuple(rule.inverse for rule in reversed(pairing.rules)),
         removed=pairing.added,
         added=pairing.removed,
-        perhaps={name: each for each, name in pairing.perhaps.items()},
+        guessed={name: each for each, name in pairing.guessed.items()},
         guesses=tuple(replace(each, old=each.new, new=each.old) for each in pairing.guesses),
         open_choices=tuple(
             (one.inverse, other.inverse, names) for one, other, names in pairing.open_choices
@@ -154,7 +154,7 @@ def _pair_in_order(a: Entries, b: Entries, find_equal_bytes: EqualBytesFinder | 
         rules=rules.rules,
         removed=tuple(left_a),
         added=tuple(left_b),
-        perhaps={each.old: each.new for each in guessed},
+        guessed={each.old: each.new for each in guessed},
         guesses=tuple(renames_of_pairs([each[:2] for each in guessed], "guess")[0]),
         open_choices=rules.open_choices,
     )

@@ -37,7 +37,7 @@ class DiffSide:
     sections: tuple[str, ...]
     """Further sections that were compared, under their full names."""
 
-    chosen: str
+    section_reason: str
     """Why this section was chosen; empty if there was no choice."""
 
     left_out: tuple[LeftOut, ...]
@@ -97,7 +97,7 @@ class DiffRow:
     empty if the names are equal.
     """
 
-    perhaps: str
+    guessed_name: str
     """For an added or removed tensor: its guessed name on the other side; empty without a guess."""
 
     branch: str = ""
@@ -180,8 +180,8 @@ class ModuleChange:
     new_path: str | None
     old_class: str
     new_class: str
-    old_extra: str
-    new_extra: str
+    old_extra_repr: str
+    new_extra_repr: str
 
 
 @record
@@ -219,7 +219,7 @@ class Loading:
     """Names of the checkpoint that the model lacks."""
 
     mismatched: tuple[Mismatch, ...]
-    filled: tuple[str, ...] = ()
+    created: tuple[str, ...] = ()
     """Names of the model that the checkpoint lacks and that the model creates itself."""
 
     notes: tuple[str, ...]
@@ -262,7 +262,7 @@ class ValueSummary:
     reshaped: int
     """Shapes differ, so that values were not compared."""
 
-    why_unknown: str
+    unknown_reason: str
     """Why the first of the unknown values could not be read; empty if all could."""
 
     largest: str
@@ -297,7 +297,7 @@ class Diff:
     """Possible renames; their names count as added and removed."""
 
     open_choices: tuple[OpenChoice, ...]
-    moved: tuple[MovedValues, ...]
+    moved_values: tuple[MovedValues, ...]
     """Empty unless values were compared; such names may have been exchanged."""
 
     ties: tuple[TieChange, ...]

@@ -87,7 +87,7 @@ class StateDict:
             what=trace.class_name if trace is not None else checkpoint.format if checkpoint else "",
             section=choice.section if choice is not None else "",
             sections=choice.others if choice is not None else (),
-            chosen=choice.reason if choice is not None else "",
+            section_reason=choice.reason if choice is not None else "",
             left_out=choice.left_out if choice is not None else (),
             tensors=len(self.entries),
             elements=sum(entry.elements for entry in once.values()),

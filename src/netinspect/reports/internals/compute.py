@@ -109,11 +109,11 @@ def _call_order(trace: Trace, module: Module) -> Iterator[CallStage]:
         for stage, dictionary in kinds:
             for hook in hooks:
                 if hook.dictionary == dictionary:
-                    yield CallStage(stage=stage, name=hook.name, place=_place(hook) or None)
+                    yield CallStage(stage=stage, name=hook.name, defined_at=_place(hook) or None)
 
     yield from stages(_BEFORE)
     place = f"{module.forward_file}:{module.forward_line}" if module.forward_file else None
-    yield CallStage(stage="forward", name=f"{module.class_name}.forward", place=place)
+    yield CallStage(stage="forward", name=f"{module.class_name}.forward", defined_at=place)
     yield from stages(_AFTER)
     yield from stages(_BACKWARD)
 

@@ -57,8 +57,8 @@ _CALL_COLUMNS: tuple[Column[CallStage], ...] = (
     Column(key="name", value=lambda each: each.name, min_width=14, elide="middle"),
     Column(
         key="defined_at",
-        value=lambda each: each.place,
-        text=lambda each: "-" if each.place is None else _short_place(each.place),
+        value=lambda each: each.defined_at,
+        text=lambda each: "-" if each.defined_at is None else _short_place(each.defined_at),
         drop=1,
         min_width=14,
         elide="middle",

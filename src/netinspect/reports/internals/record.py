@@ -31,7 +31,7 @@ class CallStage:
 
     stage: str
     name: str
-    place: str | None
+    defined_at: str | None
 
 
 @record

@@ -198,7 +198,7 @@ class _RowBuilder:
             path=module.path,
             name=module.name,
             class_name=module.class_name,
-            extra=module.extra,
+            extra_repr=module.extra,
             depth=depth,
             last=(),
             inputs=_tensor_inputs(calls[0]) if calls else (),
@@ -214,7 +214,7 @@ class _RowBuilder:
             alias_of=module.alias_of,
             folded=len(members) - 1,
             failed=any(step.failed for step in calls),
-            place=calls[0].source if calls else None,
+            called_at=calls[0].source if calls else None,
             cost=cost_of_steps(work),
         )
 
@@ -224,7 +224,7 @@ class _RowBuilder:
             path=step.module,
             name=step.name,
             class_name=step.qualified_name,
-            extra="",
+            extra_repr="",
             depth=depth,
             last=(),
             inputs=_tensor_inputs(step),
@@ -240,7 +240,7 @@ class _RowBuilder:
             alias_of=None,
             folded=0,
             failed=step.failed,
-            place=step.source,
+            called_at=step.source,
             cost=cost_of_steps((step,)),
         )
 

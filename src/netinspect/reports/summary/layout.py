@@ -91,15 +91,15 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
         Column(key="kind", value=lambda row: row.kind, shown=False),
         Column(
             key="extra_repr",
-            value=lambda row: row.extra,
-            text=lambda row: row.extra or "-",
+            value=lambda row: row.extra_repr,
+            text=lambda row: row.extra_repr or "-",
             drop=11,
             min_width=24,
         ),
         Column(
             key="called_at",
-            value=lambda row: format_values.full_place(row.place),
-            text=lambda row: format_values.place(row.place) or "-",
+            value=lambda row: format_values.full_place(row.called_at),
+            text=lambda row: format_values.place(row.called_at) or "-",
             drop=12,
         ),
         Column(

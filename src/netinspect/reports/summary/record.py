@@ -24,7 +24,7 @@ class SummaryRow:
     class_name: str
     """Class of the module, or name of the function."""
 
-    extra: str
+    extra_repr: str
     depth: int
     last: tuple[bool, ...]
     """For each level above, whether its branch ends here; draws the tree."""
@@ -56,7 +56,7 @@ class SummaryRow:
     """Number of modules below it without a row."""
 
     failed: bool
-    place: SourceLine | None
+    called_at: SourceLine | None
     cost: Cost
     """Cost of the module itself and of modules folded into its row."""
 

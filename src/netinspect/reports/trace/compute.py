@@ -90,7 +90,7 @@ def _row(step: Step, structure: Structure, backward: bool) -> StepRow:
             item.value for item in step.inputs.items if next(tensors_in(item.value), None) is not None
         ),
         output=step.output,
-        place=step.source,
+        called_at=step.source,
         grad_fn=step.grad_fn if backward else None,
         failed=step.failed,
     )

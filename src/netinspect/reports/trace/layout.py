@@ -69,15 +69,15 @@ _COLUMNS: tuple[Column[StepRow], ...] = (
     Column(key="grad_fn", value=lambda row: row.grad_fn, drop=1, min_width=20),
     Column(
         key="called_at",
-        value=lambda row: format_values.full_place(row.place),
-        text=lambda row: format_values.place(row.place) or "-",
+        value=lambda row: format_values.full_place(row.called_at),
+        text=lambda row: format_values.place(row.called_at) or "-",
         drop=5,
         elide="middle",
         min_width=20,
     ),
     Column(
         key="source",
-        value=lambda row: row.place.text if row.place else None,
+        value=lambda row: row.called_at.text if row.called_at else None,
         drop=6,
         min_width=40,
     ),

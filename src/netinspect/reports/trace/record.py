@@ -29,7 +29,7 @@ class StepRow:
 
     inputs: tuple[Value, ...]
     output: Value | None
-    place: SourceLine | None
+    called_at: SourceLine | None
     grad_fn: str | None
     failed: bool
 

@@ -69,7 +69,7 @@ class _ModuleNodes:
             path=module.path,
             name=module.name,
             class_name=module.class_name,
-            extra=module.extra,
+            extra_repr=module.extra,
             parameters=self._structure.branch_sizes[module.path],
             # The class name of one of torch's own modules implies its tensors.
             own=() if module.library else tuple(map(_format_tensor, self._tensors(module.path))),

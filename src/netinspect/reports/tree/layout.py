@@ -84,7 +84,7 @@ def _columns(report: Tree, rows: list[PlacedNode]) -> tuple[Column[PlacedNode], 
             ),
             amount,
             repeats,
-            Column(key="extra_repr", value=lambda row: row.node.extra, shown=False),
+            Column(key="extra_repr", value=lambda row: row.node.extra_repr, shown=False),
         )
     return (
         path,
@@ -113,7 +113,7 @@ def _name(row: PlacedNode, top: str) -> str:
 
 
 def _facts(node: TreeNode) -> str:
-    facts = f"{node.class_name}({node.extra})" if node.extra else node.class_name
+    facts = f"{node.class_name}({node.extra_repr})" if node.extra_repr else node.class_name
     if node.own:
         facts += f"  holds {', '.join(node.own)}"
     if node.alias_of is not None:

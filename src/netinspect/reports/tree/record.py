@@ -16,7 +16,7 @@ class TreeNode:
     path: str
     name: str
     class_name: str
-    extra: str
+    extra_repr: str
     parameters: int
     """Elements of the parameters in the whole branch, each tied tensor counted once; for a checkpoint,
     elements of all tensors. If siblings are folded, those of one sibling."""
