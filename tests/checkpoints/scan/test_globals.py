@@ -370,3 +370,15 @@ def test_globals_groups_needed_names_of_members(tmp_path: Path) -> None:
     assert shown.count("__torch__.") == 1
     assert shown.count("torch.jit._pickle.build_intlist") == 1
     assert len(render(report, Style(format=Format.PLAIN)).splitlines()) == 1 + len(report.rows)
+
+
+def test_globals_groups_equal_calls_of_identical_files(cli: Cli, tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"{number:02}.pt").write_bytes(torch_zip(SYSTEM + b"."))
+    report = report_of(tmp_path)
+    assert report.others == len([row for row in report.rows if row.verdict == "other"]) == 40
+    screen = cli("globals", str(tmp_path), "--width", "120").out
+    assert screen.count("NOT NEEDED") == 1
+    assert "40 files" in screen
+    assert "'true'" in screen
+    assert cli("globals", str(tmp_path), "--format", "plain").out.count("posix.system") == 40

@@ -18,7 +18,9 @@ from torch import nn
 import netinspect
 from netinspect.errors import UsageError
 from netinspect.records.trace import Trace
+from netinspect.rendering.formats import Format, Style
 from netinspect.reports.diff.record import Diff
+from netinspect.reports.render import render
 from tests.reports.diff.state_dicts import save
 
 pytestmark = pytest.mark.libraries
@@ -205,6 +207,13 @@ def test_diff_reports_changed_ties() -> None:
     (change,) = netinspect.diff(untied, tied).record.ties
     assert change.change == "tied"
     assert netinspect.diff(tied, tied).record.ties == ()
+
+
+def test_diff_removed_tied_tensor_names_its_tie() -> None:
+    report = netinspect.diff(TinyGPT(), nn.Linear(2, 2)).record
+    columns = ("name", "differs")
+    plain = render(report, Style(format=Format.PLAIN, columns=columns)).splitlines()
+    assert "head.weight\ttied to token_embedding.weight" in plain
 
 
 def test_diff_reports_changed_constructor_facts() -> None:

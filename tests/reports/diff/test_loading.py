@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import collections
 import copy
+import gzip
+import pickle
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -176,7 +181,13 @@ def test_loading_verdict_matches_load_state_dict(
 def run_mapping(found: Loading, model: nn.Module) -> Any:
     """Run the suggested code and return the state dict that it loads."""
     assert found.mapping is not None
-    names: dict[str, Any] = {"torch": torch, "safetensors": safetensors, "re": re, "model": model}
+    names: dict[str, Any] = {
+        "torch": torch,
+        "safetensors": safetensors,
+        "re": re,
+        "pickle": pickle,
+        "model": model,
+    }
     exec("\n".join(found.mapping.lines), names)
     return names["state_dict"]
 
@@ -270,6 +281,56 @@ def test_load_lines_state_dict_next_to_pickled_module(tmp_path: Path) -> None:
     torch.save({"model": model.state_dict(), "net": nn.Linear(3, 4)}, tmp_path / "both.pt")
     run_mapping(loading(other, str(tmp_path / "both.pt")), other)
     assert torch.equal(other.weight, model.weight)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"args": argparse.Namespace(lr=0.1)},
+        {"scores": np.arange(3.0)},
+        {"counts": collections.defaultdict(int, a=1)},
+    ],
+    ids=lambda beside: next(iter(beside)),
+)
+def test_load_lines_file_that_weights_only_refuses(beside: dict[str, Any], tmp_path: Path) -> None:
+    model, other = nn.Linear(3, 4), nn.Linear(3, 4)
+    file = tmp_path / "x.pt"
+    torch.save({"state_dict": model.state_dict(), **beside}, file)
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(file)
+    found = loading(other, str(file))
+    assert found.mapping is not None
+    assert found.mapping.lines[0].startswith("# weights_only=False, because the file needs ")
+    run_mapping(found, other)
+    assert torch.equal(other.weight, model.weight)
+
+
+def test_load_lines_plain_pickle(tmp_path: Path) -> None:
+    model, other = nn.Linear(3, 4), nn.Linear(3, 4)
+    file = tmp_path / "x.pkl"
+    file.write_bytes(pickle.dumps({"model": model.state_dict()}))
+    run_mapping(loading(other, str(file)), other)
+    assert torch.equal(other.weight, model.weight)
+
+
+@pytest.mark.parametrize("suffix", ["pt", "pkl"])
+def test_load_lines_compressed_file_is_a_comment(suffix: str, tmp_path: Path) -> None:
+    model = nn.Linear(3, 4)
+    file, packed = tmp_path / f"x.{suffix}", tmp_path / f"x.{suffix}.gz"
+    torch.save({"model": model.state_dict()}, file)
+    packed.write_bytes(gzip.compress(file.read_bytes()))
+    mapping = loading(model, str(packed)).mapping
+    assert mapping is not None
+    assert mapping.lines[0].startswith("# state_dict: all tensors of ")
+
+
+def test_loading_note_without_renames(tmp_path: Path) -> None:
+    model = nn.Linear(3, 4)
+    torch.save({"state_dict": model.state_dict()}, tmp_path / "x.pt")
+    view = netinspect.diff(model, str(tmp_path / "x.pt"))
+    assert "after renaming" not in str(view)
+    renamed = save({f"a.{name}": value for name, value in model.state_dict().items()}, tmp_path / "y")
+    assert "after renaming: loads" in str(netinspect.diff(model, renamed))
 
 
 def test_loading_joins_nested_state_dicts(tmp_path: Path) -> None:

@@ -175,7 +175,8 @@ def lay_out(report: Diff) -> Document:
     blocks = tuple(table(report) for table in tables)
     mapping = report.loading.mapping if report.loading is not None else None
     if mapping is not None:
-        heading = "rename the tensors" if mapping.verdict == "does not load" else "load the checkpoint"
+        step = "rename the tensors" if mapping.renamed else "take the state dict out"
+        heading = step if mapping.verdict == "does not load" else "load the checkpoint"
         blocks = (*blocks[:-1], Lines(name=heading, lines=mapping.lines), blocks[-1])
     return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
 

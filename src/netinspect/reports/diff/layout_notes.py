@@ -101,7 +101,8 @@ def _loading(report: Diff, loading: Loading) -> Iterator[Line]:
     mapping = loading.mapping
     if mapping is not None:
         what = _what(mapping.missing, mapping.unexpected, mapping.mismatched)
-        text = f"after renaming: {mapping.verdict}{what}"
+        after = "after renaming" if mapping.renamed else "after taking the state dict out of the file"
+        text = f"{after}: {mapping.verdict}{what}"
         yield line((text, _VERDICTS[mapping.verdict]))
 
 

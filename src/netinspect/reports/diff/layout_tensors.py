@@ -95,7 +95,7 @@ def _columns(report: Diff) -> tuple[Column[DiffRow], ...]:
         *(_VALUES if report.values is not None else ()),
         Column(
             key="differs",
-            value=lambda row: ",".join(row.differs),
+            value=lambda row: ",".join(row.differs) or _tie(row),
             text=lambda row: ", ".join(_format_differences(row)) or "-",
             drop=1,
             min_width=16,
@@ -174,11 +174,13 @@ def _new_shape(row: DiffRow) -> str:
 def _format_differences(row: DiffRow) -> list[str]:
     """List differences other than the name; for an added or removed tensor, what it is tied to."""
     parts = [_format_difference(each, row) for each in row.differs if each != "name"]
-    if row.old is None or row.new is None:
-        either = _either(row)
-        if either.tied_to:
-            parts.append(f"tied to {either.tied_to[0]}")
-    return parts
+    return [*parts, tie] if (tie := _tie(row)) else parts
+
+
+def _tie(row: DiffRow) -> str:
+    """Describe what an added or removed tensor is tied to; it differs in nothing."""
+    either = row.new if row.old is None else row.old if row.new is None else None
+    return f"tied to {either.tied_to[0]}" if either is not None and either.tied_to else ""
 
 
 def _format_difference(difference: str, row: DiffRow) -> str:

@@ -81,6 +81,7 @@ def _mapping(
         lines.append(f"model.load_state_dict(state_dict{strict})")
     return NewNames(
         lines=tuple(lines),
+        renamed=sum(old != new for old, new in snippet.names.items()),
         verdict=verdict,
         missing=len(problems[0]),
         unexpected=len(problems[1]),

@@ -16,6 +16,11 @@ _MAX_LINES = 60
 TORCH_FORMATS = ("torch zip", "torch legacy", "torch tar", "pickle")
 """Formats that `torch.load` reads."""
 
+_ALLOWED = re.compile(
+    r"torch\.|_codecs\.encode$|builtins\.(set|complex|bytearray)$|collections\.(OrderedDict|Counter)$"
+)
+"""Names that `torch.load(weights_only=True)` allows, if tensors need them."""
+
 _ITEMS = "for name, value in state_dict.items()"
 
 
@@ -58,21 +63,13 @@ def load_lines(checkpoint: Checkpoint, section: str, parts: Sequence[str], *, ot
         parts: Keys of dictionaries in it that hold its tensors; empty if it holds them itself.
         others: Whether it also holds values that are not tensors.
     """
-    files = [each.path for each in checkpoint.files]
-    if checkpoint.format in TORCH_FORMATS and len(files) == 1:
-        keys = "".join(f"[{key!r}]" for key in section.split(".") if section)
-        is_module = any(module.path == section for module in checkpoint.modules)
-        lines = [
-            f"state_dict = torch.load({checkpoint.target!r}, map_location='cpu'"
-            f"{', weights_only=False' if checkpoint.modules else ''}){keys}"
-            f"{'.state_dict()' if is_module else ''}"
-        ]
-        if checkpoint.modules:
-            lines.insert(0, "# the file holds a pickled module: loading it runs code from the file")
-    elif checkpoint.format == "safetensors" and len(files) == 1:
-        lines = [f"state_dict = safetensors.torch.load_file({files[0]!r})"]
-    else:
+    lines = _read_lines(checkpoint)
+    if lines is None:
         lines = [f"# state_dict: all tensors of {checkpoint.target!r}, by name"]
+    elif checkpoint.format in TORCH_FORMATS:
+        lines[-1] += "".join(f"[{key!r}]" for key in section.split(".") if section)
+        if any(module.path == section for module in checkpoint.modules):
+            lines[-1] += ".state_dict()"
     if parts:
         lines += [
             "state_dict = {",
@@ -85,6 +82,34 @@ def load_lines(checkpoint: Checkpoint, section: str, parts: Sequence[str], *, ot
         tensors = f"{{name: value {_ITEMS} if torch.is_tensor(value)}}"
         lines.append(f"state_dict = {tensors}")
     return lines
+
+
+def _read_lines(checkpoint: Checkpoint) -> list[str] | None:
+    """Return code that reads the file; None if there are several, or no function reads them."""
+    file = checkpoint.files[0] if len(checkpoint.files) == 1 else None
+    if file is None or file.compressed or "://" in file.path:
+        return None
+    if checkpoint.format == "safetensors":
+        return [f"state_dict = safetensors.torch.load_file({file.path!r})"]
+    if checkpoint.format not in TORCH_FORMATS:
+        return None
+    refused = [
+        each.name
+        for each in checkpoint.globals
+        if each.verdict == "other" or not _ALLOWED.match(each.name)
+    ]
+    if checkpoint.format == "pickle":
+        if any(name.startswith(("numpy.", "joblib.")) for name in refused):
+            return None  # arrays, which no model loads
+        warning = "# unpickling runs the code that the file names: netinspect globals lists it"
+        opened = f"with open({file.path!r}, 'rb') as file:"
+        return [warning, opened, "    state_dict = pickle.load(file)"]
+    load = f"state_dict = torch.load({file.path!r}, map_location='cpu'"
+    if not refused and checkpoint.format != "torch tar":
+        return [f"{load})"]
+    needs = refused[0] if refused else "a reader of tar archives"
+    warning = f"# weights_only=False, because the file needs {needs}: loading it may run any code"
+    return [warning, f"{load}, weights_only=False)"]
 
 
 def _candidate_snippets(

@@ -198,6 +198,9 @@ class Mapping:
     """Python code that renames the tensors of a checkpoint to the names of the model."""
 
     lines: tuple[str, ...]
+    renamed: int
+    """Number of tensors that get another name; 0 if the code only takes out the state dict."""
+
     verdict: OneOf["loads", "loads with strict=False", "does not load"]
     missing: int
     unexpected: int

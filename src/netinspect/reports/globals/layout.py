@@ -92,12 +92,12 @@ def _style(row: GlobalRow) -> str:
 
 
 def _table(report: Globals) -> Table:
-    """Return the table of names; when folded, a name that several pickles need has one row."""
+    """Return the table of names; when folded, equal calls in several pickles have one row."""
     columns = _columns(report)
     groups: dict[object, list[GlobalRow]] = {}
-    for number, row in enumerate(report.rows):
-        name = _SCRIPT if row.name.startswith(_SCRIPT) else row.name
-        groups.setdefault(name if row.verdict == "needed" else number, []).append(row)
+    for row in report.rows:
+        is_class = row.verdict == "needed" and row.name.startswith(_SCRIPT)
+        groups.setdefault((_SCRIPT if is_class else row.name, row.arguments), []).append(row)
     folded = None
     if len(groups) < len(report.rows):
         folded = [_folded(columns, rows) for rows in groups.values()]
@@ -112,9 +112,9 @@ def _folded(columns: Sequence[Column[GlobalRow]], rows: list[GlobalRow]) -> Row:
     names = len({row.name for row in rows})
     files, members = (len({getattr(row, key) for row in rows}) for key in ("file", "member"))
     name = f"{_SCRIPT}* ({units.plural(names, 'class', 'classes')})" if names > 1 else first.name
-    cells["global"] = cell(name, style="bold")
+    cells["global"] = cell(name, style=f"bold {_style(first)}".strip())
     cells["calls"] = cell(sum(row.uses for row in rows))
-    cells["arguments"] = cells["offset"] = "-"
+    cells["offset"] = "-"
     if files > 1:
         cells["file"] = units.plural(files, "file")
     if members > 1:
