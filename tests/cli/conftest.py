@@ -145,7 +145,7 @@ def workshop(tmp_path: Path, saved_lenet: str, monkeypatch: pytest.MonkeyPatch) 
         saved_lenet.replace('"parameters":[', '"elsewhere":[', 1), encoding="utf-8"
     )
     (tmp_path / "newer.json").write_text(
-        saved_lenet.replace('"schema_version":2', '"schema_version":99', 1), encoding="utf-8"
+        saved_lenet.replace('"schema_version":3', '"schema_version":99', 1), encoding="utf-8"
     )
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -46,8 +46,8 @@ def test_dump_trace_is_one_ascii_line_with_schema() -> None:
     assert text.isascii()
     assert text.endswith("\n")
     assert text[:-1].isprintable()
-    assert text.startswith('{"schema":"netinspect-saved-trace","schema_version":2,"target":')
-    assert identity() == {"schema": "netinspect-saved-trace", "schema_version": 2}
+    assert text.startswith('{"schema":"netinspect-saved-trace","schema_version":3,"target":')
+    assert identity() == {"schema": "netinspect-saved-trace", "schema_version": 3}
 
 
 def test_dump_trace_is_deterministic() -> None:
@@ -96,7 +96,7 @@ def test_save_option_is_deterministic(cli: Cli, tmp_path: Path) -> None:
         (
             changed(schema_version=1),
             "cannot read net.json",
-            "its schema version is 1 (written by netinspect 0.1.0), this netinspect reads 2",
+            "its schema version is 1 (written by netinspect 0.1.0), this netinspect reads 3",
         ),
         (
             changed(schema_version=None),
@@ -114,7 +114,7 @@ def test_save_option_is_deterministic(cli: Cli, tmp_path: Path) -> None:
             "its schema version is 'xxxx",
         ),
         (
-            '{"schema": "netinspect-saved-trace", "schema_version": 2}',
+            '{"schema": "netinspect-saved-trace", "schema_version": 3}',
             "the saved trace net.json is damaged",
             "Trace: no entry 'target'",
         ),

@@ -68,6 +68,8 @@ def test_internals_hooks_have_place_and_flags(hooked: nn.Module) -> None:
     assert hooks["pre 2"].flags == ("_forward_pre_hooks_with_kwargs",)
     assert set(hooks["after 2"].flags) == {"_forward_hooks_with_kwargs", "_forward_hooks_always_called"}
     assert hooks["backward"].dictionary == "_backward_hooks"
+    assert hooks["backward"].flags == ("_is_full_backward_hook",)
+    assert not any(hook.library for hook in hooks.values())
     assert {hook.file for hook in hooks.values()} == {__file__}
 
 
@@ -88,7 +90,7 @@ def test_internals_dictionaries_match_the_module(build: Callable[[], nn.Module])
     present = {name for name, value in vars(module).items() if isinstance(value, (dict, set))}
     assert listed == present
     attributes = {attribute.name for attribute in report.attributes}
-    assert attributes == set(vars(module)) - present - {"training"}
+    assert attributes == set(vars(module)) - set(vars(nn.Module()))
     assert report.training is module.training
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from netinspect.errors import ExitCode
+from netinspect.records.base import SCHEMA_VERSION
 from netinspect.records.codec import CodecError, from_data, to_data
 from netinspect.records.saved import dump_trace
 from netinspect.records.trace import Trace
@@ -46,7 +47,11 @@ def validation_errors(document: Any) -> list[str]:
 
 
 def identified(name: str, data: dict[str, Any]) -> dict[str, Any]:
-    return {"schema": name, "schema_version": 2, **data}
+    return {"schema": name, "schema_version": version_of(name), **data}
+
+
+def version_of(name: str) -> int:
+    return Trace.schema_version if name == Trace.schema else SCHEMA_VERSION
 
 
 def test_all_schemas_cover_traces_and_reports() -> None:
@@ -60,7 +65,7 @@ def test_schema_requires_its_name_and_version(name: str) -> None:
     Draft202012Validator.check_schema(schema)
     assert schema["title"]
     assert schema["properties"]["schema"] == {"const": name}
-    assert schema["properties"]["schema_version"] == {"const": 2}
+    assert schema["properties"]["schema_version"] == {"const": version_of(name)}
     assert {"schema", "schema_version"} <= set(schema["required"])
 
 
@@ -105,7 +110,7 @@ def test_schema_accepts_saved_trace() -> None:
 @pytest.mark.parametrize(
     ("spot", "value", "complaint"),
     [
-        (("schema_version",), 1, "$.schema_version: 2 was expected"),
+        (("schema_version",), 1, "$.schema_version: 3 was expected"),
         (("target",), None, "$.target: None is not of type 'string'"),
         (("mode",), "neither", "$.mode: 'neither' is not one of ['eval', 'train']"),
         (("steps", 1, "index"), "1", "$.steps[1].index: '1' is not of type 'integer'"),

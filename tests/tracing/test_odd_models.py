@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from netinspect.analysis.module_index import Structure
+from netinspect.analysis.unregistered import notes_of
 from netinspect.records.steps import Step
 from netinspect.records.values import Literal, TensorSpec, tensors_in
 from netinspect.records.values import Structure as StructureValue
@@ -213,8 +214,8 @@ def test_layers_in_plain_list_are_noted() -> None:
     trace = named("hidden").capture()
     assert called(trace.steps) == ["", "known"]
     assert functions(trace.steps) == ["linear", "add_", "batch_norm"]  # eval() does not reach it either
-    (warning,) = trace.warnings
-    assert "forward made 2 calls of modules that are not registered (Linear, BatchNorm1d)" in warning
+    (note,) = notes_of(trace)
+    assert note.startswith("2 modules were called but are not registered (plain.0 Linear, plain.1 Batch")
 
 
 def test_temporary_layer_has_calling_line() -> None:

@@ -11,6 +11,7 @@ import torch.fx
 from torch import Tensor, nn
 
 from netinspect.analysis.module_index import Structure
+from netinspect.analysis.unregistered import notes_of
 from netinspect.records.request import TraceRequest
 from netinspect.reports.source.compute import annotate_source
 from netinspect.reports.summary.compute import build_summary
@@ -59,14 +60,14 @@ def test_library_object_output() -> None:
         ("vectorised", ["inside torch.vmap, full shapes are shown"]),
         ("directly", ["called through .forward(), which bypasses hooks: norm, block, derived; "]),
         ("quantized", ["packed for quantized functions, shown as buffers: 0._packed_params."]),
-        ("hidden", ["modules that are not registered (Linear, BatchNorm1d)"]),
+        ("hidden", ["not registered (plain.0 Linear, plain.1 BatchNorm1d)"]),
         ("gradients", []),
         ("hooked", []),
         ("sentences", []),
     ],
 )
 def test_limitations_are_noted(name: str, parts: list[str]) -> None:
-    warnings = named(name).capture().warnings
+    warnings = notes_of(named(name).capture())
     assert len(warnings) == len(parts)
     assert all(part in warning for part, warning in zip(parts, warnings, strict=True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netinspect.analysis.diagnosis.diagnose import diagnose
+from netinspect.analysis.unregistered import notes_of
 from netinspect.errors import ForwardError
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.trace import Trace
@@ -34,6 +35,6 @@ def build_header(trace: Trace) -> ReportHeader:
         tensor_mode=trace.tensor_mode,
         seed=trace.seed,
         failure=diagnose(trace),
-        warnings=trace.warnings,
+        warnings=notes_of(trace),
         symbolic=trace.symbolic,
     )

@@ -26,6 +26,7 @@ def totals(trace: Trace) -> Totals:
     parameters = {entry.identity: entry for entry in reversed(trace.parameters)}
     buffers = {entry.identity: entry for entry in trace.buffers if entry.identity not in parameters}
     trainable = {entry.identity for entry in trace.parameters if entry.trainable}
+    unregistered = [each for each in trace.unregistered if each.kind == "tensor"]
     return Totals(
         parameters=sum(entry.spec.elements for entry in parameters.values()),
         trainable=sum(parameters[identity].spec.elements for identity in trainable),
@@ -33,8 +34,8 @@ def totals(trace: Trace) -> Totals:
         buffers=sum(entry.spec.elements for entry in buffers.values()),
         buffer_bytes=sum(entry.counted_bytes for entry in buffers.values()),
         dtypes=tuple(sorted({entry.spec.dtype for entry in parameters.values()})),
-        unregistered=tuple(each.name for each in trace.unregistered),
-        unregistered_elements=sum(each.spec.elements for each in trace.unregistered),
+        unregistered=tuple(each.name for each in unregistered),
+        unregistered_elements=sum(each.elements for each in unregistered),
         layouts=_layouts([*reversed(parameters.values()), *buffers.values()]),
     )
 

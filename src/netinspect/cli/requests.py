@@ -115,6 +115,7 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
         ForwardError: The model ended the program.
     """
     from netinspect.records.trace import is_about_partial_run
+    from netinspect.reports.shared.header import notes_of
     from netinspect.runner import loading
     from netinspect.runner.cached_traces import TraceCache
     from netinspect.runner.run_options import GivenValues
@@ -148,7 +149,7 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
         )
         if cache.outcome:
             print_message(cache.outcome)
-        for warning in trace.warnings:
+        for warning in notes_of(trace):
             print_message(f"note: {warning}")
     elif style_for(output).format in (Format.PLAIN, Format.CSV) and not output.quiet:
         # Rows do not show that only a part of a file was run.

@@ -19,9 +19,12 @@ class Hook:
 
     file: str | None
     line: int | None
+    library: bool = False
+    """True if torch itself defines the callable, as for weight normalization and pruning."""
+
     flags: tuple[str, ...] = ()
-    """Other dictionaries that contain its id, such as `_forward_hooks_with_kwargs`; they show how it was
-    registered."""
+    """Other dictionaries that contain its id, such as `_forward_hooks_with_kwargs`, and
+    `_is_full_backward_hook`; they show how it was registered."""
 
 
 @record

@@ -1,6 +1,8 @@
-"""Records of parameters, buffers and tensors that are not registered."""
+"""Records of parameters, buffers, and of modules and tensors that are not registered."""
 
 from __future__ import annotations
+
+from typing import Literal as OneOf
 
 from netinspect.records.base import record
 from netinspect.records.values import TensorSpec
@@ -93,9 +95,29 @@ class Buffer:
 
 @record
 class Unregistered:
-    """A tensor that requires gradients and is an attribute of a module, but is not registered."""
+    """A module with parameters, or a tensor that requires gradients, that is in use but not registered.
 
-    name: str
-    """Path of the module, attribute, and keys or positions in containers, joined by dots."""
+    `model.parameters()` misses it, so that an optimizer does not train it and `state_dict` does not save
+    it. A module inside an unregistered one is part of that one.
+    """
 
-    spec: TensorSpec
+    kind: OneOf["module", "tensor"]
+    class_name: str
+    holder: str | None
+    """Path of the registered module that holds it; None if none was found, as for a module that forward
+    makes and calls."""
+
+    attribute: str
+    """Attribute of the holder, with keys and positions in containers, such as `blocks.2`; empty if the
+    holder is unknown."""
+
+    elements: int
+    """Elements of the tensor, or of all unregistered parameters of the module."""
+
+    called: bool = False
+    """True if forward called the module, or a module inside it."""
+
+    @property
+    def name(self) -> str:
+        """Path of the holder and attribute, joined by a dot."""
+        return f"{self.holder}.{self.attribute}" if self.holder else self.attribute

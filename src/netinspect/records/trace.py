@@ -92,7 +92,7 @@ class Trace:
 
     # `netinspect-trace` is the schema of the report of the command `trace`.
     schema: ClassVar[str] = "netinspect-saved-trace"
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
 
     target: str
     """The target as typed; the class name if a live module was given."""
@@ -154,7 +154,8 @@ class Trace:
     are those after the run, and those that the run used and removed."""
 
     unregistered: tuple[Unregistered, ...] = ()
-    """Tensors that require gradients and are attributes of modules, but are not registered."""
+    """Modules and tensors in use that are not registered; those that forward makes and calls, once for
+    each class and size."""
 
     symbolic: Symbolic | None = None
     """The sizes that are reported as symbols; None if none were requested."""

@@ -178,9 +178,10 @@ def _is_same_without_forward(trace: Trace) -> bool:
     """Return whether a trace without a forward would have the same modules and tensors.
 
     It would not have sized lazy layers, nor fallen back to another tensor mode after a failed forward;
-    the warnings report both.
+    the warnings report both. It would not have called unregistered modules.
     """
-    return trace.failure is None and set(trace.warnings) <= {ZEROS_NOTE}
+    has_called = any(each.called for each in trace.unregistered)
+    return trace.failure is None and not has_called and set(trace.warnings) <= {ZEROS_NOTE}
 
 
 def _unsure(trace: Trace) -> str | None:

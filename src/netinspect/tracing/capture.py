@@ -19,7 +19,7 @@ from netinspect._utils.tracebacks import traceback_lines
 from netinspect.errors import class_name, message_of
 from netinspect.records.request import TraceRequest
 from netinspect.records.steps import Failure, Step
-from netinspect.records.tensors import Buffer, Gradient, Parameter
+from netinspect.records.tensors import Buffer, Gradient, Parameter, Unregistered
 from netinspect.records.trace import Attempt, Backward, Trace, Versions
 from netinspect.records.values import Literal, Value
 from netinspect.tracing.arguments import Argument, named_leaves, split
@@ -36,7 +36,7 @@ from netinspect.tracing.model.static_walk import (
     walk_modules,
     walk_tensors,
 )
-from netinspect.tracing.model.unregistered import unregistered_tensors
+from netinspect.tracing.model.unregistered import find_unregistered
 from netinspect.tracing.recording.operators import Operators
 from netinspect.tracing.recording.recorder import Recorder
 from netinspect.tracing.snapshot.model_snapshot import snapshot_for_run
@@ -68,6 +68,9 @@ class Forward:
 
     tensors: tuple[tuple[Parameter, ...], tuple[Buffer, ...]] | None = None
     """Named tensors after forward; set only if forward materialized some of them."""
+
+    unregistered: tuple[Unregistered, ...] = ()
+    """Set only if forward called unregistered modules."""
 
     after: After | None = None
     """The model after forward; set only if forward registered, replaced or removed something."""
@@ -104,11 +107,12 @@ def capture(
     with without_collector(), torch._C.DisableTorchFunction():
         modules = walk_modules(model)
         parameters, buffers = walk_tensors(model)
-        unregistered = unregistered_tensors(model)
+        unregistered = find_unregistered(model)
     ran = Forward()
     if arguments is not None:
         ran = forward or observe(model, arguments, request)
         parameters, buffers = ran.tensors or (parameters, buffers)
+        unregistered = ran.unregistered or unregistered
         if ran.after is not None:
             modules, parameters, buffers, ran.steps = ran.after.whole(
                 modules, parameters, buffers, ran.steps
@@ -226,6 +230,8 @@ def _run(
             ran.failure = _failure(raised, recorder)
         with torch._C.DisableTorchFunction():
             ran.after = before.compared(model, recorder.registered)
+            if called := recorder.unregistered.calls:
+                ran.unregistered = find_unregistered(model, called)
         if ran.after is not None:
             recorder.name_unregistered(ran.after.live)
         ran.steps = recorder.steps(error, operators.work_by_step(recorder.pending))

@@ -38,14 +38,6 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
             f"called through .forward(), which bypasses hooks: {_names(direct)}; their inputs "
             "were read from variables at the first step, and their outputs are unknown"
         )
-    registered = set(map(id, modules.values()))
-    hidden = [name for reference, name in recorder.hidden if id(reference()) not in registered]
-    if hidden:
-        yield (
-            f"forward made {len(hidden)} call{'s' if len(hidden) > 1 else ''} of modules that are not "
-            f"registered ({_names(dict.fromkeys(hidden))}), as in a plain list or a local variable: "
-            "model.parameters() misses theirs, so they will not be trained or saved; use nn.ModuleList"
-        )
     if recorder.uses_vmap:
         yield (
             "inside torch.vmap, full shapes are shown: the mapped dimension is the first one, "

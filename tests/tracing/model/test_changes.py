@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import netinspect
+from netinspect.analysis.unregistered import notes_of
 from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace
 from netinspect.reports.summary.compute import build_summary
@@ -257,8 +258,13 @@ def test_unregistered_layer_created_in_forward_is_noted() -> None:
         return nn.ReLU()(nn.Bilinear(6, 6, 2)(self.layers[0](x), x))
 
     trace = capture_trace(Does(run, layers=[]), rows(2, 6))
-    (note,) = trace.warnings
-    assert note.startswith("forward made 2 calls of modules that are not registered (Linear, Bilinear)")
+    assert trace.warnings == ()
+    assert notes_of(trace) == (
+        "1 Linear module was called but is not registered (layers.0): model.parameters() misses it, so "
+        "it will not be trained or saved; use nn.ModuleList",
+        "modules that no module holds were called (Bilinear; made in forward?): model.parameters() "
+        "misses them, so they will not be trained or saved",
+    )
     assert build_summary(trace).totals.parameters == 0
 
 

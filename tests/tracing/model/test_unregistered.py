@@ -1,4 +1,4 @@
-"""Tests of the warning on tensors that require gradients and are not parameters."""
+"""Tests of the records of unregistered modules and tensors, and of the notes on them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.api import load
+from netinspect.records.codec import from_data, to_data
 from netinspect.records.report_header import Totals
 from netinspect.records.tensors import Unregistered
+from netinspect.records.trace import Trace
+from tests.nets.case import capture_trace
 
 
 class Hidden(nn.Module):
@@ -41,14 +44,85 @@ class Leaf(nn.Module):
         raise AssertionError(name)
 
 
+class Held:
+    """Plain object with a layer and a reference to itself."""
+
+    def __init__(self) -> None:
+        self.net = nn.Linear(3, 3)
+        self.back = self
+
+
+class Blocks(nn.Module):
+    """Module with layers in containers and in a plain object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 3)
+        self.blocks = [nn.Sequential(nn.Linear(3, 3), nn.ReLU()) for _ in range(2)]
+        self.heads = {"aux": nn.Linear(3, 2), "known": self.fc, "relu": nn.ReLU()}
+        self.held = Held()
+        self.unordered = {nn.Linear(1, 1)}
+        inner: Any = nn.Identity()
+        inner.copies = (self.blocks[0][0], nn.Linear(3, 1, bias=False))
+        inner.lazy = [nn.LazyLinear(2)]
+        self.inner = nn.ModuleList([inner])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(2):
+            x = self.blocks[0][0](x) + self.blocks[1](x) + self.held.net(x)
+            nn.Bilinear(3, 3, 1)(x, x)
+        self.made = [nn.Linear(3, 4)]
+        out: Tensor = self.fc(self.heads["relu"](x)) + self.made[0](x).sum()
+        return out
+
+
 def test_unregistered_tensors_are_named() -> None:
     found = load(Hidden(), run=False).unregistered
-    assert [(each.name, each.spec.shape) for each in found] == [
-        ("extra.0", (4, 3)),
-        ("scales.out", (3,)),
-        ("inner.a.gain", (2,)),
+    assert [(each.kind, each.class_name, each.name, each.elements) for each in found] == [
+        ("tensor", "Parameter", "extra.0", 12),
+        ("tensor", "Tensor", "scales.out", 3),
+        ("module", "Linear", "teacher.0", 6),
+        ("tensor", "Tensor", "inner.a.gain", 2),
     ]
-    assert all(type(each) is Unregistered for each in found)
+    assert [(each.holder, each.attribute) for each in found[2:]] == [
+        ("", "teacher.0"),
+        ("inner.a", "gain"),
+    ]
+
+
+def test_unregistered_modules_are_recorded() -> None:
+    expected = [
+        ("Sequential", "", "blocks.0", 12),
+        ("Sequential", "", "blocks.1", 12),
+        ("Linear", "", "heads.aux", 8),
+        ("Linear", "", "held.net", 12),
+        ("Linear", "", "unordered", 2),
+        ("Linear", "inner.0", "copies.1", 3),
+        ("LazyLinear", "inner.0", "lazy.0", 0),
+    ]
+    found = load(Blocks(), run=False).unregistered
+    assert [_facts(each) for each in found] == expected
+    assert not any(each.called for each in found)
+    trace = capture_trace(Blocks(), torch.ones(2, 3))
+    assert [_facts(each) for each in trace.unregistered] == [
+        *expected[:5],
+        ("Linear", "", "made.0", 16),
+        *expected[5:],
+        ("Bilinear", None, "", 10),
+    ]
+    called = [each.name for each in trace.unregistered if each.called]
+    assert called == ["blocks.0", "blocks.1", "held.net", "made.0", ""]
+    assert from_data(Trace, to_data(trace)).unregistered == trace.unregistered
+
+
+def test_unregistered_modules_are_noted_if_called() -> None:
+    text = netinspect.summary(Blocks(), torch.ones(2, 3)).text(width=300)
+    assert "4 modules were called but are not registered (blocks.0 Sequential, blocks.1 Seq" in text
+    assert "called" not in netinspect.params(Blocks()).text(width=300)
+
+
+def _facts(each: Unregistered) -> tuple[str, str | None, str, int]:
+    return each.class_name, each.holder, each.attribute, each.elements
 
 
 def test_unregistered_tensors_are_noted_and_not_summed() -> None:

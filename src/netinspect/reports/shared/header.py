@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netinspect.analysis.unregistered import notes_of as notes_of
 from netinspect.records.checkpoint_header import CheckpointHeader, StoredTotals
 from netinspect.records.report_header import ReportHeader, Tie, Totals
 from netinspect.rendering import format_values

@@ -6,6 +6,7 @@ methods such as `Module.named_modules`. No walk recurses, so that models of any 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
@@ -20,6 +21,12 @@ TENSORS: tuple[Table, ...] = ("_parameters", "_buffers")
 
 _NOTHING: dict[str, Any] = {}
 _SCRIPT = "_actual_script_module"
+
+
+@functools.cache
+def own_attributes() -> frozenset[str]:
+    """Return the names of the attributes that the installed torch gives every module."""
+    return frozenset(vars(nn.Module()))
 
 
 def table_of(module: nn.Module, table: Table) -> Any:

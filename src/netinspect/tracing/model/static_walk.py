@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from netinspect._utils.classes import ancestors, plain_name
+from netinspect._utils.code_owners import owner
 from netinspect.records.modules import Attribute, Hook, Module
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.tracing.definitions import callable_location, class_location, class_path, is_library
@@ -20,6 +21,7 @@ from netinspect.tracing.model.members import (
     entries,
     every_path,
     join_path,
+    own_attributes,
     under_each_path,
 )
 from netinspect.tracing.model.modes import mode_of
@@ -37,7 +39,9 @@ from netinspect.tracing.tensors.packed_weights import packed_objects, packed_ten
 
 # Dictionaries with these suffixes hold the numbers of the hooks that were registered with that option.
 _FLAG_SUFFIXES = ("_with_kwargs", "_always_called")
-_SCALAR_STATE = ("_is_full_backward_hook",)
+_FULL = "_is_full_backward_hook"
+"""Attribute of a module whose backward hooks were registered by `register_full_backward_hook`."""
+
 _SHOWN_ATTRIBUTES = (bool, int, float, complex, str, type(None), torch.dtype, torch.device)
 
 # Equal values of these types have equal text, unlike 0.0 and -0.0.
@@ -147,11 +151,6 @@ def hook_dictionaries() -> tuple[str, ...]:
     )
 
 
-@functools.cache
-def _omitted_attributes() -> frozenset[str]:
-    return frozenset(vars(nn.Module())) - {*_SCALAR_STATE}
-
-
 def global_hooks() -> tuple[Hook, ...]:
     """List the hooks that are registered for every module of the process."""
     namespace = vars(nn.modules.module)
@@ -167,7 +166,7 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
     cls: Any = type(module)
     class_name, class_path, bases, library, file, line = _describe_class(cls)
     state = state_of(module)
-    omitted = _omitted_attributes()
+    omitted = own_attributes()
     # Read statically, because compiled classes resolve attributes only on instances. A forward patched
     # onto the instance is not cached, because it may reference the model.
     if "forward" in state:
@@ -278,9 +277,11 @@ def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterat
             name=qualified_name,
             file=file,
             line=line,
+            library=file is not None and owner(file) == "torch",
             flags=tuple(
                 name + suffix for suffix in _FLAG_SUFFIXES if number in state.get(name + suffix, ())
-            ),
+            )
+            + ((_FULL,) if name == "_backward_hooks" and state.get(_FULL) else ()),
         )
 
 

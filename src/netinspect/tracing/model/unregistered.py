@@ -1,59 +1,163 @@
-"""Unregistered tensors: tensors of a module that require gradients but are not registered."""
+"""Unregistered modules and tensors: held by a module or called by forward, but not registered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import weakref
+from collections import deque
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from netinspect._utils.classes import plain_name
 from netinspect.records.tensors import Unregistered
-from netinspect.tracing.model.members import join_path, named_modules, registered_tensors
-from netinspect.tracing.safe_access import is_a, items_of, state_of, text_of, values_of
-from netinspect.tracing.tensors.describe import registered_spec
+from netinspect.tracing.model.members import (
+    modules,
+    named_modules,
+    own_attributes,
+    parameters,
+    registered_tensors,
+)
+from netinspect.tracing.safe_access import (
+    dictionary_of,
+    is_a,
+    items_of,
+    slots_of,
+    state_of,
+    text_of,
+    values_of,
+)
+from netinspect.tracing.snapshot.reachable_objects import is_entered_class
+from netinspect.tracing.tensors.describe import tensor_spec
 
-_TABLES = frozenset(("_parameters", "_buffers", "_modules"))
 _MAXIMUM_DEPTH = 4
 _MAXIMUM_ENTRIES = 4096
 """Maximum size of a container that is read."""
 
-_ATOMS = frozenset(map(id, (bool, int, float, complex, str, bytes, type(None), torch.dtype)))
+_SETS = (set, frozenset)
+_SEQUENCES = (list, tuple, deque, *_SETS)
+_ATOMS = frozenset(map(id, (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.Size)))
 
 
-def unregistered_tensors(model: nn.Module) -> tuple[Unregistered, ...]:
-    """Return the autograd leaves that modules hold as plain attributes or in lists and dictionaries.
+class Call(NamedTuple):
+    """A call of an unregistered module, which may be gone when forward returns."""
 
-    `model.parameters()` misses them, so an optimizer does not train them and `state_dict` does not save
-    them. Tensors of unregistered modules are not included.
+    module: weakref.ref[nn.Module]
+    class_name: str
+    elements: int
+
+
+class CalledModules:
+    """Unregistered modules that forward called, each once."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self._known: dict[int, weakref.ref[nn.Module]] = {}
+
+    def add(self, module: nn.Module) -> None:
+        """Record a call, unless the module was called before or is inside one that was."""
+        known = self._known.get(id(module))
+        if known is not None and known() is module:
+            return
+        self._known.update((id(each), weakref.ref(each)) for each in modules(module))
+        elements = _elements(parameters(module))
+        self.calls.append(Call(weakref.ref(module), plain_name(type(module)), elements))
+
+
+def find_unregistered(model: nn.Module, called: Iterable[Call] = ()) -> tuple[Unregistered, ...]:
+    """Find the modules with parameters and the autograd leaves that are not registered.
+
+    They are searched in the attributes of modules, in containers, and in objects of user classes.
+
+    Args:
+        model: The model.
+        called: The modules that were not registered when forward called them.
     """
-    known = {id(tensor) for tensor in registered_tensors(model)}
+    registered = set(map(id, modules(model)))
+    known = set(map(id, registered_tensors(model)))
     found: list[Unregistered] = []
-    for path, module in named_modules(model):
-        state = state_of(module)
-        for name, value in state.items():
-            if name in _TABLES or id(type(value)) in _ATOMS:
-                continue
-            for inner, tensor in _tensors_in(name, value, 0):
-                if id(tensor) not in known and tensor.requires_grad and tensor.is_leaf:
-                    known.add(id(tensor))
-                    found.append(Unregistered(name=join_path(path, inner), spec=registered_spec(tensor)))
-    return tuple(found)
+    positions: dict[int, int | None] = {}
+    """Position in `found` by address of each module inside; None without unregistered parameters."""
+
+    for holder, attribute, value in _held_values(model, registered):
+        if is_a(value, torch.Tensor):
+            tensors = [value] if value.requires_grad and value.is_leaf else []
+        else:
+            tensors = [] if id(value) in positions else list(parameters(value))
+        tensors = [each for each in tensors if id(each) not in known]
+        if not is_a(value, torch.Tensor):
+            for each in modules(value):
+                positions.setdefault(id(each), len(found) if tensors else None)
+        if tensors:
+            known.update(map(id, tensors))
+            found.append(
+                Unregistered(
+                    kind="tensor" if is_a(value, torch.Tensor) else "module",
+                    class_name=plain_name(type(value)),
+                    holder=holder,
+                    attribute=attribute,
+                    elements=_elements(tensors),
+                )
+            )
+    made: dict[Unregistered, None] = {}
+    for call in called:
+        module = call.module()
+        if id(module) in positions:
+            if (position := positions[id(module)]) is not None:
+                found[position] = replace(found[position], called=True)
+        elif id(module) not in registered:
+            made[
+                Unregistered(
+                    kind="module",
+                    class_name=call.class_name,
+                    holder=None,
+                    attribute="",
+                    elements=call.elements,
+                    called=True,
+                )
+            ] = None
+    return (*found, *made)
 
 
-def _tensors_in(name: str, value: Any, depth: int) -> Iterator[tuple[str, torch.Tensor]]:
-    if is_a(value, torch.Tensor):
-        yield name, value
-    elif depth < _MAXIMUM_DEPTH:
-        for key, entry in _entries(value):
-            if id(type(entry)) not in _ATOMS:
-                yield from _tensors_in(f"{name}.{key}", entry, depth + 1)
+def _elements(tensors: Iterable[torch.Tensor]) -> int:
+    return sum(tensor_spec(each).elements for each in tensors)
+
+
+def _held_values(model: nn.Module, registered: Container[int]) -> Iterator[tuple[str, str, Any]]:
+    """Yield path, attribute and value of the tensors and unregistered modules that modules hold."""
+    own = own_attributes()
+    seen: set[int] = set()
+
+    def held_in(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+        if is_a(value, torch.Tensor) or is_a(value, nn.Module):
+            if id(value) not in registered:
+                yield name, value
+        elif depth < _MAXIMUM_DEPTH and id(value) not in seen:
+            seen.add(id(value))
+            for key, entry in _entries(value):
+                if id(type(entry)) not in _ATOMS:
+                    yield from held_in(f"{name}.{key}" if key else name, entry, depth + 1)
+
+    for path, holder in named_modules(model):
+        for attribute, value in state_of(holder).items():
+            if attribute not in own and id(type(value)) not in _ATOMS:
+                for name, each in held_in(attribute, value, 0):
+                    yield path, name, each
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:
-    if is_a(value, dict) and dict.__len__(value) <= _MAXIMUM_ENTRIES:
-        for key, entry in items_of(value):
-            yield text_of(key) if not is_a(key, str) else str.__str__(key), entry
-    elif is_a(value, (list, tuple)) and not is_a(value, torch.Size):
+    """Yield key and value of the entries of a container, or of the attributes of an object."""
+    if is_a(value, dict):
+        if dict.__len__(value) <= _MAXIMUM_ENTRIES:
+            for key, entry in items_of(value):
+                yield text_of(key) if not is_a(key, str) else str.__str__(key), entry
+    elif is_a(value, _SEQUENCES):
         for index, entry in zip(range(_MAXIMUM_ENTRIES), values_of(value), strict=False):
-            yield str(index), entry
+            # Sets have no stable order.
+            yield "" if is_a(value, _SETS) else str(index), entry
+    elif is_entered_class(type(value)):
+        yield from (dictionary_of(value) or {}).items()
+        for descriptor, entry in slots_of(value):
+            yield descriptor.__name__, entry

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import sys
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -21,9 +20,9 @@ from torch import nn
 from torch.jit import ScriptModule
 from torch.overrides import TorchFunctionMode
 
-from netinspect._utils.classes import plain_name
 from netinspect.errors import class_name
 from netinspect.tracing.model.registered import Entry
+from netinspect.tracing.model.unregistered import CalledModules
 from netinspect.tracing.recording.deferred_outputs import consume_output, is_deferred
 from netinspect.tracing.recording.direct_calls import DirectCalls
 from netinspect.tracing.recording.functions import (
@@ -86,8 +85,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
         self.interrupted: dict[str, None] = {}
         """Descriptions of modules whose forward returned but whose hook raised, in order."""
 
-        self.hidden: list[tuple[weakref.ref[nn.Module], str]] = []
-        """Calls of modules with unregistered parameters: module and class name."""
+        self.unregistered = CalledModules()
 
         self._snapshot = snapshot
         self._operators = operators
@@ -209,7 +207,8 @@ class Recorder(DirectCalls, TorchFunctionMode):
                     self._attach(each)
             if self.registered.find(module) is None:
                 if not self.registered.has_all_tensors_of(module):
-                    self.hidden.append((weakref.ref(module), plain_name(type(module))))
+                    with _NoFunctions():
+                        self.unregistered.add(module)
             elif not has_hooks:
                 # A call uses the hooks that the module had at its start, so the new ones do not run.
                 kwargs = sys._getframe(1).f_locals.get("kwargs")

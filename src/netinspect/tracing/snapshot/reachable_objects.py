@@ -143,7 +143,7 @@ class ReachableObjects:
             self.arrays.append(value)
         elif (rewind := rewinder(value)) is not None:
             self.rewinders.append(rewind)
-        elif is_entered or _is_entered(type(value)):
+        elif is_entered or is_entered_class(type(value)):
             return self._object(value)
         return ()
 
@@ -233,7 +233,7 @@ def parts_of(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
 
 
 @by_class
-def _is_entered(cls: Any) -> bool:
+def is_entered_class(cls: Any) -> bool:
     """Return whether the attributes of an instance are part of the model, as for a user's class."""
     if issubclass(cls, _NEVER_ENTERED) or not is_made_by_python(cls):
         return cls is types.SimpleNamespace
