@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from netinspect.analysis.diagnosis.broadcasting import mismatched_dimensions
-from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, Shape, format_shape
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, Shape
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import explain_shape, format_shape, unequal
 
 
 def explain_scaled_dot_product(call: Call) -> Explanation | None:
@@ -18,17 +20,13 @@ def explain_scaled_dot_product(call: Call) -> Explanation | None:
         return Explanation(
             f"query and key must have the same last dimension: query has {query.shape[-1]}, "
             f"key has {key.shape[-1]}",
-            [],
-            {query.name: (query.rank - 1,), key.name: (key.rank - 1,)},
-            size_helps=False,
+            [unequal(query, query.rank - 1, key, key.rank - 1)],
         )
     if key.shape[-2] != value.shape[-2]:
         return Explanation(
             f"key and value must have the same length: key has {key.shape[-2]}, value has "
             f"{value.shape[-2]}",
-            [],
-            {key.name: (key.rank - 2,), value.name: (value.rank - 2,)},
-            size_helps=False,
+            [unequal(key, key.rank - 2, value, value.rank - 2)],
         )
     if call.literal("enable_gqa") is not True:
         for one, other in ((query, key), (query, value), (key, value)):
@@ -38,9 +36,7 @@ def explain_scaled_dot_product(call: Call) -> Explanation | None:
                 return Explanation(
                     f"the dimensions before length and features must be equal or 1: {one.name} and "
                     f"{other.name} have {pairs}",
-                    [],
-                    {one.name: tuple(at for at, _ in wrong), other.name: tuple(to for _, to in wrong)},
-                    size_helps=False,
+                    [unequal(one, at, other, to) for at, to in wrong],
                 )
     return _explain_mask(call, query, key)
 
@@ -52,9 +48,8 @@ def _explain_mask(call: Call, query: Given, key: Given) -> Explanation | None:
     if mask.spec.dtype != "bool" and not mask.is_floating:
         return Explanation(
             f"attn_mask must be bool or floating point, got {mask.spec.dtype}",
+            [Mismatch("dtype", "bool", mask.spec.dtype, mask.at())],
             ["attn_mask.bool()"],
-            {},
-            size_helps=False,
         )
     pairs = (*query.shape[:-1], key.shape[-2])
     wrong = mismatched_dimensions(mask.shape, pairs)
@@ -63,9 +58,7 @@ def _explain_mask(call: Call, query: Given, key: Given) -> Explanation | None:
     return Explanation(
         f"attn_mask must broadcast to {format_shape(pairs)} for {query.shape[-2]} queries and "
         f"{key.shape[-2]} keys, got {format_shape(mask.shape)}",
-        [],
-        {mask.name: tuple(at for at, _ in wrong)},
-        size_helps=False,
+        [Mismatch("size", pairs[to], mask.shape[at], mask.at(at)) for at, to in wrong],
     )
 
 
@@ -100,38 +93,34 @@ def explain_multihead(call: Call) -> Explanation | None:
 
 def _multihead(heads: _Heads) -> Iterator[Explanation]:
     call, query, key, value = heads.call, heads.query, heads.key, heads.value
-    ranks = {query.rank, key.rank, value.rank}
-    if len(ranks) > 1 or not ranks <= {2, 3}:
+    operands = (query, key, value)
+    if len({each.rank for each in operands}) > 1 or query.rank not in (2, 3):
         order = "N x L x E" if heads.first else "L x N x E"
         yield Explanation(
             f"{call.display_name} expects query, key and value with 3 dimensions ({order}), or 2 "
-            "if unbatched, "
-            f"got {query.rank}, {key.rank} and {value.rank}",
-            [],
-            {each.name: tuple(range(each.rank)) for each in (query, key, value) if each.rank != 3},
-            size_helps=False,
+            f"if unbatched, got {query.rank}, {key.rank} and {value.rank}",
+            [Mismatch("rank", 3, each.rank, each.whole()) for each in operands if each.rank != 3],
         )
         return
     last = query.rank - 1
     for given, name in ((query, "embed_dim"), (key, "kdim"), (value, "vdim")):
         wanted = call.attribute(name)
-        if type(wanted) is int and given.shape[last] != wanted:
+        size = given.shape[last]
+        if type(wanted) is int and size != wanted:
             what = "query, key and value" if query.spec == key.spec == value.spec else given.name
             yield Explanation(
-                f"{call.display_name} has {name}={wanted}, but the last dimension of {what} is "
-                f"{given.shape[last]}",
-                [f"to accept this input, set {name}={given.shape[last]} in MultiheadAttention"],
-                {given.name: (last,)},
+                f"{call.display_name} has {name}={wanted}, but the last dimension of {what} is {size}",
+                [Mismatch("size", wanted, size, given.at(last), f"{call.place}.{name} = {wanted}")],
+                [f"to accept this input, set {name}={size} in MultiheadAttention"],
+                size_helps=True,
             )
             return
     if key.shape[:-1] != value.shape[:-1]:
-        wrong = tuple(at for at in range(last) if key.shape[at] != value.shape[at])
+        wrong = [at for at in range(last) if key.shape[at] != value.shape[at]]
         yield Explanation(
             "key and value must have the same batch and length, got "
             f"{format_shape(key.shape)} and {format_shape(value.shape)}",
-            [],
-            {key.name: wrong, value.name: wrong},
-            size_helps=False,
+            [unequal(key, at, value, at) for at in wrong],
         )
         return
     if query.rank == 3 and query.shape[heads.batch_at] != key.shape[heads.batch_at]:
@@ -151,7 +140,7 @@ def _batches(heads: _Heads) -> Explanation:
     if query.shape[1 - at] == key.shape[1 - at]:
         text += f"; dimension {1 - at} is {query.shape[1 - at]} in both"
         remedies.append(f"if that is the batch, set batch_first={not heads.first} in MultiheadAttention")
-    return Explanation(text, remedies, {query.name: (at,), key.name: (at,)}, size_helps=False)
+    return Explanation(text, [unequal(query, at, key, at)], remedies)
 
 
 def _masks(heads: _Heads) -> Iterator[Explanation]:
@@ -174,15 +163,12 @@ def _masks(heads: _Heads) -> Iterator[Explanation]:
             yield _wrong_mask("attn_mask", mask, pairs, meaning)
 
 
-def _wrong_mask(name: str, mask: Given, wanted: tuple[int | str, ...], meaning: str) -> Explanation:
-    wrong: tuple[int, ...] = tuple(range(mask.rank))
-    if mask.rank == len(wanted):
-        wrong = tuple(at for at in wrong if mask.shape[at] != wanted[at])
-    return Explanation(
-        f"{name} must have shape {format_shape(wanted)} ({meaning}), got {format_shape(mask.shape)}",
+def _wrong_mask(name: str, mask: Given, wanted: Shape, meaning: str) -> Explanation:
+    return explain_shape(
+        f"{name} must have shape {format_shape(wanted)} ({meaning})",
+        mask,
+        wanted,
         [f"create the mask from the sizes of this input: {format_shape(wanted)}"],
-        {mask.name: wrong},
-        size_helps=False,
     )
 
 

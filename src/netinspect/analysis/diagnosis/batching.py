@@ -7,16 +7,11 @@ from __future__ import annotations
 
 from math import prod
 
-from netinspect.analysis.diagnosis.call import (
-    Call,
-    Explanation,
-    format_shape,
-    format_spec,
-    input_of,
-    integer_sizes,
-)
+from netinspect.analysis.diagnosis.call import Call, Explanation, input_of
 from netinspect.analysis.diagnosis.convolution import SPATIAL
 from netinspect.analysis.diagnosis.linear import before_flatten
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import format_shape, format_spec, integer_sizes
 from netinspect.records.trace import Input
 from netinspect.records.values import TensorSpec, tensors_in
 
@@ -36,9 +31,8 @@ def explain_missing_batch(call: Call) -> Explanation | None:
         f"{name} has {len(spec.shape)} dimensions, so {taker} treated {format_shape(spec.shape)} as one "
         f"example without a batch dimension; the model expects a batch: "
         f"N x {' x '.join(map(str, spec.shape))}",
+        [Mismatch("rank", len(spec.shape) + 1, len(spec.shape))],
         [f"add the batch dimension: {_batched(source, spec)}"],
-        {},
-        size_helps=False,
     )
 
 

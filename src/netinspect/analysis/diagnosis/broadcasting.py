@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netinspect.analysis.diagnosis.call import (
-    Call,
-    Explanation,
-    Family,
-    Given,
-    Shape,
-    format_operand,
-    format_shape,
-)
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, Shape
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import format_operand, format_shape, format_tensor, unequal
 
 NAMES = (
     *("add", "radd", "sub", "rsub", "subtract", "mul", "rmul", "multiply", "div", "divide"),
@@ -22,8 +16,7 @@ NAMES = (
     *("eq", "ne", "lt", "le", "gt", "ge", "less", "greater", "less_equal", "greater_equal", "not_equal"),
     *("logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor"),
     *("and", "or", "xor", "rand", "ror", "rxor", "logaddexp", "xlogy"),
-    *("iadd", "isub", "imul", "itruediv", "isclose", "dist", "l1_loss", "mse_loss"),
-    *("smooth_l1_loss", "huber_loss", "cosine_similarity"),
+    *("iadd", "isub", "imul", "itruediv", "isclose", "dist", "cosine_similarity"),
 )
 
 
@@ -75,8 +68,9 @@ def _explain_pair(call: Call, first: Given, second: Given, wrong: list[tuple[int
         text += f" ({', '.join(makers)})"
     return Explanation(
         text,
+        [unequal(first, at, second, to) for at, to in wrong],
         list(_remedies(first, second, wrong)),
-        {first.name: tuple(at for at, _ in wrong), second.name: tuple(at for _, at in wrong)},
+        size_helps=True,
     )
 
 
@@ -121,9 +115,15 @@ def _explain_place(call: Call, operands: list[Given]) -> Explanation | None:
                 f"{call.name}_ writes to {place.name} {format_shape(place.shape)} in place; "
                 "broadcasting with "
                 f"{format_shape(other.shape)} needs a larger tensor",
+                [
+                    Mismatch(
+                        "tensor",
+                        format_tensor(other.shape),
+                        format_tensor(place.shape),
+                        {**(place.at(*expanded) if expanded else place.whole()), **other.at()},
+                    )
+                ],
                 [f"use {call.name} without the underscore, which returns a new tensor"],
-                {place.name: tuple(expanded) or tuple(range(place.rank)), other.name: ()},
-                size_helps=False,
             )
     return None
 
@@ -144,9 +144,7 @@ def explain_expansion(call: Call) -> Explanation | None:
         return Explanation(
             f"{call.name} needs at least as many dimensions as {format_shape(given.shape)}, "
             f"got {len(target)}",
-            [],
-            {given.name: tuple(range(given.rank))},
-            size_helps=False,
+            [Mismatch("rank", len(target), given.rank, given.whole())],
         )
     wrong = [
         (at, position)
@@ -161,8 +159,8 @@ def explain_expansion(call: Call) -> Explanation | None:
     )
     return Explanation(
         f"{call.name} expands only dimensions of size 1: in {format_operand(call, given)} {pairs}",
-        [],
-        {given.name: tuple(at for at, _ in wrong)},
+        [Mismatch("size", target[to], given.shape[at], given.at(at)) for at, to in wrong],
+        size_helps=True,
     )
 
 

@@ -1,16 +1,17 @@
 """Interface of the explanations: a failed call as input, an explanation as output, and families.
 
 The other modules of this package are families, one for each group of functions and layers; `table` lists
-them. Formatting helpers that families share are at the end.
+them. `wording` has the phrases that several of them use.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.errors import shorten
 from netinspect.records.modules import Module
 from netinspect.records.steps import Failure, Step
@@ -20,19 +21,18 @@ from netinspect.records.values import Item, Literal, Structure, TensorSpec, Valu
 Shape = tuple[int | str, ...]
 
 
-class Explanation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Explanation:
     """Cause and remedies of a failed call."""
 
     text: str
     """Expected and given values, and why they do not match."""
 
-    remedies: list[str]
+    mismatches: Sequence[Mismatch] = ()
+    remedies: Sequence[str] = ()
     """Options or lines of code that fix the failure, the most likely first."""
 
-    wrong: dict[str, tuple[int, ...]]
-    """Dimensions whose sizes do not match, by operand."""
-
-    size_helps: bool = True
+    size_helps: bool = False
     """Whether an input of another size can fix the failure."""
 
     input_helps: bool = True
@@ -67,6 +67,20 @@ class Given(NamedTuple):
         """Whether the dtype is floating point."""
         return "float" in self.spec.dtype
 
+    def at(self, *dimensions: int) -> dict[str, tuple[int, ...]]:
+        """Mark some dimensions."""
+        return {self.name: dimensions}
+
+    def whole(self) -> dict[str, tuple[int, ...]]:
+        """Mark all dimensions."""
+        return {self.name: tuple(range(self.rank))}
+
+    def unlike(self, wanted: Shape) -> dict[str, tuple[int, ...]]:
+        """Mark the dimensions that differ from a shape; all of them if their number differs."""
+        if self.rank != len(wanted):
+            return self.whole()
+        return self.at(*(at for at, size in enumerate(self.shape) if size != wanted[at]))
+
 
 class Call:
     """A failed step and its context.
@@ -94,6 +108,11 @@ class Call:
         if self.module is not None and self.module.library and self.module.path:
             return self.module.path
         return self.module.class_name if self.step.kind == "module" and self.module else self.name
+
+    @property
+    def place(self) -> str:
+        """Path of the module, or `the model`."""
+        return self.step.module or "the model"
 
     @property
     def in_place(self) -> bool:
@@ -284,46 +303,3 @@ def _leaves(value: Value, key: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
         entry: Item
         for entry in value.items:
             yield from _leaves(entry.value, (*key, entry.key))
-
-
-# --- formatting ----------------------------------------------------------------------------------
-
-
-def format_shape(shape: Shape) -> str:
-    """Format a shape: `(10, 400)`."""
-    return f"({', '.join(map(str, shape))})"
-
-
-def format_product(shape: Shape) -> str:
-    """Format sizes as a product: `16 * 5 * 5`."""
-    return " * ".join(map(str, shape))
-
-
-def format_sizes(shape: Shape) -> str:
-    """Format sizes: `5 x 5`."""
-    return " x ".join(map(str, shape))
-
-
-def format_spec(source: Input, sizes: str) -> str:
-    """Format an input spec: `x=10x1x28x28`."""
-    return f"{source.name}={sizes}" if source.name.isidentifier() else sizes
-
-
-def format_input_option(source: Input, shape: Shape, dtype: str | None = None) -> str:
-    """Format the option that passes an input with another shape or dtype."""
-    if dtype is None and isinstance(source.value, TensorSpec) and source.value.dtype != "float32":
-        dtype = source.value.dtype
-    sizes = "x".join(map(str, shape))
-    return f"--input {format_spec(source, sizes)}" + (f":{dtype}" if dtype is not None else "")
-
-
-def integer_sizes(shape: Shape) -> tuple[int, ...] | None:
-    """Return the sizes if all are integers, or else None."""
-    sizes = tuple(size for size in shape if isinstance(size, int))
-    return sizes if len(sizes) == len(shape) else None
-
-
-def format_operand(call: Call, given: Given) -> str:
-    """Format the name of an operand and of the step that produced it."""
-    origin = call.origin(given)
-    return f"{given.name} from {origin}" if origin else given.name

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Family, format_shape
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import format_count, format_shape, format_tensor
 from netinspect.records.steps import Step
 from netinspect.records.values import Literal, Structure, TensorSpec, tensors_in
 
@@ -56,9 +58,7 @@ def _explain_call(call: Call, wants: str, positions: int) -> Explanation:
         )
     return Explanation(
         f"{call.module.class_name}.forward {wants}; {who} was called with {given}",
-        remedies,
-        {},
-        size_helps=False,
+        remedies=remedies,
         summary=f"{who} was called with the wrong arguments",
     )
 
@@ -83,20 +83,18 @@ def explain_no_tensor(call: Call) -> Explanation | None:
         if value.text == "None" or _SIZES.fullmatch(value.text):
             kind_text = value.text
         return Explanation(
-            f"{call.display_name} expects a tensor, got {kind_text}",
-            _made_tensor(value),
-            {},
-            size_helps=False,
+            f"{call.display_name} expects a tensor, got {kind_text}", remedies=_made_tensor(value)
         )
     makers = [step for step in call.producers() if step.kind == "module"]
-    text = f"{call.display_name} expects a tensor, got a {value.type} of {_counted(value)}"
+    count = format_count(len(value.items), "value")
+    text = f"{call.display_name} expects a tensor, got a {value.type} of {count}"
     remedies = [f"pass one of them, such as x[{_first_key(value)}]{_sized(value)}"]
     maker = makers[0] if len(makers) == 1 else _recurrent(call)
     if maker is not None and maker.name in _RECURRENT and maker.output == value:
         state = "(output, (h, c))" if maker.name == "LSTM" else "(output, h)"
         text += f"; {maker.module} ({maker.name}) returns {state}"
         remedies = [f"output, _ = self.{maker.module}(...)"]
-    return Explanation(text, remedies, {}, size_helps=False)
+    return Explanation(text, remedies=remedies)
 
 
 def _made_tensor(value: Literal) -> list[str]:
@@ -118,11 +116,6 @@ def _recurrent(call: Call) -> Step | None:
         if step.kind == "module" and step.name in _RECURRENT and step.output == value
     ]
     return makers[-1] if makers else None
-
-
-def _counted(value: Structure) -> str:
-    number = len(value.items)
-    return f"{number} value{'s' * (number != 1)}"
 
 
 def _first_key(value: Structure) -> str:
@@ -155,9 +148,7 @@ def explain_unpacking(call: Call) -> Explanation | None:
     more = ", ..." if values > 4 else ""
     return Explanation(
         f"the line unpacks {expected} values, but {last.name} returned {values}: {shapes}{more}",
-        [f"use {values} names on the left"],
-        {},
-        size_helps=False,
+        remedies=[f"use {values} names on the left"],
     )
 
 
@@ -168,19 +159,14 @@ def explain_size(call: Call) -> Explanation | None:
         return None
     if given.spec.elements < 2:
         return None
-    count = f"{format_shape(given.shape)} has {given.spec.elements} values"
+    needs, remedy = f"{call.name}() needs one", "use .tolist() for all values, or index one"
     if call.name == "bool":
-        return Explanation(
-            f"{count}, but a condition needs one",
-            ["use (...).any(), (...).all(), or torch.where for each value"],
-            {given.name: tuple(range(given.rank))},
-            size_helps=False,
-        )
+        needs = "a condition needs one"
+        remedy = "use (...).any(), (...).all(), or torch.where for each value"
     return Explanation(
-        f"{count}, but {call.name}() needs one",
-        ["use .tolist() for all values, or index one"],
-        {given.name: tuple(range(given.rank))},
-        size_helps=False,
+        f"{format_shape(given.shape)} has {given.spec.elements} values, but {needs}",
+        [Mismatch("tensor", "scalar", format_tensor(given.shape), given.whole())],
+        [remedy],
     )
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from netinspect.analysis.diagnosis.call import (
-    Call,
-    Explanation,
-    Family,
-    Given,
-    Shape,
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, Shape
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import (
+    explain_rank,
+    format_count,
     format_input_option,
     format_shape,
     format_sizes,
+    format_tensor,
     integer_sizes,
 )
 
@@ -35,24 +35,20 @@ def explain_convolution(call: Call) -> Explanation | None:
         if source is not None and given.rank == dimensions:
             channels = _channels(call, weight)
             remedies = [format_input_option(source, (1, channels, *given.shape))]
-        return Explanation(
-            f"{call.display_name} expects {dimensions + 2} dimensions ({axes}), got {given.rank}: "
-            f"{format_shape(given.shape)}",
-            remedies,
-            {given.name: tuple(range(given.rank))},
-        )
+        wanted = f"{dimensions + 2} dimensions ({axes})"
+        return explain_rank(call, given, wanted, dimensions + 2, remedies, size_helps=True)
     position = given.rank - dimensions - 1
     if given.shape[position] != _channels(call, weight):
         return _explain_channels(call, given, weight, position)
     bias = call.tensor("2", "bias")
     outputs = weight.shape[0]
     if "transpose" not in call.name and bias is not None and bias.shape != (outputs,):
+        expected = (format_tensor((outputs,)), format_tensor(bias.shape))
         return Explanation(
             f"{call.display_name} outputs {outputs} channels, but {bias.name} has shape "
             f"{format_shape(bias.shape)}",
+            [Mismatch("tensor", *expected, {**bias.whole(), **weight.at(0)})],
             [f"use a {bias.name} of shape ({outputs},)"],
-            {weight.name: (0,), bias.name: tuple(range(bias.rank))},
-            size_helps=False,
         )
     return _explain_kernel(call, given, weight, position + 1)
 
@@ -70,10 +66,9 @@ def _explain_channels(call: Call, given: Given, weight: Given, position: int) ->
     wanted, channels = _channels(call, weight), given.shape[position]
     remedies = []
     source = call.as_input(given)
-    text = (
-        f"{call.display_name} expects {wanted} channel{'s' if wanted != 1 else ''} in dimension "
-        f"{position}, got {channels}: {format_shape(given.shape)}"
-    )
+    count = f"{wanted} channel{'s' if wanted != 1 else ''}"
+    text = f"{call.display_name} expects {count} in dimension {position}, got {channels}"
+    text += f": {format_shape(given.shape)}"
     if given.shape[-1] == wanted and given.rank > 2:
         order = (*range(position), given.rank - 1, *range(position, given.rank - 1))
         text += f"; {wanted} is the size of the last dimension"
@@ -84,7 +79,9 @@ def _explain_channels(call: Call, given: Given, weight: Given, position: int) ->
     remedies.append(f"to accept this input, give {call.display_name} {channels} input channels")
     # A transposed convolution keeps its input channels first in the weight.
     inner = 0 if "transpose" in call.name else 1
-    return Explanation(text, remedies, {given.name: (position,), weight.name: (inner,)})
+    marks = {**given.at(position), **weight.at(inner)}
+    mismatch = Mismatch("size", wanted, channels, marks, f"{call.place} takes {count}")
+    return Explanation(text, [mismatch], remedies, size_helps=True)
 
 
 def _explain_kernel(call: Call, given: Given, weight: Given, start: int) -> Explanation | None:
@@ -111,8 +108,9 @@ def _explain_kernel(call: Call, given: Given, weight: Given, start: int) -> Expl
         left += f" ({format_sizes(padded)} with padding)"
     return Explanation(
         f"{call.display_name} has {kernel_text}, larger than {left}",
+        [Mismatch("larger", reach[at - start], padded[at - start], given.at(at)) for at in small],
         ["use a larger input, more padding, or less downsampling before it"],
-        {given.name: small},
+        size_helps=True,
     )
 
 
@@ -136,12 +134,11 @@ def explain_pooling(call: Call) -> Explanation | None:
         return None
     if given.rank not in (dimensions + 1, dimensions + 2):
         return Explanation(
-            f"{call.display_name} pools {dimensions} spatial dimension{'s' * (dimensions > 1)}, "
-            "so it expects "
-            f"{dimensions + 1} or {dimensions + 2} dimensions, got {given.rank}: "
+            f"{call.display_name} pools {format_count(dimensions, 'spatial dimension')}, "
+            f"so it expects {dimensions + 1} or {dimensions + 2} dimensions, got {given.rank}: "
             f"{format_shape(given.shape)}",
-            [],
-            {given.name: tuple(range(given.rank))},
+            [Mismatch("rank", dimensions + 2, given.rank, given.whole())],
+            size_helps=True,
         )
     spatial = given.shape[-dimensions:]
     kernel = _each(call, ("1", "kernel_size"), dimensions, default=0)
@@ -154,8 +151,9 @@ def explain_pooling(call: Call) -> Explanation | None:
         text += f", its kernel {format_sizes(kernel)}"
     return Explanation(
         text,
+        [Mismatch("larger", None, spatial[at], given.at(given.rank - dimensions + at)) for at in small],
         ["use a larger input, or less downsampling before it"],
-        {given.name: tuple(given.rank - dimensions + at for at in small)},
+        size_helps=True,
     )
 
 
@@ -184,9 +182,8 @@ def explain_pixel_shuffle(call: Call) -> Explanation | None:
         f"{call.display_name} turns every {factor**2} channels into {factor} x {factor} pixels, "
         f"but {channels} "
         f"channels are not a multiple of {factor**2}",
+        [Mismatch("multiple", factor**2, channels, given.at(given.rank - 3))],
         [f"use a number of channels that is a multiple of {factor**2}"],
-        {given.name: (given.rank - 3,)},
-        size_helps=False,
     )
 
 

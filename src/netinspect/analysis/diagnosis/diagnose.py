@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from netinspect.analysis.diagnosis.mismatch import merge_marks
 from netinspect.errors import shorten
 from netinspect.records.dataflow import failed_step, sources_of
 from netinspect.records.report_header import Diagnosis, Operand
@@ -42,7 +43,7 @@ def diagnose(trace: Trace) -> Diagnosis | None:
     if call is not None and "batch dimension" not in (explanation.text if explanation else ""):
         remedies += suggestions(call)
     remedies += _more_remedies(trace, failure, explanation)
-    wrong = explanation.wrong if explanation else {}
+    wrong = merge_marks(explanation.mismatches if explanation else ())
     return Diagnosis(
         summary=(explanation and explanation.summary) or _summarize(trace, failure, call),
         phase=failure.phase,
@@ -51,7 +52,7 @@ def diagnose(trace: Trace) -> Diagnosis | None:
         place=failure.place,
         path=tuple(_path(trace, failure)),
         operands=tuple(
-            Operand(name=each.name, spec=each.spec, wrong=tuple(sorted(wrong.get(each.name, ()))))
+            Operand(name=each.name, spec=each.spec, wrong=wrong.get(each.name, ()))
             for each in (explained.given if explained is not None else ())
         ),
         made=tuple(_recent_tensors(trace, step)) if step is not None and explanation is None else (),

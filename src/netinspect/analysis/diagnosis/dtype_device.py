@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, format_input_option
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given
 from netinspect.analysis.diagnosis.convolution import SPATIAL
 from netinspect.analysis.diagnosis.matrices import NAMES as PRODUCTS
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import format_input_option
 from netinspect.errors import LACKS_GPU
 
 _SAME_DTYPE = frozenset(
@@ -53,9 +55,8 @@ def explain_missing_device(call: Call) -> Explanation | None:
         return None
     return Explanation(
         f"{call.display_name} requires a GPU, but none is available",
+        [Mismatch("device", "cuda")],
         ["use the device of the input: device=x.device", "run netinspect on a machine with a GPU"],
-        {},
-        size_helps=False,
         input_helps=False,
     )
 
@@ -84,7 +85,16 @@ def explain_device(call: Call) -> Explanation | None:
         remedies.append(f"move the other tensors to the device of the model: x.to({model_device!r})")
     else:
         remedies.append(f"move them to one device: .to({next(iter(groups))!r})")
-    return Explanation(text, remedies, {}, size_helps=False)
+    wanted = model_device or next(iter(groups))
+    return Explanation(
+        text,
+        [
+            Mismatch("device", wanted, given.spec.device, given.at())
+            for given in call.given
+            if given.spec.device != wanted
+        ],
+        remedies,
+    )
 
 
 def explain_dtype(call: Call) -> Explanation | None:
@@ -139,7 +149,12 @@ def _explain_several(call: Call) -> Explanation | None:
         remedies.append(
             f"convert one of them: .to(torch.{wanted if own_tensor is not None else dtypes[0]})"
         )
-    return Explanation(text, remedies, {}, size_helps=False)
+    mismatches = [
+        Mismatch("dtype", wanted, each.spec.dtype, each.at())
+        for each in members
+        if each.spec.dtype != wanted and each.name not in own
+    ]
+    return Explanation(text, mismatches, remedies)
 
 
 def _needs_same_dtype(given: Given) -> bool:
@@ -166,7 +181,6 @@ def _explain_unknown(call: Call) -> Explanation | None:
     remedies.append("convert it first: x.float()")
     return Explanation(
         f"torch does not implement {call.name} for {dtype} on {given.spec.device}",
+        [Mismatch("dtype", "float32", dtype, given.at())],
         remedies,
-        {},
-        size_helps=False,
     )

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from netinspect.analysis.diagnosis.call import (
-    Call,
-    Explanation,
-    Family,
-    Given,
-    format_operand,
-    format_shape,
-    integer_sizes,
-)
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import format_operand, format_shape, integer_sizes, unequal
 
 _ALONG = {"hstack": 1, "vstack": 0, "row_stack": 0}
 NAMES = ("cat", "concat", "concatenate", *_ALONG)
@@ -55,9 +49,11 @@ def _explain_rank(call: Call, first: Given, other: Given, number: int) -> Explan
     )
     return Explanation(
         text,
+        [
+            Mismatch("rank", other.rank, first.rank, first.whole()),
+            Mismatch("rank", first.rank, other.rank, other.whole()),
+        ],
         ["unsqueeze or flatten one of the tensors"],
-        {first.name: tuple(range(first.rank)), other.name: tuple(range(other.rank))},
-        size_helps=False,
     )
 
 
@@ -84,7 +80,9 @@ def _explain_sizes(
         if not any(_differing(first, each, at) for each in tensors if each.rank == first.rank):
             remedies.append(f"concatenate along dimension {at}: torch.{call.name}(..., {at})")
     remedies.append(f"make its size {_sizes_of(first, wrong)}, as in the first tensor")
-    return Explanation(text, remedies, {first.name: wrong, other.name: wrong})
+    return Explanation(
+        text, [unequal(first, at, other, at) for at in reversed(wrong)], remedies, size_helps=True
+    )
 
 
 def _sizes_of(given: Given, positions: tuple[int, ...]) -> str:
@@ -100,24 +98,23 @@ def explain_stack(call: Call) -> Explanation | None:
     for number, other in enumerate(tensors[1:], start=2):
         if other.shape == first.shape:
             continue
-        wrong: tuple[int, ...] = tuple(range(other.rank))
+        mismatches = [Mismatch("rank", first.rank, other.rank, other.whole())]
         remedies = []
         if other.rank == first.rank:
             wrong = _differing(first, other, -1)
+            mismatches = [unequal(first, at, other, at) for at in reversed(wrong)]
             if len(wrong) == 1 and all(
                 each.rank == first.rank and not _differing(first, each, wrong[0]) for each in tensors
             ):
                 remedies.append(f"concatenate instead of stacking: torch.cat(..., {wrong[0]})")
-        marks = {other.name: wrong}
-        if other.rank == first.rank:
-            marks[first.name] = wrong
         return Explanation(
             f"stack expects tensors of equal shape: tensor {number} of {len(tensors)}, "
             f"{format_operand(call, other).rstrip(',')}, is {format_shape(other.shape)}, "
             "but the first is "
             f"{format_shape(first.shape)}",
+            mismatches,
             remedies,
-            marks,
+            size_helps=True,
         )
     return None
 
@@ -139,8 +136,9 @@ def explain_split(call: Call) -> Explanation | None:
         f"the split sizes {' + '.join(map(str, pieces))} = {sum(pieces)} must add up to "
         f"{sizes[dimension]}, "
         f"the size of dimension {dimension}",
+        [Mismatch("size", sum(pieces), sizes[dimension], given.at(dimension))],
         [f"use split sizes that add up to {sizes[dimension]}"],
-        {given.name: (dimension,)},
+        size_helps=True,
     )
 
 

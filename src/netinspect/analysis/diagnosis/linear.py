@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from math import prod
 
-from netinspect.analysis.diagnosis.call import (
-    Call,
-    Explanation,
-    Family,
-    Given,
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import (
+    find_size,
     format_product,
     format_shape,
     integer_sizes,
+    unequal,
 )
 from netinspect.records.steps import Step
 from netinspect.records.values import TensorSpec, tensors_in
@@ -33,7 +33,6 @@ def explain_linear(call: Call) -> Explanation | None:
     text = f"{layer} expects {wanted} features in the last dimension, got {features}"
     remedies = []
     before = before_flatten(call)
-    sizes = integer_sizes(given.shape)
     if before is not None:
         flatten, spec = before
         channels, *spatial = spec.shape[1:]
@@ -52,11 +51,13 @@ def explain_linear(call: Call) -> Explanation | None:
         remedies.append(
             f"use {layer} = Linear({features}, {outputs}), or an input with {wanted} features"
         )
-    if before is None and sizes is not None and wanted in sizes[1:-1]:
-        position = sizes.index(wanted, 1)
-        text += f"; {wanted} is the size of dimension {position}"
-        remedies.append(f"if dimension {position} holds the features: x.transpose({position}, -1)")
-    return Explanation(text, remedies, {given.name: (given.rank - 1,), weight.name: (1,)})
+    if before is None:
+        addition, transpose = find_size(given, wanted)
+        text += addition
+        remedies += transpose
+    requirement = f"{call.place}.in_features = {wanted}"
+    mismatch = unequal(given, given.rank - 1, weight, 1, requirement)
+    return Explanation(text, [mismatch], remedies, size_helps=True)
 
 
 def _explain_bias(call: Call, weight: Given) -> Explanation | None:
@@ -67,9 +68,8 @@ def _explain_bias(call: Call, weight: Given) -> Explanation | None:
         f"{call.display_name} outputs {weight.shape[0]} features with {weight.name} "
         f"{format_shape(weight.shape)}, "
         f"but {bias.name} has {bias.shape[0]}",
+        [unequal(bias, 0, weight, 0)],
         [f"use a {bias.name} of shape ({weight.shape[0]},)"],
-        {weight.name: (0,), bias.name: (0,)},
-        size_helps=False,
     )
 
 
@@ -89,18 +89,16 @@ def _explain_flattening(call: Call, given: Given, wanted: int | str) -> Explanat
                     f"{producer.name} turned {format_shape(before.shape)} into "
                     f"{format_shape(given.shape)}: it merged "
                     f"the batch dimension of {before.shape[0]} with the features",
+                    [Mismatch("size", wanted, sizes[0], given.at(0))],
                     ["keep the batch dimension: torch.flatten(x, 1)"],
-                    {given.name: (0,)},
-                    size_helps=False,
                 )
     elif len(sizes) > 2 and prod(sizes[1:]) == wanted:
         return Explanation(
             f"{call.display_name} expects {wanted} features in the last dimension, and {wanted} = "
             f"{format_product(tuple(sizes[1:]))}: the input {format_shape(given.shape)} was "
             "not flattened",
+            [Mismatch("rank", 2, given.rank, given.at(*range(1, given.rank)))],
             [f"flatten before {call.display_name}: torch.flatten(x, 1)"],
-            {given.name: tuple(range(1, len(sizes)))},
-            size_helps=False,
         )
     return None
 
@@ -117,8 +115,9 @@ def explain_bilinear(call: Call) -> Explanation | None:
                 f"{call.display_name} expects {weight.shape[position]} features in the last "
                 "dimension of input "
                 f"{position}, got {given.shape[-1]}",
+                [unequal(given, given.rank - 1, weight, position)],
                 [f"to accept this input, set in{position}_features={given.shape[-1]} in Bilinear"],
-                {given.name: (given.rank - 1,), weight.name: (position,)},
+                size_helps=True,
             )
     return None
 

@@ -6,15 +6,15 @@ import ast
 import re
 from typing import Any
 
-from netinspect.analysis.diagnosis.call import (
-    Call,
-    Explanation,
-    Family,
-    Given,
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given
+from netinspect.analysis.diagnosis.mismatch import Marks, Mismatch
+from netinspect.analysis.diagnosis.wording import (
+    format_count,
     format_input_option,
     format_shape,
+    format_tensor,
 )
-from netinspect.records.values import Item, Literal, Structure
+from netinspect.records.values import Item, Literal, Structure, TensorSpec
 
 _OUTSIDE = ("out of range", "out of bounds", "valid range", "smaller than num_classes")
 
@@ -33,9 +33,8 @@ def explain_embedding(call: Call) -> Explanation | None:
             remedies = ["if the values are integers: x.long()"]
         return Explanation(
             f"{call.display_name} expects integer indices, got {given.spec.dtype}",
+            [Mismatch("dtype", "int64", given.spec.dtype, given.at())],
             remedies,
-            {},
-            size_helps=False,
         )
     if not any(word in call.message for word in _OUTSIDE):
         return None
@@ -44,9 +43,8 @@ def explain_embedding(call: Call) -> Explanation | None:
     return Explanation(
         f"{call.display_name} has {rows} rows, so indices must be from 0 to {limit}; "
         "at least one is out of range",
+        [Mismatch("range", f"0..{limit}", None, {**given.at(), **weight.at(0)})],
         remedies,
-        {weight.name: (0,)},
-        size_helps=False,
     )
 
 
@@ -63,11 +61,9 @@ def explain_item(call: Call) -> Explanation | None:
     used = sum(_consumed(part) for part in indices)
     if used > given.rank:
         return Explanation(
-            f"too many indices: got {used}, but {format_shape(given.shape)} has {given.rank} dimension"
-            f"{'s' * (given.rank != 1)}",
-            [],
-            {given.name: tuple(range(given.rank))},
-            size_helps=False,
+            f"too many indices: got {used}, but {format_shape(given.shape)} has "
+            f"{format_count(given.rank, 'dimension')}",
+            [Mismatch("rank", used, given.rank, given.whole())],
         )
     position = 0
     for part in parts:
@@ -121,38 +117,38 @@ def _explain_part(call: Call, given: Given, part: Any, position: int) -> Explana
                 f"index {part} is out of range: dimension {position} of "
                 f"{format_shape(given.shape)} has size "
                 f"{size}, so indices must be from 0 to {size - 1}",
-                [],
-                {given.name: (position,)},
+                [Mismatch("larger", part + 1 if part >= 0 else -part, size, given.at(position))],
+                size_helps=True,
             )
         return None
     dtype = getattr(part, "dtype", None)
     if dtype == "bool":
-        mask = part.shape
-        if mask != given.shape[position : position + len(mask)]:
+        mask, places = part.shape, range(position, position + len(part.shape))
+        indexed = given.shape[places.start : places.stop]
+        if mask != indexed:
             return Explanation(
                 f"the mask has shape {format_shape(mask)}, but the dimensions that it indexes are "
-                f"{format_shape(given.shape[position : position + len(mask)])}",
-                [],
-                {given.name: tuple(range(position, position + len(mask)))},
-                size_helps=False,
+                f"{format_shape(indexed)}",
+                [Mismatch("tensor", format_tensor(mask), format_tensor(indexed), given.at(*places))],
             )
     elif dtype is not None and "int" not in dtype:
         return Explanation(
             f"an index must be an integer or a bool mask, got {dtype}",
+            [Mismatch("dtype", "int64", dtype, _marks_of(call, part))],
             ["if the values are integers: x.long()"],
-            {},
-            size_helps=False,
         )
     elif dtype is not None and "out of bounds" in call.message:
         return Explanation(
             f"an index in the tensor is out of range: dimension {position} of "
             f"{format_shape(given.shape)} has "
             f"size {given.shape[position]}",
-            [],
-            {given.name: (position,)},
-            size_helps=False,
+            [Mismatch("range", None, None, given.at(position))],
         )
     return None
+
+
+def _marks_of(call: Call, part: TensorSpec) -> Marks:
+    return next((each.at() for each in call.given[1:] if each.spec == part), {})
 
 
 _RANGE = re.compile(
@@ -172,13 +168,11 @@ def explain_dimension(call: Call) -> Explanation | None:
     extra = call.name in ("unsqueeze", "stack")
     if given is None or call.step.kind == "module" or given.rank + extra != last + 1:
         return None
+    wanted = asked + 1 if asked >= 0 else -asked
     return Explanation(
-        f"{format_shape(given.shape)} has {given.rank} dimension{'s' * (given.rank != 1)}, "
-        f"so {call.name} "
+        f"{format_shape(given.shape)} has {format_count(given.rank, 'dimension')}, so {call.name} "
         f"accepts 0 to {last}, or -{last + 1} to -1 from the end; got {asked}",
-        [],
-        {given.name: tuple(range(given.rank))},
-        size_helps=False,
+        [Mismatch("rank", wanted - extra, given.rank, given.whole())],
     )
 
 
@@ -191,18 +185,16 @@ def explain_one_hot(call: Call) -> Explanation | None:
     if given.spec.dtype != "int64":
         return Explanation(
             f"one_hot expects int64 class values, got {given.spec.dtype}",
+            [Mismatch("dtype", "int64", given.spec.dtype, given.at())],
             ["if the values are integers: x.long()"],
-            {},
-            size_helps=False,
         )
     if classes < 1 or not any(word in call.message for word in _OUTSIDE):
         return None
     return Explanation(
         f"one_hot was called with num_classes={classes}, but at least one class value is "
         f"larger than {classes - 1}",
+        [Mismatch("range", f"0..{classes - 1}", None, given.at())],
         ["use a larger num_classes, or -1 to infer it"],
-        {},
-        size_helps=False,
     )
 
 

@@ -4,15 +4,62 @@ from __future__ import annotations
 
 import re
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, Shape, format_shape
+from netinspect.analysis.diagnosis.broadcasting import explain_broadcasting
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, Shape
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import format_shape, format_tensor
+
+_OF_CLASSES = ("cross_entropy", "cross_entropy_loss", "nll_loss", "multi_margin_loss")
+_BETWEEN_0_AND_1 = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div")
+_ELEMENTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss", "kl_div")
 
 
-def explain_classes(call: Call) -> Explanation | None:
-    """Explain a target that `cross_entropy` or `nll_loss` rejects: its shape, dtype or range."""
+def explain_loss(call: Call) -> Explanation | None:
+    """Explain a missing target, or one that the loss function rejects."""
     given, target = call.tensor("0", "input"), call.tensor("1", "target")
-    if given is None or target is None or not given.rank:
+    if given is None:
         return None
-    at = 0 if given.rank == 1 else 1
+    if target is None:
+        if call.item("1", "target") is None:
+            return None
+        wanted = _expected_target(call, given)
+        return Explanation(
+            f"{call.name} compares {format_shape(given.shape)} with a target, got none",
+            [Mismatch("tensor", wanted, None, {"target": ()})],
+            [f"pass a target such as {wanted}"],
+        )
+    if call.name in _OF_CLASSES:
+        return _explain_classes(call, given, target)
+    if call.name in _ELEMENTWISE:
+        return explain_broadcasting(call)
+    return _explain_elements(call, given, target)
+
+
+def _expected_target(call: Call, given: Given) -> str:
+    """Return the input spec of the target that a loss function expects."""
+    if call.name in _OF_CLASSES:
+        at = _class_dimension(given)
+        classes = given.shape[at] if given.rank else 1
+        limit = max(classes - 1, 0) if isinstance(classes, int) else classes
+        return format_tensor((*given.shape[:at], *given.shape[at + 1 :]), f"int64:0..{limit}")
+    values = given.spec.dtype if given.is_floating else "float32"
+    return format_tensor(given.shape, values + ":0..1" * (call.name in _BETWEEN_0_AND_1))
+
+
+def _class_dimension(given: Given) -> int:
+    return 0 if given.rank < 2 else 1
+
+
+def _mismatch(call: Call, given: Given, target: Given, marks: dict[str, tuple[int, ...]]) -> Mismatch:
+    got = format_tensor(target.shape, target.spec.dtype)
+    return Mismatch("tensor", _expected_target(call, given), got, {**target.at(), **marks})
+
+
+def _explain_classes(call: Call, given: Given, target: Given) -> Explanation | None:
+    """Explain a target of class indices: its shape, dtype or range."""
+    if not given.rank:
+        return None
+    at = _class_dimension(given)
     classes = given.shape[at]
     indices: Shape = given.shape[:at] + given.shape[at + 1 :]
     if target.is_floating:
@@ -20,33 +67,29 @@ def explain_classes(call: Call) -> Explanation | None:
     if target.spec.dtype not in ("int64", "uint8"):
         return Explanation(
             f"{call.name} expects int64 class indices, got {target.spec.dtype}",
+            [Mismatch("dtype", "int64", target.spec.dtype, target.at())],
             ["target.long()"],
-            {},
-            size_helps=False,
         )
     if target.shape != indices:
-        return _explain_target(call, given, target, indices, classes)
+        return _explain_target(call, given, target, indices)
     weight = call.tensor("2", "weight")
+    holds = f"{format_shape(given.shape)} has {classes} classes in dimension {at}"
     if weight is not None and weight.shape != (classes,):
+        expected = (format_tensor((classes,)), format_tensor(weight.shape))
         return Explanation(
-            f"{format_shape(given.shape)} has {classes} classes in dimension {at}, but weight has shape "
-            f"{format_shape(weight.shape)}",
+            f"{holds}, but weight has shape {format_shape(weight.shape)}",
+            [Mismatch("tensor", *expected, {**weight.whole(), **given.at(at)})],
             [f"use a weight of shape ({classes},)"],
-            {given.name: (at,), weight.name: tuple(range(weight.rank))},
-            size_helps=False,
         )
     value = re.search(r"Target (-?\d{1,18}) is out of bounds", call.message)
     if value is None or not isinstance(classes, int):
         return None
     return Explanation(
-        f"{format_shape(given.shape)} has {classes} classes in dimension {at}, 0 to "
-        f"{classes - 1}; the target "
-        f"contains {value[1]}",
+        f"{holds}, 0 to {classes - 1}; the target contains {value[1]}",
+        [Mismatch("range", f"0..{classes - 1}", value[1], {**target.at(), **given.at(at)})],
         [f"number the classes from 0, or use {int(value[1]) + 1} outputs"]
         if int(value[1]) >= classes
         else ["set ignore_index for targets to ignore"],
-        {given.name: (at,)},
-        size_helps=False,
     )
 
 
@@ -65,16 +108,14 @@ def _explain_probabilities(
         text += f"; {call.name} expects int64 class indices"
     if target.shape == indices:
         remedies.append("if it holds class indices: target.long()")
-    return Explanation(text, remedies, {target.name: tuple(range(target.rank))}, size_helps=False)
+    return Explanation(text, [_mismatch(call, given, target, target.whole())], remedies)
 
 
-def _explain_target(
-    call: Call, given: Given, target: Given, indices: Shape, classes: int | str
-) -> Explanation:
+def _explain_target(call: Call, given: Given, target: Given, indices: Shape) -> Explanation:
+    at = _class_dimension(given)
     text = (
-        f"{format_shape(given.shape)} has {classes} classes in dimension "
-        f"{0 if given.rank == 1 else 1}, so the "
-        f"target must have shape {format_shape(indices)}, got {format_shape(target.shape)}"
+        f"{format_shape(given.shape)} has {given.shape[at]} classes in dimension {at}, so the target "
+        f"must have shape {format_shape(indices)}, got {format_shape(target.shape)}"
     )
     remedies = []
     if target.shape == (*indices, 1):
@@ -86,18 +127,16 @@ def _explain_target(
         )
     elif target.shape == given.shape:
         remedies.append("for probabilities: target.float(); for one-hot: target.argmax(1)")
-    wrong: tuple[int, ...] = tuple(range(target.rank))
-    marks: dict[str, tuple[int, ...]] = {}
+    marks = target.unlike(indices)
     if target.rank == len(indices):
-        wrong = tuple(at for at in wrong if target.shape[at] != indices[at])
-        marks[given.name] = tuple(at if at < 1 or given.rank == 1 else at + 1 for at in wrong)
-    return Explanation(text, remedies, {target.name: wrong, **marks}, size_helps=False)
+        wrong = marks[target.name]
+        marks |= given.at(*(each if each < 1 or given.rank == 1 else each + 1 for each in wrong))
+    return Explanation(text, [_mismatch(call, given, target, marks)], remedies)
 
 
-def explain_same_shape(call: Call) -> Explanation | None:
-    """Explain a target of `binary_cross_entropy` whose shape differs from the input."""
-    given, target = call.tensor("0", "input"), call.tensor("1", "target")
-    if given is None or target is None or given.shape == target.shape:
+def _explain_elements(call: Call, given: Given, target: Given) -> Explanation | None:
+    """Explain a target of another shape than the input."""
+    if given.shape == target.shape:
         return None
     remedies = []
     if given.shape == (*target.shape, 1):
@@ -106,22 +145,13 @@ def explain_same_shape(call: Call) -> Explanation | None:
         remedies.append("target.squeeze(-1)")
     marks: dict[str, tuple[int, ...]] = {}
     if given.rank == target.rank:
-        wrong = tuple(at for at in range(given.rank) if given.shape[at] != target.shape[at])
-        marks = {given.name: wrong, target.name: wrong}
+        marks = target.unlike(given.shape) | {given.name: target.unlike(given.shape)[target.name]}
     return Explanation(
         f"{call.name} expects input and target of the same shape, got {format_shape(given.shape)} and "
         f"{format_shape(target.shape)}",
+        [_mismatch(call, given, target, marks)],
         remedies,
-        marks,
-        size_helps=False,
     )
 
 
-FAMILY = Family(
-    functions={
-        **dict.fromkeys(("cross_entropy", "nll_loss"), explain_classes),
-        **dict.fromkeys(
-            ("binary_cross_entropy", "binary_cross_entropy_with_logits"), explain_same_shape
-        ),
-    }
-)
+FAMILY = Family(functions=dict.fromkeys((*_OF_CLASSES, *_BETWEEN_0_AND_1, *_ELEMENTWISE), explain_loss))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from netinspect.analysis.diagnosis.broadcasting import aligned_dimensions
-from netinspect.analysis.diagnosis.call import (
-    Call,
-    Explanation,
-    Family,
-    Given,
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import (
+    format_count,
     format_operand,
     format_shape,
+    format_tensor,
+    unequal,
 )
 
 _OPERANDS = {
@@ -62,17 +63,15 @@ def explain_product(call: Call) -> Explanation | None:
 def _explain_rank(call: Call, first: Given, second: Given, ranks: tuple[int, int]) -> Explanation:
     wanted = " and ".join(dict.fromkeys(f"{rank} dimension{'s' * (rank > 1)}" for rank in ranks))
     each = "each" if ranks[0] == ranks[1] else "respectively"
-    wrong = {
-        given.name: tuple(range(given.rank))
-        for given, rank in zip((first, second), ranks, strict=True)
-        if given.rank != rank
-    }
     return Explanation(
         f"{call.name} expects tensors with {wanted} {each}, got {format_shape(first.shape)} and "
         f"{format_shape(second.shape)}",
+        [
+            Mismatch("rank", rank, given.rank, given.whole())
+            for given, rank in zip((first, second), ranks, strict=True)
+            if given.rank != rank
+        ],
         ["use torch.matmul, which supports batches"] if max(first.rank, second.rank) > 2 else [],
-        wrong,
-        size_helps=False,
     )
 
 
@@ -83,22 +82,18 @@ def _explain_inner(call: Call, first: Given, second: Given, at: int) -> Explanat
         f"{format_operand(call, first)} and dimension {at} of {format_operand(call, second)}: "
         f"{first.shape[-1]} and {second.shape[at]} must be equal"
     )
-    remedies = []
+    remedy = f"make both {first.shape[-1]}, or both {second.shape[at]}"
     if second.rank > 1 and first.shape[-1] == second.shape[-1] and call.name != "inner":
-        transposed = (*second.shape[:-2], second.shape[-1], second.shape[-2])
-        remedies.append(
-            f"transpose {second.name}: {second.name}.transpose(-2, -1) is {format_shape(transposed)}"
-        )
+        remedy = _transpose(second)
     elif first.rank > 1 and first.shape[-2] == second.shape[at] and call.name != "inner":
-        transposed = (*first.shape[:-2], first.shape[-1], first.shape[-2])
-        remedies.append(
-            f"transpose {first.name}: {first.name}.transpose(-2, -1) is {format_shape(transposed)}"
-        )
-    else:
-        remedies.append(f"make both {first.shape[-1]}, or both {second.shape[at]}")
-    return Explanation(
-        text.replace(",:", ":"), remedies, {first.name: (first.rank - 1,), second.name: (at,)}
-    )
+        remedy = _transpose(first)
+    mismatch = unequal(first, first.rank - 1, second, at)
+    return Explanation(text.replace(",:", ":"), [mismatch], [remedy], size_helps=True)
+
+
+def _transpose(given: Given) -> str:
+    turned = (*given.shape[:-2], given.shape[-1], given.shape[-2])
+    return f"transpose {given.name}: {given.name}.transpose(-2, -1) is {format_shape(turned)}"
 
 
 def _explain_batches(call: Call, first: Given, second: Given) -> Explanation | None:
@@ -116,9 +111,8 @@ def _explain_batches(call: Call, first: Given, second: Given) -> Explanation | N
     rule = "equal" if exact else "equal or 1"
     return Explanation(
         f"the batch dimensions of the matrices differ: {pairs}; they must be {rule}",
+        [unequal(first, at, second, to) for at, to in wrong],
         [] if exact else ["unsqueeze the operand whose batch is to be broadcast"],
-        {first.name: tuple(at for at, _ in wrong), second.name: tuple(at for _, at in wrong)},
-        size_helps=False,
     )
 
 
@@ -140,9 +134,14 @@ def _explain_added(call: Call, first: Given, second: Given) -> Explanation | Non
     return Explanation(
         f"the added tensor {format_shape(added.shape)} does not broadcast to the product "
         f"{format_shape(product)}",
-        [],
-        {added.name: tuple(wrong) or tuple(range(added.rank))},
-        size_helps=False,
+        [
+            Mismatch(
+                "tensor",
+                format_tensor(product),
+                format_tensor(added.shape),
+                added.at(*wrong) if wrong else added.whole(),
+            )
+        ],
     )
 
 
@@ -155,22 +154,17 @@ def explain_einsum(call: Call) -> Explanation | None:
     terms = equation.replace(" ", "").partition("->")[0].split(",")
     if len(terms) != len(operands):
         return Explanation(
-            f"the equation {equation!r} has {len(terms)} term{'s' * (len(terms) != 1)}, but "
-            f"got {len(operands)} tensor{'s' * (len(operands) != 1)}",
-            [],
-            {},
-            size_helps=False,
+            f"the equation {equation!r} has {format_count(len(terms), 'term')}, but "
+            f"got {format_count(len(operands), 'tensor')}",
         )
     seen: dict[str, tuple[Given, int]] = {}
     for number, (term, given) in enumerate(zip(terms, operands, strict=True), start=1):
         letters = term.replace("...", "")
         if "..." not in term and len(letters) != given.rank:
             return Explanation(
-                f"{term!r} names {len(letters)} dimension{'s' * (len(letters) != 1)}, but operand "
+                f"{term!r} names {format_count(len(letters), 'dimension')}, but operand "
                 f"{number} has {given.rank}: {format_shape(given.shape)}",
-                [],
-                {given.name: tuple(range(given.rank))},
-                size_helps=False,
+                [Mismatch("rank", len(letters), given.rank, given.whole())],
             )
         before = term.partition("...")[0]
         for at, letter in enumerate(letters):
@@ -193,15 +187,12 @@ def _explain_subscript(
 ) -> Explanation:
     (first, at), (second, position) = one, other
     places = f"dimension {at} of {first.name} {format_shape(first.shape)}"
-    if first.name == second.name:
-        wrong: dict[str, tuple[int, ...]] = {first.name: (at, position)}
-    else:
-        wrong = {first.name: (at,), second.name: (position,)}
     return Explanation(
         f"in {equation!r}, {letter} is {first.shape[at]} in {places}, and {second.shape[position]} in "
         f"dimension {position} of {second.name} {format_shape(second.shape)}",
+        [unequal(first, at, second, position)],
         ["make both sizes equal, or use another letter for one of them"],
-        wrong,
+        size_helps=True,
     )
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from math import prod
 
-from netinspect.analysis.diagnosis.call import (
-    Call,
-    Explanation,
-    Family,
-    Given,
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import (
+    explain_rank,
+    find_size,
+    format_divisors,
     format_input_option,
     format_shape,
     format_sizes,
     integer_sizes,
+    unequal,
 )
 
 _AXES = {1: "N x C or N x C x L", 2: "N x C x H x W", 3: "N x C x D x H x W"}
@@ -38,14 +40,10 @@ def explain_checked_layer(call: Call) -> Explanation | None:
         is_batch_norm = call.module.class_name.startswith("Batch")
         if source is not None and is_batch_norm and given.rank == ranks[0] - 1:
             remedies.append(f"add the batch dimension: {format_input_option(source, (1, *given.shape))}")
-        text = (
-            f"{call.display_name} expects {wanted} dimensions ({axes}), got {given.rank}: "
-            f"{format_shape(given.shape)}"
-        )
         other = call.module.class_name[:-2] + f"{given.rank - 2}d"
         if other in _RANKS and given.rank > 3 and is_batch_norm:
             remedies.append(f"for {given.rank} dimensions, use {other}")
-        return Explanation(text, remedies, {given.name: tuple(range(given.rank))}, size_helps=False)
+        return explain_rank(call, given, f"{wanted} dimensions ({axes})", ranks[-1], remedies)
     features = call.attribute("num_features")
     # Only `InstanceNorm` accepts unbatched input, whose first dimension is the channels.
     position = 1 if "Batch" in call.module.class_name else given.rank - ranks[-1] + 1
@@ -68,10 +66,9 @@ def _explain_channels(
     if given.shape[-1] == features and given.rank > 2 and position != given.rank - 1:
         text += f"; {features} is the size of the last dimension"
         remedies.insert(0, f"if the input is channels-last: x.transpose({position}, -1)")
-    wrong: dict[str, tuple[int, ...]] = {given.name: (position,)}
-    if holder is not None:
-        wrong[holder.name] = (0,)
-    return Explanation(text, remedies, wrong)
+    marks = given.at(position) | (holder.at(0) if holder is not None else {})
+    mismatch = Mismatch("size", features, channels, marks, f"{call.place} norms {features} features")
+    return Explanation(text, [mismatch], remedies, size_helps=True)
 
 
 def explain_batch_norm(call: Call) -> Explanation | None:
@@ -95,7 +92,8 @@ def explain_batch_norm(call: Call) -> Explanation | None:
             f"but {format_shape(sizes)} has one"
         )
         remedies = ["use a larger input, or less downsampling before it"]
-        return Explanation(text, remedies, {given.name: tuple(range(2, given.rank))})
+        mismatch = Mismatch("larger", 2, 1, given.at(*range(2, given.rank)))
+        return Explanation(text, [mismatch], remedies, size_helps=True)
     if not sizes[1] or prod(sizes) // sizes[1] != 1:
         return None
     others = tuple(at for at in range(given.rank) if at != 1)
@@ -103,9 +101,8 @@ def explain_batch_norm(call: Call) -> Explanation | None:
         f"in train mode {call.display_name} averages over the batch and needs at least two "
         "values per channel, "
         f"but each of the {sizes[1]} channels of {format_shape(sizes)} has one",
+        [Mismatch("examples", 2, 1, given.at(*others))],
         ["use a batch of 2 or more (--batch 2), or eval mode, which uses the running statistics"],
-        {given.name: others},
-        size_helps=False,
     )
 
 
@@ -119,14 +116,11 @@ def explain_group_norm(call: Call) -> Explanation | None:
         return _explain_channels(call, given, 1, weight.shape[0], weight)
     channels = given.shape[1]
     if groups and isinstance(channels, int) and channels % groups:
-        divisors = [number for number in range(1, channels + 1) if channels % number == 0]
-        shown = ", ".join(map(str, divisors[:8])) + (", ..." if len(divisors) > 8 else "")
         return Explanation(
             f"{channels} channels cannot be divided into {groups} groups: {channels} = "
             f"{channels // groups} * {groups} + {channels % groups}",
-            [f"use a number of groups that divides {channels}: {shown}"],
-            {given.name: (1,)},
-            size_helps=False,
+            [Mismatch("multiple", groups, channels, given.at(1))],
+            [f"use a number of groups that divides {channels}: {format_divisors(channels)}"],
         )
     return None
 
@@ -142,11 +136,6 @@ def explain_layer_norm(call: Call) -> Explanation | None:
     last = given.shape[-len(wanted) :]
     if last == wanted:
         return None
-    if len(last) < len(wanted):
-        wrong: tuple[int, ...] = tuple(range(given.rank))
-    else:
-        start = given.rank - len(wanted)
-        wrong = tuple(start + at for at, size in enumerate(last) if size != wanted[at])
     what = "a last dimension" if len(wanted) == 1 else f"{len(wanted)} last dimensions"
     text = (
         f"{call.display_name} expects {what} of {format_sizes(wanted)}, got {format_sizes(last)} "
@@ -156,15 +145,22 @@ def explain_layer_norm(call: Call) -> Explanation | None:
     remedies = [
         f"to accept this input, set normalized_shape={format_shape(last)} in {call.display_name}"
     ]
-    if len(wanted) == 1 and wanted[0] in given.shape[1:-1]:
-        position = given.shape.index(wanted[0], 1)
-        text += f"; {wanted[0]} is the size of dimension {position}"
-        remedies.insert(0, f"if dimension {position} holds the features: x.transpose({position}, -1)")
-    weight = call.tensor("2", "weight")
-    marks = {given.name: wrong}
-    if weight is not None and len(wanted) == 1:
-        marks[weight.name] = (0,)
-    return Explanation(text, remedies, marks)
+    if len(last) < len(wanted):
+        mismatches = [Mismatch("rank", len(wanted), given.rank, given.whole())]
+    else:
+        mismatches = [
+            Mismatch("size", wanted[-at], last[-at], given.at(given.rank - at))
+            for at in range(1, len(wanted) + 1)
+            if last[-at] != wanted[-at]
+        ]
+    if len(wanted) == 1 and last:
+        addition, transpose = find_size(given, wanted[0])
+        text, remedies = text + addition, transpose + remedies
+        requirement = f"{call.place} norms {wanted[0]} features"
+        weight = call.tensor("2", "weight")
+        if weight is not None:
+            mismatches = [unequal(given, given.rank - 1, weight, 0, requirement)]
+    return Explanation(text, mismatches, remedies, size_helps=True)
 
 
 FAMILY = Family(

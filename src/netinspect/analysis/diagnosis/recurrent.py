@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, format_shape
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import explain_rank, explain_shape, find_size, format_shape
 from netinspect.records.values import Structure
 
 
@@ -15,13 +17,7 @@ def explain_layer(call: Call) -> Explanation | None:
         return None
     if given.rank not in (2, 3):
         order = "N x L x features" if first else "L x N x features"
-        return Explanation(
-            f"{call.display_name} expects 3 dimensions ({order}), or 2 if unbatched, got "
-            f"{given.rank}: {format_shape(given.shape)}",
-            [],
-            {given.name: tuple(range(given.rank))},
-            size_helps=False,
-        )
+        return explain_rank(call, given, f"3 dimensions ({order}), or 2 if unbatched", 3)
     if given.shape[-1] != size:
         return _explain_features(call, given, size)
     directions = 2 if call.attribute("bidirectional") is True else 1
@@ -32,9 +28,7 @@ def explain_layer(call: Call) -> Explanation | None:
     if is_lstm and states_argument is not None and call.tensor("1", "hx") is not None:
         return Explanation(
             f"{call.display_name} expects the initial state as a tuple (h, c), got one tensor",
-            ["pass a tuple (h, c)"],
-            {},
-            size_helps=False,
+            remedies=["pass a tuple (h, c)"],
         )
     states = call.tensors("1", "hx") if isinstance(states_argument, Structure) else []
     single = call.tensor("1", "hx")
@@ -49,20 +43,15 @@ def explain_layer(call: Call) -> Explanation | None:
 def _explain_features(call: Call, given: Given, size: int) -> Explanation:
     text = f"{call.display_name} expects {size} features in the last dimension, got {given.shape[-1]}"
     remedies = [f"to accept this input, set input_size={given.shape[-1]} in {call.display_name}"]
-    if size in given.shape[:-1]:
-        position = given.shape.index(size)
-        text += f"; {size} is the size of dimension {position}"
-        remedies.insert(0, f"if dimension {position} holds the features: x.transpose({position}, -1)")
-    marks: dict[str, tuple[int, ...]] = {given.name: (given.rank - 1,)}
-    return Explanation(text, remedies, marks)
+    addition, transpose = find_size(given, size, 0)
+    requirement = f"{call.place}.input_size = {size}"
+    mismatch = Mismatch("size", size, given.shape[-1], given.at(given.rank - 1), requirement)
+    return Explanation(text + addition, [mismatch], transpose + remedies, size_helps=True)
 
 
 def _explain_state(
     call: Call, state: Given, wanted: tuple[int | str, ...], name: str, directions: int
 ) -> Explanation:
-    wrong: tuple[int, ...] = tuple(range(state.rank))
-    if state.rank == len(wanted):
-        wrong = tuple(at for at in wrong if state.shape[at] != wanted[at])
     meaning = "layers" + (" * 2 directions" if directions == 2 else "")
     meaning += ", batch, features" if len(wanted) == 3 else ", features"
     remedies = []
@@ -70,12 +59,11 @@ def _explain_state(
         transposed = (state.shape[1], state.shape[0], state.shape[2])
         if transposed == wanted:
             remedies.append("batch_first does not apply to the state: its first dimension is the layers")
-    return Explanation(
-        f"{call.display_name} expects {name} of shape {format_shape(wanted)} ({meaning}), got "
-        f"{format_shape(state.shape)}",
+    return explain_shape(
+        f"{call.display_name} expects {name} of shape {format_shape(wanted)} ({meaning})",
+        state,
+        wanted,
         remedies or [f"torch.zeros{format_shape(wanted)}"],
-        {state.name: wrong},
-        size_helps=False,
     )
 
 
@@ -89,9 +77,8 @@ def explain_cell(call: Call) -> Explanation | None:
         return Explanation(
             f"{call.display_name} expects one time step (N x features), got {given.rank} dimensions: "
             f"{format_shape(given.shape)}",
+            [Mismatch("rank", 2, given.rank, given.whole())],
             ["pass one time step of the sequence: x[:, step]"] if given.rank == 3 else [],
-            {given.name: tuple(range(given.rank))},
-            size_helps=False,
         )
     if given.shape[-1] != size:
         return _explain_features(call, given, size)
@@ -99,16 +86,8 @@ def explain_cell(call: Call) -> Explanation | None:
     for state in call.tensors("1", "hx") or ([single] if single else []):
         wanted = (*given.shape[:-1], hidden)
         if state.shape != wanted:
-            wrong: tuple[int, ...] = tuple(range(state.rank))
-            if state.rank == len(wanted):
-                wrong = tuple(at for at in wrong if state.shape[at] != wanted[at])
-            return Explanation(
-                f"{call.display_name} expects a state of shape {format_shape(wanted)}, got "
-                f"{format_shape(state.shape)}",
-                [f"torch.zeros{format_shape(wanted)}"],
-                {state.name: wrong},
-                size_helps=False,
-            )
+            what = f"{call.display_name} expects a state of shape {format_shape(wanted)}"
+            return explain_shape(what, state, wanted, [f"torch.zeros{format_shape(wanted)}"])
     return None
 
 

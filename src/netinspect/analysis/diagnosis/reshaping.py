@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from math import prod
 
-from netinspect.analysis.diagnosis.call import (
-    Call,
-    Explanation,
-    Family,
-    Given,
+from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given
+from netinspect.analysis.diagnosis.mismatch import Kind, Mismatch
+from netinspect.analysis.diagnosis.wording import (
+    format_count,
+    format_divisors,
     format_product,
     format_shape,
     integer_sizes,
@@ -39,9 +39,7 @@ def explain_view(call: Call) -> Explanation | None:
     if wanted.count(-1) > 1:
         return Explanation(
             f"only one size can be -1, but {format_shape(wanted)} has {wanted.count(-1)}",
-            ["give all sizes except one"],
-            {},
-            size_helps=False,
+            remedies=["give all sizes except one"],
         )
     if any(size < -1 for size in wanted):
         return None
@@ -80,7 +78,10 @@ def _explain_elements(
             size = total // (prod(wanted[:at]) * prod(wanted[at + 1 :]))
             other = (*wanted[:at], size, *wanted[at + 1 :])
             remedies.append(f"use {size} or -1 in dimension {at}: {format_shape(other)}")
-    return Explanation(text, remedies, {given.name: tuple(range(given.rank))})
+    kind: Kind = "multiple" if -1 in wanted else "size"
+    requirement = f"{call.name} to {format_shape(wanted)} in {call.place}"
+    mismatch = Mismatch(kind, prod(known), total, given.whole(), requirement)
+    return Explanation(text, [mismatch], remedies, size_helps=True)
 
 
 def _open_position(total: int, wanted: tuple[int, ...]) -> int | None:
@@ -101,6 +102,7 @@ def _explain_heads(
         return None
     if wanted[0] not in (sizes[0], -1):
         return None
+    kind: Kind = "multiple" if -1 in wanted[leading:] else "size"
     one, other = wanted[leading:]
     last = sizes[-1]
     if -1 in (one, other):
@@ -109,21 +111,19 @@ def _explain_heads(
             return None
         text = f"the last dimension of {last} cannot be split into parts of {part}: {last} = "
         text += f"{last // part} * {part} + {last % part}"
-        parts = part
+        parts = expected = part
     else:
         if one < 1 or other < 1 or one * other == last:
             return None
         text = f"the last dimension of {last} cannot be split into {one} * {other} = {one * other}"
-        parts = one
-    remedies = []
-    if parts and last % parts:
+        parts, expected = one, one * other
+    remedies = [f"{last} = {parts} * {last // parts}"]
+    if last % parts:
         text += f"; {last} is not divisible by {parts}"
-        divisors = [number for number in range(1, last + 1) if last % number == 0]
-        shown = ", ".join(map(str, divisors[:8])) + (", ..." if len(divisors) > 8 else "")
-        remedies.append(f"use a number that divides {last}: {shown}")
-    elif parts:
-        remedies.append(f"{last} = {parts} * {last // parts}")
-    return Explanation(text, remedies, {given.name: (given.rank - 1,)}, size_helps=False)
+        remedies = [f"use a number that divides {last}: {format_divisors(last)}"]
+    requirement = f"{call.name} to {format_shape(wanted)} in {call.place}"
+    mismatch = Mismatch(kind, expected, last, given.at(given.rank - 1), requirement)
+    return Explanation(text, [mismatch], remedies)
 
 
 def _explain_order(call: Call, given: Given, wanted: tuple[int, ...]) -> Explanation | None:
@@ -135,9 +135,7 @@ def _explain_order(call: Call, given: Given, wanted: tuple[int, ...]) -> Explana
     sizes = ", ".join(map(str, wanted))
     return Explanation(
         f"the sizes match, but the tensor is not contiguous{after}; view does not copy elements",
-        [f"x.reshape({sizes})", f"x.contiguous().view({sizes})"],
-        {},
-        size_helps=False,
+        remedies=[f"x.reshape({sizes})", f"x.contiguous().view({sizes})"],
     )
 
 
@@ -166,7 +164,9 @@ def explain_unflatten(call: Call) -> Explanation | None:
         others = prod(parts[:at]) * prod(parts[at + 1 :])
         fitting = (*parts[:at], size // others, *parts[at + 1 :])
         remedies.append(f"use {format_shape(fitting)}, or -1 in that position")
-    return Explanation(text, remedies, {given.name: (dimension,)})
+    kind: Kind = "multiple" if -1 in parts else "size"
+    mismatch = Mismatch(kind, known, size, given.at(dimension))
+    return Explanation(text, [mismatch], remedies, size_helps=True)
 
 
 def explain_permute(call: Call) -> Explanation | None:
@@ -176,9 +176,7 @@ def explain_permute(call: Call) -> Explanation | None:
         return None
     return Explanation(
         f"{call.name} got {len(order)} dimensions, but {format_shape(given.shape)} has {given.rank}",
-        [],
-        {given.name: tuple(range(given.rank))},
-        size_helps=False,
+        [Mismatch("rank", len(order), given.rank, given.whole())],
     )
 
 
@@ -189,11 +187,10 @@ def explain_repeat(call: Call) -> Explanation | None:
         return None
     filled = (*[1] * (given.rank - len(often)), *often)
     return Explanation(
-        f"repeat got {len(often)} number{'s' * (len(often) != 1)}, but {format_shape(given.shape)} has "
+        f"repeat got {format_count(len(often), 'number')}, but {format_shape(given.shape)} has "
         f"{given.rank} dimensions, each of which needs one",
+        [Mismatch("rank", len(often), given.rank, given.whole())],
         [f"use repeat{format_shape(filled)} to leave the other dimensions unchanged"],
-        {given.name: tuple(range(given.rank))},
-        size_helps=False,
     )
 
 

@@ -1,0 +1,123 @@
+"""Explanations and phrases that several families use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, Shape
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.records.trace import Input
+from netinspect.records.values import TensorSpec
+
+
+def unequal(one: Given, at: int, other: Given, to: int, requirement: str = "") -> Mismatch:
+    """Return the mismatch of a dimension of an operand with a dimension of another operand."""
+    marks = {**one.at(at), **other.at(to)} if one.name != other.name else one.at(at, to)
+    return Mismatch("size", other.shape[to], one.shape[at], marks, requirement)
+
+
+def explain_rank(
+    call: Call,
+    given: Given,
+    wanted: str,
+    rank: int,
+    remedies: Sequence[str] = (),
+    *,
+    size_helps: bool = False,
+) -> Explanation:
+    """Explain a tensor with another number of dimensions.
+
+    Args:
+        call: The failed call.
+        given: The tensor.
+        wanted: The expected dimensions, such as `4 dimensions (N x C x H x W)`.
+        rank: The most likely one of the expected numbers of dimensions.
+        remedies: What to do.
+        size_helps: Whether an input of another size can fix the failure.
+    """
+    return Explanation(
+        f"{call.display_name} expects {wanted}, got {given.rank}: {format_shape(given.shape)}",
+        [Mismatch("rank", rank, given.rank, given.whole())],
+        remedies,
+        size_helps,
+    )
+
+
+def explain_shape(what: str, given: Given, wanted: Shape, remedies: Sequence[str] = ()) -> Explanation:
+    """Explain a tensor that must have a certain shape, after a text on what it must be."""
+    return Explanation(
+        f"{what}, got {format_shape(given.shape)}",
+        [Mismatch("tensor", format_tensor(wanted), format_tensor(given.shape), given.unlike(wanted))],
+        remedies,
+    )
+
+
+def find_size(given: Given, wanted: int | str, start: int = 1) -> tuple[str, list[str]]:
+    """Find the expected size of the last dimension in a dimension before it.
+
+    Returns:
+        The end of an explanation, and a remedy; both empty if no other dimension has that size.
+    """
+    if wanted not in given.shape[start:-1]:
+        return "", []
+    at = given.shape.index(wanted, start)
+    return (
+        f"; {wanted} is the size of dimension {at}",
+        [f"if dimension {at} holds the features: x.transpose({at}, -1)"],
+    )
+
+
+def format_count(number: int, noun: str) -> str:
+    """Format a number with its noun: `1 dimension`, `2 dimensions`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def format_divisors(number: int) -> str:
+    """Format the smallest divisors of a number: `1, 2, 3, 6`."""
+    divisors = [each for each in range(1, number + 1) if number % each == 0]
+    return ", ".join(map(str, divisors[:8])) + (", ..." if len(divisors) > 8 else "")
+
+
+def format_tensor(shape: Shape, values: str = "") -> str:
+    """Format the input spec of a tensor: `2x3:int64`."""
+    return ("x".join(map(str, shape)) or "scalar") + (f":{values}" if values else "")
+
+
+def format_shape(shape: Shape) -> str:
+    """Format a shape: `(10, 400)`."""
+    return f"({', '.join(map(str, shape))})"
+
+
+def format_product(shape: Shape) -> str:
+    """Format sizes as a product: `16 * 5 * 5`."""
+    return " * ".join(map(str, shape))
+
+
+def format_sizes(shape: Shape) -> str:
+    """Format sizes: `5 x 5`."""
+    return " x ".join(map(str, shape))
+
+
+def format_spec(source: Input, sizes: str) -> str:
+    """Format an input spec: `x=10x1x28x28`."""
+    return f"{source.name}={sizes}" if source.name.isidentifier() else sizes
+
+
+def format_input_option(source: Input, shape: Shape, dtype: str | None = None) -> str:
+    """Format the option that passes an input with another shape or dtype."""
+    if dtype is None and isinstance(source.value, TensorSpec) and source.value.dtype != "float32":
+        dtype = source.value.dtype
+    sizes = "x".join(map(str, shape))
+    return f"--input {format_spec(source, sizes)}" + (f":{dtype}" if dtype is not None else "")
+
+
+def integer_sizes(shape: Shape) -> tuple[int, ...] | None:
+    """Return the sizes if all are integers, or else None."""
+    sizes = tuple(size for size in shape if isinstance(size, int))
+    return sizes if len(sizes) == len(shape) else None
+
+
+def format_operand(call: Call, given: Given) -> str:
+    """Format the name of an operand and of the step that produced it."""
+    origin = call.origin(given)
+    return f"{given.name} from {origin}" if origin else given.name
