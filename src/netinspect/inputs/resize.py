@@ -44,11 +44,15 @@ def shapes_by_name(arguments: Sequence[Argument]) -> dict[str, Shape]:
     return found
 
 
-def resized(arguments: Sequence[Argument], sizes: Mapping[Dimension, int]) -> list[Argument]:
+def resized(arguments: Sequence[Argument], sizes: Mapping[str, int]) -> list[Argument]:
     """Return the arguments with other sizes; a longer dimension repeats its entries from the first.
 
     Values therefore stay in range, whatever they mean: token ids, class labels or masks. A tensor that
     is passed twice stays one tensor and keeps its order of dimensions in memory.
+
+    Args:
+        arguments: The arguments.
+        sizes: New sizes by dimension, such as `x:0`.
 
     Raises:
         Exception: Tensors of some layouts cannot be resized, and some containers cannot be copied.
@@ -56,7 +60,8 @@ def resized(arguments: Sequence[Argument], sizes: Mapping[Dimension, int]) -> li
     known: dict[tuple[int, tuple[tuple[int, int], ...]], torch.Tensor] = {}
 
     def resize(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        changes = tuple((dimension, size) for (other, dimension), size in sizes.items() if other == name)
+        keys = ((at, f"{name}:{at}") for at in range(tensor.dim()))
+        changes = tuple((at, sizes[key]) for at, key in keys if key in sizes)
         key = id(tensor), changes
         if key not in known:
             known[key] = _resized(tensor, changes) if changes else tensor

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from netinspect.analysis.symbolic.polynomial_fit import points_of
+from netinspect.analysis.symbolic.size_grid import points_of
 from netinspect.errors import UsageError
 from netinspect.inputs.spec import parse_spec
 from netinspect.inputs.symbols import parse_symbols
@@ -22,7 +22,6 @@ from netinspect.memory_tracker.request import (
     checked,
 )
 from netinspect.records.request import TraceRequest
-from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Input, Trace
 from netinspect.records.values import TensorSpec
 
@@ -163,7 +162,7 @@ def prepare(
             symbolic=(),
         ),
         options=options,
-        others=tuple(_resized(trace, symbols, sizes) for sizes in points_of(symbols)),
+        others=tuple(_resized(trace, point.dimensions) for point in points_of(symbols)),
         # The parameters in the trace may be those that forward changed.
         parameters=()
         if trace.changes
@@ -175,9 +174,9 @@ def prepare(
     )
 
 
-def _resized(trace: Trace, symbols: Sequence[Symbol], sizes: Mapping[str, int]) -> tuple[str, ...]:
-    """Return the input specs at other sizes of the symbols."""
-    changes = {place: sizes[symbol.symbol] for symbol in symbols for place in symbol.dimensions}
+def _resized(trace: Trace, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the input specs at other sizes of their dimensions."""
+    changes = dict(sizes)
     texts = []
     for entry in trace.inputs:
         for text in entry.spec.split():

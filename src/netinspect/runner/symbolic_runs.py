@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from torch import nn
 
@@ -17,7 +16,7 @@ from netinspect.analysis.symbolic.merge_traces import (
     sizes_seen,
     without_symbols,
 )
-from netinspect.analysis.symbolic.polynomial_fit import format_sizes, points_of
+from netinspect.analysis.symbolic.size_grid import Point, candidate_symbols, point_at, points_of
 from netinspect.errors import message_of
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.infer.attempts import suppress_output
@@ -32,15 +31,15 @@ from netinspect.tracing.recording.functions import reads
 
 READS_VALUES = "forward reads values: with other values, sizes and expressions may differ"
 _MORE_STEPS = 1000
-_FITTED = 3
 _SCALE = 3.0
 """Factor on the budget of a search for inputs: these runs are requested, and larger sizes cost more."""
 
-_LARGE = 17
-"""From this size on, smaller ones are tried first: a model may not accept larger ones."""
-
 _LAYERS_AS = {"batch": 0, "seq": 1}
 """Dimension that each has in a layer with `batch_first`."""
+
+
+class _NoExpressionsError(Exception):
+    """Raised if all sizes stay concrete; the message is the reason."""
 
 
 def trace_symbolically(
@@ -67,145 +66,121 @@ def trace_symbolically(
     shapes = shapes_by_name(arguments)
     if not shapes:
         return without_symbols(base, "no input has a dimension that could be changed")
-    bare = replace(
-        request,
-        values=False,
-        # A run with many more steps than the base yields no expressions, and a loop might not end.
-        max_steps=2 * len(base.steps) + _MORE_STEPS,
-    )
-    # Tensors without data cost no arithmetic.
-    budget = Budget(scale=_SCALE, is_calculated=base.tensor_mode in ("real", "zeros"))
-    runner = _Runner(base, model, arguments, bare, budget)
-    trace = _with_symbols(base, runner, shapes, symbols)
-    return replace(trace, out_of_time=True) if budget.out_of_time else trace
-
-
-def _with_symbols(
-    base: Trace,
-    runner: _Runner,
-    shapes: Mapping[str, Shape],
-    requests: Sequence[SymbolRequest],
-) -> Trace:
-    found: list[_Found] = []
-    for request in requests:
-        one = runner.find(request, shapes, {place for each in found for place in each.places})
-        if one is None:
-            return without_symbols(base, runner.why or _unknown(request, shapes))
-        found.append(one)
-    runs = runner.grid(found)
-    if runs is None:
-        return without_symbols(base, runner.why)
-    merged = merge_traces(base, runs, [one.symbol for one in found])
+    runner = _Runner(base, model, arguments, request)
+    found: list[Symbol] = []
+    try:
+        for each in symbols:
+            taken = {dimension for symbol in found for dimension in symbol.dimensions}
+            found.append(runner.find(each, shapes, taken))
+        trace = merge_traces(base, [runner.run(point) for point in points_of(found)], found)
+    except _NoExpressionsError as error:
+        trace = without_symbols(base, str(error))
     has_read = runner.reads_values or any(reads(step.qualified_name) for step in base.steps)
-    if has_read and merged.symbolic is not None and merged.symbolic.symbols:
-        return replace(merged, warnings=(*merged.warnings, READS_VALUES))
-    return merged
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """One symbol and its dimensions."""
-
-    symbol: Symbol
-    places: tuple[Dimension, ...]
+    if has_read and trace.symbolic is not None and trace.symbolic.symbols:
+        trace = replace(trace, warnings=(*trace.warnings, READS_VALUES))
+    return replace(trace, out_of_time=True) if runner.out_of_time else trace
 
 
 class _Runner:
     """Runs the model at other sizes."""
 
     def __init__(
-        self,
-        base: Trace,
-        model: nn.Module,
-        arguments: Sequence[Argument],
-        request: TraceRequest,
-        budget: Budget,
+        self, base: Trace, model: nn.Module, arguments: Sequence[Argument], request: TraceRequest
     ) -> None:
-        self.why = ""
-        """Why the first attempt failed."""
-
         self.reads_values = False
         """True if a run read values, on which later steps may depend."""
 
         self._base = base
         self._model = model
         self._arguments = arguments
-        self._request = request
-        self._budget = budget
-        self._runs: dict[tuple[tuple[Dimension, int], ...], Trace | None] = {}
+        self._request = replace(
+            request,
+            values=False,
+            # A run with many more steps than the base yields no expressions, and a loop might not end.
+            max_steps=2 * len(base.steps) + _MORE_STEPS,
+        )
+        # Tensors without data cost no arithmetic.
+        self._budget = Budget(scale=_SCALE, is_calculated=base.tensor_mode in ("real", "zeros"))
+        self._runs: dict[frozenset[tuple[str, int]], Trace | str] = {}
         self._seen = sizes_seen(base)
 
-    def find(
-        self, request: SymbolRequest, shapes: Mapping[str, Shape], taken: Collection[Dimension]
-    ) -> _Found | None:
-        """Find the dimensions that a name refers to, and sizes at which the model runs."""
+    @property
+    def out_of_time(self) -> bool:
+        """True if the time was up before the runs were complete."""
+        return self._budget.out_of_time
+
+    def find(self, request: SymbolRequest, shapes: Mapping[str, Shape], taken: set[str]) -> Symbol:
+        """Find the dimensions that a name refers to, and sizes at which the model runs.
+
+        Raises:
+            _NoExpressionsError: The model does not run at other sizes of any dimension.
+        """
+        why = ""
         for places in dimensions_for(request, shapes):
-            if any(place in taken for place in places):
+            dimensions = [f"{name}:{at}" for name, at in places]
+            if not taken.isdisjoint(dimensions):
                 continue
             name, at = places[0]
-            own = shapes[name][at]
-            usual = bool(request.dimensions) or _is_usual(request.name, places, shapes)
-            for *fitted, confirmed in self._sizes(request.name, own):
-                symbol = Symbol(
-                    name=request.name,
-                    symbol=request.symbol,
-                    size=own,
-                    dimensions=tuple(f"{each}:{index}" for each, index in places),
-                    fitted=tuple(fitted),
-                    confirmed=confirmed,
-                )
-                found = _Found(symbol, places)
-                if self._passes(found, is_usual=usual):
-                    return found
-        return None
+            is_usual = bool(request.dimensions) or _is_usual(request.name, places, shapes)
+            for symbol in candidate_symbols(
+                request.name, request.symbol, shapes[name][at], dimensions, self._seen
+            ):
+                try:
+                    if self._passes(symbol, is_usual=is_usual):
+                        return symbol
+                except _NoExpressionsError as error:
+                    if self._budget.stopped:
+                        raise
+                    why = why or str(error)
+        raise _NoExpressionsError(why or _unknown(request, shapes))
 
-    def grid(self, found: Sequence[_Found]) -> list[Trace] | None:
-        """Run at all combinations of sizes, and at the confirming ones; None if a run fails."""
-        runs = []
-        for point in points_of([one.symbol for one in found]):
-            run = self._run(found, point)
-            if run is None:
-                return None
-            runs.append(run)
-        return runs
+    def _passes(self, symbol: Symbol, *, is_usual: bool) -> bool:
+        """Return whether layers take the dimensions as what the symbol stands for.
 
-    def _passes(self, found: _Found, *, is_usual: bool) -> bool:
-        dimension = _LAYERS_AS.get(found.symbol.name)
+        Raises:
+            _NoExpressionsError: The model fails at a size, or a layer takes another dimension so.
+        """
+        dimension = _LAYERS_AS.get(symbol.name)
         # Sizes close to the original first: the reason of their failure is the most relevant one.
-        sizes = (*found.symbol.fitted, found.symbol.confirmed)
-        for size in sorted(sizes, key=lambda size: abs(size - found.symbol.size)):
-            run = self._run([found], {found.symbol.symbol: size})
-            if run is None:
-                return False
-            if dimension is not None:
-                moved = moves_in_layers(self._base, run, dimension)
-                if any(moved.values()) or (is_usual and not moved):
-                    continue
-                if moved:
-                    kind = "batch" if dimension == 0 else "sequence"
-                    self.why = self.why or (
-                        f"{', '.join(found.symbol.dimensions)} is not the {kind}, as "
-                        f"{next(iter(moved)) or 'the model'} takes it"
-                    )
+        sizes = (*symbol.fitted, symbol.confirmed)
+        for size in sorted(sizes, key=lambda size: abs(size - symbol.size)):
+            run = self.run(point_at([symbol], [size]))
+            if dimension is None:
+                continue
+            moved = moves_in_layers(self._base, run, dimension)
+            if moved and not any(moved.values()):
+                kind = "batch" if dimension == 0 else "sequence"
+                raise _NoExpressionsError(
+                    f"{', '.join(symbol.dimensions)} is not the {kind}, as "
+                    f"{next(iter(moved)) or 'the model'} takes it"
+                )
+            if not moved and not is_usual:
                 return False
         return True
 
-    def _run(self, found: Sequence[_Found], point: Mapping[str, int]) -> Trace | None:
-        sizes = {place: point[one.symbol.symbol] for one in found for place in one.places}
-        key = tuple(sorted(sizes.items()))
+    def run(self, point: Point) -> Trace:
+        """Return the trace at other sizes.
+
+        Raises:
+            _NoExpressionsError: The model fails there, or the budget is used up.
+        """
+        key = frozenset(point.dimensions.items())
         if key not in self._runs:
             if not self._budget.allows_run():
-                self.why = f"the runs at other sizes were {self._budget.stopped}"
-                return None
-            self._runs[key] = self._observed(sizes, format_sizes(point))
-        return self._runs[key]
+                raise _NoExpressionsError(f"the runs at other sizes were {self._budget.stopped}")
+            self._runs[key] = self._observed(point)
+        known = self._runs[key]
+        if isinstance(known, str):
+            raise _NoExpressionsError(known)
+        return known
 
-    def _observed(self, sizes: Mapping[Dimension, int], at: str) -> Trace | None:
+    def _observed(self, point: Point) -> Trace | str:
+        """Return the trace at other sizes, or the reason for which the model does not run there."""
         try:
-            arguments = resized(self._arguments, sizes)
+            arguments = resized(self._arguments, point.dimensions)
         except Exception as error:  # torch does not support some layouts; containers have their own code
-            self.why = self.why or f"the inputs cannot be made at {at}: {_first_line(error)}"
-            return None
+            line = message_of(error).partition("\n")[0][:160]
+            return f"the inputs cannot be made at {point}: {line}"
         with suppress_output():
             forward = observe(self._model, arguments, self._request)
         self._budget.charge(forward.steps)
@@ -213,8 +188,7 @@ class _Runner:
         if forward.failure is not None:
             message = " ".join(forward.failure.message.split())[:160]
             where = f" in {forward.failure.module}" if forward.failure.module else ""
-            self.why = self.why or f"the model fails at {at}{where}: {forward.failure.type}: {message}"
-            return None
+            return f"the model fails at {point}{where}: {forward.failure.type}: {message}"
         return replace(
             self._base,
             inputs=tuple(argument.record for argument in arguments),
@@ -222,40 +196,6 @@ class _Runner:
             output=forward.output,
             backward=forward.backward,
         )
-
-    def _sizes(self, name: str, own: int) -> Iterator[tuple[int, ...]]:
-        """Yield sets of sizes to run at: three primes that no tensor has, and a multiple of 6.
-
-        Primes alone are not enough: half of an odd number, rounded, is a polynomial in odd numbers.
-        Sizes close to each other are not enough either: padding to a multiple of 64, or a reduction by
-        32, gives the same result for all of them. The batch starts at 2, which is far enough.
-        """
-        up, down = (max(2, own), 4 * own, 8 * own), (own, 2 * own // 3, own // 3)
-        ways = [(1, up, 6 * own), (1, (up[0],) * 3, up[0]), (-1, (own,) * 3, own)]
-        if name == "batch":
-            ways = [(1, (2,) * 3, 2), *ways[1:]]
-        elif own >= _LARGE:
-            ways = [(-1, down, own // 2), ways[2], *ways[:2]]
-        for step, starts, middle in ways:
-            sizes: list[int] = []
-            for start in starts:
-                sizes += self._next(start, step, {own, *sizes}, _is_prime)
-            sizes.sort()
-            # Where 2 is among the primes, a rounded half follows the parabola through the three at one
-            # other even size alone, which is 4 less than their sum.
-            taken = {own, *sizes, sum(sizes) - 4}
-            even = self._next(middle, step, taken, lambda size: size % 6 == 0)
-            even = even or self._next(middle, step, taken, lambda size: size % 2 == 0)
-            if len(sizes) == _FITTED and even:
-                yield (*sizes, *even)
-
-    def _next(
-        self, start: int, step: int, taken: Collection[int], fits: Callable[[int], bool]
-    ) -> list[int]:
-        """Return the first unused size from `start` on, up or down; an empty list if none is left."""
-        sizes = range(start, start + 1000 if step > 0 else 2, step)
-        free = (size for size in sizes if fits(size) and size not in taken and size not in self._seen)
-        return [*islice(free, 1)]
 
 
 def _is_usual(name: str, places: Sequence[Dimension], shapes: Mapping[str, Shape]) -> bool:
@@ -272,11 +212,3 @@ def _unknown(request: SymbolRequest, shapes: Mapping[str, Shape]) -> str:
         f"no input dimension was identified as {request.name}{of_a_list}; name it, as in "
         f"--symbolic {request.name}={name}:{min(1, len(shape) - 1)}"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return message_of(error).partition("\n")[0][:160]
-
-
-def _is_prime(number: int) -> bool:
-    return number > 1 and all(number % each for each in range(2, int(number**0.5) + 1))

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from netinspect._utils import units
 from netinspect.analysis.symbolic.polynomial_fit import Fit
 from netinspect.records.polynomial import Polynomial, add, multiply, polynomial, read_size
+from netinspect.records.symbols import Symbol
 
 COEFFICIENTS = st.tuples(*[st.integers(-50, 50)] * 9)
-AXES = {"N": (3, 7, 11), "T": (5, 13, 17)}
+N = Symbol(name="batch", symbol="N", size=4, dimensions=("x:0",), fitted=(3, 7, 11), confirmed=18)
+T = Symbol(name="seq", symbol="T", size=4, dimensions=("x:1",), fitted=(5, 13, 17), confirmed=6)
 POWERS = list(product(range(3), repeat=2))
 
 
@@ -27,11 +29,9 @@ def grown(coefficients: tuple[int, ...], divisor: int = 1) -> Polynomial:
 @given(COEFFICIENTS)
 def test_fit_finds_polynomials(coefficients: tuple[int, ...]) -> None:
     wanted = grown(coefficients)
-    other = {"N": 18, "T": 6}
-    points = [{"N": n, "T": t} for n, t in product(*AXES.values())]
-    values = [int(wanted.at(point)) for point in (*points, other)]
-    found = Fit(AXES, (other,)).of(values)
-    assert found == wanted
+    points = [{"N": n, "T": t} for n, t in product(N.fitted, T.fitted)]
+    values = [int(wanted.at(point)) for point in (*points, {"N": 18, "T": 6})]
+    assert Fit((N, T)).of(values) == wanted
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,7 @@ def test_fit_finds_polynomials(coefficients: tuple[int, ...]) -> None:
 )
 def test_fit_rejects_other_functions(rule: object) -> None:
     assert callable(rule)
-    sizes = (3, 7, 11)
-    assert Fit({"N": sizes}, ({"N": 18},)).of([*map(rule, sizes), rule(18)]) is None
+    assert Fit((N,)).of([*map(rule, N.fitted), rule(18)]) is None
 
 
 @given(COEFFICIENTS, st.integers(1, 6))

@@ -87,6 +87,17 @@ def test_failed_run_is_reported_for_the_nearest_size() -> None:
     assert "the model fails at M = 23 in fc1" in notes(netinspect.load("lenet", symbolic="M=x:2"))
 
 
+def test_reason_is_that_of_the_symbol_without_dimensions() -> None:
+    """The sequence is found among smaller sizes, after larger ones failed."""
+    positions = rows(16, 3)
+    trace = netinspect.load(
+        Runs(lambda x: x + positions[: x.shape[1]]),
+        args=(rows(2, 16, 3),),
+        symbolic=["seq", "height"],
+    )
+    assert "no input dimension was identified as height" in notes(trace)
+
+
 @pytest.mark.parametrize("axis", [None, 0])
 def test_dimension_missing_at_batch_one_is_marked(axis: int | None) -> None:
     def squeezed(x: Tensor) -> Tensor:

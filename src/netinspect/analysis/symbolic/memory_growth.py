@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from netinspect.analysis.allocation_totals import CATEGORIES, Category, held_at, sums_by_category
-from netinspect.analysis.symbolic.polynomial_fit import HIGHEST_POWER, fit_of, format_sizes
+from netinspect.analysis.symbolic.polynomial_fit import Fit
+from netinspect.analysis.symbolic.size_grid import HIGHEST_POWER
 from netinspect.analysis.symbolic.upper_envelope import envelope
 from netinspect.records.memory import MemoryStep, MemoryTrack, Tracking
 from netinspect.records.memory_growth import AmountExpressions, PeakRange
@@ -24,7 +25,7 @@ def build_growth(tracking: Tracking, symbolic: Symbolic | None) -> tuple[Growth 
     """Find expressions for the memory of a run.
 
     Args:
-        tracking: The run, and the same run at the sizes of `points_of` if there are symbols.
+        tracking: The run, and the same run at the `points_of` the symbols.
         symbolic: The symbols of the trace; None if none were requested.
 
     Returns:
@@ -47,18 +48,16 @@ class Growth:
 
     Args:
         own: The run at its own sizes.
-        runs: The run at the sizes of `points_of`, all with the same steps.
+        runs: The run at the `points_of` the symbols, all with the same steps.
         symbols: The symbols that replace these sizes.
     """
 
     def __init__(self, own: MemoryTrack, runs: Sequence[MemoryTrack], symbols: Sequence[Symbol]) -> None:
         self._own, self._runs, self._symbols = own, runs, symbols
-        self._sizes = {each.symbol: each.size for each in symbols}
-        self._has_size_one = 1 in self._sizes.values()
-        self.here = format_sizes(self._sizes)
-        """Sizes of the run itself, for messages."""
+        self._fit = Fit(symbols)
+        self.here = self._fit.here
+        """Sizes of the run itself."""
 
-        self._fit = fit_of(symbols)
         self._sums = [sums_by_category(run, _UNROUNDED) for run in runs]
         self._totals = [
             self._fit.of([sum(_at(sums, index).values()) for sums in self._sums])
@@ -73,13 +72,13 @@ class Growth:
 
         A run with a size of 1 may differ, because torch needs fewer copies there.
         """
-        return not self._agrees and not self._has_size_one
+        return not self._agrees and not self._fit.has_size_one
 
     def _agrees_in_all(self) -> bool:
         """Return whether the expressions reproduce every step of the run itself."""
         sums = sums_by_category(self._own, _UNROUNDED)
         return all(
-            total is None or total.at(self._sizes) == sum(_at(sums, index).values())
+            total is None or self._fit.holds_here(total, sum(_at(sums, index).values()))
             for index, total in enumerate(self._totals)
         )
 
@@ -106,7 +105,7 @@ class Growth:
             return ()
         ranges = []
         # For a size of 1, only a run at 1 is evidence.
-        least = 1 if self._has_size_one and self._agrees else 2
+        least = 1 if self._fit.has_size_one and self._agrees else 2
         for first, last, total in envelope(known, first=least):
             index = known.index(total)
             step = self._runs[0].steps[index]

@@ -1,7 +1,4 @@
-"""Merging of traces of one model at several input sizes into one trace with expressions as sizes.
-
-`runner.symbolic_runs` makes the traces; `polynomial_fit` finds the expressions.
-"""
+"""Merging of traces of one model at several input sizes into one trace with expressions as sizes."""
 
 from __future__ import annotations
 
@@ -9,7 +6,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from netinspect.analysis.symbolic.polynomial_fit import HIGHEST_POWER, Fit, fit_of, format_sizes
+from netinspect.analysis.symbolic.polynomial_fit import Fit
+from netinspect.analysis.symbolic.size_grid import HIGHEST_POWER
 from netinspect.records.polynomial import Polynomial
 from netinspect.records.steps import Step
 from netinspect.records.symbols import Symbol, Symbolic
@@ -29,8 +27,7 @@ def merge_traces(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) 
 
     Args:
         base: The trace at its own sizes.
-        runs: The same model at other sizes: at all combinations of the `fitted` sizes of the symbols,
-            the last symbol varying fastest, then at the `confirmed` sizes.
+        runs: The same model at the `points_of` the symbols.
         symbols: The symbols that replace the sizes.
 
     Returns:
@@ -40,8 +37,7 @@ def merge_traces(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) 
     difference = _first_difference(base, runs, symbols)
     if difference is not None:
         return without_symbols(base, difference)
-    own = {each.symbol: each.size for each in symbols}
-    merger = _Merger(fit_of(symbols), own)
+    merger = _Merger(Fit(symbols))
     merged = replace(
         base,
         inputs=tuple(
@@ -90,9 +86,8 @@ def _kind(step: Step) -> tuple[object, ...]:
 class _Merger:
     """Fits the numbers of a trace and records which have no expression."""
 
-    def __init__(self, fit: Fit, own: Mapping[str, int]) -> None:
+    def __init__(self, fit: Fit) -> None:
         self._fit = fit
-        self._own = own
         self._at: int | None = None
         self._shapes: set[int] = set()
         self._structures: set[int | None] = set()
@@ -102,7 +97,7 @@ class _Merger:
 
     def notes(self, base: Trace) -> list[str]:
         """Return notes on numbers without an expression."""
-        at = format_sizes(self._own)
+        at = self._fit.here
         no_polynomial = f"not a polynomial of degree {HIGHEST_POWER} or less"
         notes = []
         if self._shapes:
@@ -211,8 +206,9 @@ class _Merger:
             return own
         whole = [size for size in sizes if isinstance(size, int)]
         found = self._fit.of(whole[:-1]) if len(whole) == len(sizes) else None
-        if found is None or found.at(self._own) != own:
-            self._note_shape()
+        if found is None or not self._fit.holds_here(found, whole[-1]):
+            if self._at is not None:
+                self._shapes.add(self._at)
             return f"{own}?"
         return found.text()
 
@@ -225,10 +221,6 @@ class _Merger:
         sizes = [str(self._size(tuple(map(int, column)))) for column in columns]
         return "".join(text + size for text, size in zip(parts[0][::2], [*sizes, ""], strict=True))
 
-    def _note_shape(self) -> None:
-        if self._at is not None:
-            self._shapes.add(self._at)
-
     def work(self, base: Sequence[Work], others: Sequence[Sequence[Work]]) -> tuple[Work, ...]:
         """Fit the amounts of all operators of a step."""
         found: dict[tuple[str, bool, bool], list[Work | None]] = {}
@@ -240,7 +232,7 @@ class _Merger:
         fitted = tuple(self._fit_work(each) for each in found.values())
         for name in [*self._singles.get(self._at, ())]:
             known = [getattr(each.expressions, name) for each in fitted]
-            if sum(each.at(self._own) for each in known if each is not None) == sum(
+            if sum(each.at(self._fit.here.symbols) for each in known if each is not None) == sum(
                 getattr(each, name) or 0
                 for each, polynomial in zip(fitted, known, strict=True)
                 if polynomial is not None
@@ -274,10 +266,10 @@ class _Merger:
         # Uncounted operators add nothing to a sum that is reported as a lower bound.
         *others, own = (value or 0 for value in values)
         found = self._fit.of(others)
-        if found is not None and found.at(self._own) == own:
+        if self._fit.holds_here(found, own):
             return found
         # With a size of 1, torch needs fewer copies. This does not contradict the expression.
-        is_single = found is not None and 1 in self._own.values()
+        is_single = found is not None and self._fit.has_size_one
         names = (self._singles if is_single else self._amounts).setdefault(self._at, [])
         names += [name] if name not in names else []
         return found if is_single else None

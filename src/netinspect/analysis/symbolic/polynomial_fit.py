@@ -1,77 +1,61 @@
-"""Exact polynomial fits of numbers measured at a grid of sizes, checked at further sizes."""
+"""Exact polynomial fits of numbers measured at a grid of sizes, checked at one more point."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import product
 
+from netinspect.analysis.symbolic.size_grid import HIGHEST_POWER, own_point, points_of
 from netinspect.records.polynomial import Polynomial, polynomial
 from netinspect.records.symbols import Symbol
-
-HIGHEST_POWER = 2
-"""Maximum power of each symbol; a fit needs one more size than this."""
 
 _Matrix = list[list[Fraction]]
 
 
-def points_of(symbols: Sequence[Symbol]) -> list[dict[str, int]]:
-    """Return the sizes to run at, by symbol, in the order that `fit_of` expects."""
-    if not symbols:
-        return []
-    points = [*product(*(each.fitted for each in symbols)), tuple(each.confirmed for each in symbols)]
-    return [dict(zip([each.symbol for each in symbols], point, strict=True)) for point in points]
-
-
-def fit_of(symbols: Sequence[Symbol]) -> Fit:
-    """Return the fit for numbers measured at `points_of` the same symbols."""
-    last = {each.symbol: each.confirmed for each in symbols}
-    return Fit({each.symbol: each.fitted for each in symbols}, (last,))
-
-
-def format_sizes(sizes: Mapping[str, int]) -> str:
-    """Format sizes of symbols for a sentence: `N = 2 and T = 3`."""
-    return " and ".join(f"{symbol} = {size}" for symbol, size in sizes.items())
-
-
 class Fit:
-    """Fits integers that were measured at a grid of sizes.
+    """Fits integers that were measured at `points_of` symbols.
 
     Args:
-        axes: By symbol, the `HIGHEST_POWER` + 1 sizes of the grid.
-        others: Further points, as the size of each symbol, that a fit must reproduce.
+        symbols: The symbols, each with `HIGHEST_POWER` + 1 fitted sizes.
     """
 
-    def __init__(self, axes: Mapping[str, Sequence[int]], others: Sequence[Mapping[str, int]]) -> None:
-        self.symbols = tuple(axes)
-        self._others = others
-        self._inverses = [_inverse(sizes) for sizes in axes.values()]
-        self._powers = list(product(range(HIGHEST_POWER + 1), repeat=len(axes)))
+    def __init__(self, symbols: Sequence[Symbol]) -> None:
+        self.here = own_point(symbols)
+        """Sizes of the original run."""
+
+        self.has_size_one = 1 in self.here.symbols.values()
+        """Whether the original run may need fewer copies than others, as torch does at a size of 1."""
+
+        self._symbols = tuple(self.here.symbols)
+        self._confirmed = points_of(symbols)[-1]
+        self._inverses = [_inverse(each.fitted) for each in symbols]
+        self._powers = list(product(range(HIGHEST_POWER + 1), repeat=len(symbols)))
         self._known: dict[tuple[int, ...], Polynomial | None] = {}
 
     def of(self, values: Sequence[int]) -> Polynomial | None:
         """Return the polynomial with these values; None if there is no such polynomial.
 
         Args:
-            values: Values at the grid, the last symbol varying fastest, then at the other points.
+            values: Values at `points_of` the symbols.
         """
         key = tuple(values)
         if key not in self._known:
             self._known[key] = self._fit(key)
         return self._known[key]
 
+    def holds_here(self, found: Polynomial | None, value: int) -> bool:
+        """Return whether a polynomial has this value at the sizes of the original run."""
+        return found is not None and found.at(self.here.symbols) == value
+
     def _fit(self, values: tuple[int, ...]) -> Polynomial | None:
         if len(set(values)) == 1:
-            return polynomial(self.symbols, {(0,) * len(self.symbols): values[0]})
-        count = len(self._powers)
-        coefficients = [Fraction(value) for value in values[:count]]
+            return polynomial(self._symbols, {(0,) * len(self._symbols): values[0]})
+        *coefficients, last = map(Fraction, values)
         for axis, inverse in enumerate(self._inverses):
-            coefficients = _along(coefficients, axis, len(self.symbols), inverse)
-        found = polynomial(self.symbols, dict(zip(self._powers, coefficients, strict=True)))
-        holds = all(
-            found.at(point) == value for point, value in zip(self._others, values[count:], strict=True)
-        )
-        return found if holds else None
+            coefficients = _along(coefficients, axis, len(self._symbols), inverse)
+        found = polynomial(self._symbols, dict(zip(self._powers, coefficients, strict=True)))
+        return found if found.at(self._confirmed.symbols) == last else None
 
 
 def _inverse(sizes: Sequence[int]) -> _Matrix:
