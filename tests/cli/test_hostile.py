@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from netinspect.rendering.formats import Format
 from tests.nets.hostile import POISONS
 from tests.support import Outcome
 
@@ -33,7 +34,7 @@ COMMANDS = [
     ["source", "--whole-class"],
     ["internals"],
 ]
-FORMATS = ["rich", "plain", "csv", "markdown", "json"]
+FORMATS = [*Format]
 
 RAW = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\U000e0000-\U000e007f]"

@@ -35,6 +35,8 @@ COMMANDS = [
         ("out.csv", "path,class,"),
         ("out.md", "### "),
         ("out.markdown", "### "),
+        ("out.html", "<!DOCTYPE html>\n"),
+        ("out.svg", "<svg xmlns="),
         ("out.tsv", "path\tclass\t"),
         ("out.txt", "LeNet  lenet\n"),
         ("out", "LeNet  lenet\n"),

@@ -54,7 +54,7 @@ TABLE = [
     Wrong("tree lenet conv1 extra words", 2, "usage", "extra words", "tree --help"),
     # Values that an option does not take.
     Wrong("summary lenet --format jsno", 2, "usage", "'jsno'", "'json'", tells_format=True),
-    Wrong("summary lenet -f html", 2, "usage", "'html'", "rich, plain, json", tells_format=True),
+    Wrong("summary lenet -f pdf", 2, "usage", "'pdf'", "rich, plain, json", tells_format=True),
     Wrong("summary lenet --color blue", 2, "usage", "'blue'", "auto, always, never"),
     Wrong("summary lenet --batch -1", 2, "usage", "--batch cannot be '-1'", "at least 0"),
     Wrong("summary lenet --batch many", 2, "usage", "'many'", "a whole number"),
@@ -156,7 +156,7 @@ TABLE = [
     Wrong("summary lenet -o gone/x.json", 2, "usage", "gone/x.json", "a folder that exists"),
     Wrong("summary lenet -o folder", 2, "usage", "folder", "name a file", ("directory",)),
     Wrong("summary lenet --save gone/x", 2, "usage", "gone/x", "a folder that exists"),
-    Wrong("models -o page.html", 2, "usage", "page.html", "--format", tells_format=True),
+    Wrong("models -o page.pdf", 2, "usage", "page.pdf", "--format", tells_format=True),
     # Modules that are not there.
     Wrong("tree lenet conv9", 2, "usage", "'conv9'", "'conv1' or 'conv2'"),
     Wrong("source lenet zzz.x", 2, "usage", "'zzz.x'", "conv1, conv2, fc1"),

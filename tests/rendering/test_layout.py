@@ -15,7 +15,6 @@ from netinspect.rendering.layout import (
     cut,
     cut_apart,
     fit,
-    pad,
     text_width,
     wanted_columns,
 )
@@ -232,7 +231,7 @@ def test_fit_shows_same_or_more_columns_in_more_width(any_table: Table, one: int
     assert narrow <= wide
 
 
-# --- cutting and padding -------------------------------------------------------------------------
+# --- cutting -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -342,31 +341,6 @@ def test_cut_apart_result_fits_width(texts: list[str], width: int) -> None:
     assert len(set(shown.values())) >= len(set(alone.values()))
     if len(set(alone.values())) == len(alone):
         assert shown == alone
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "left", "right"),
-    [
-        ("ab", 4, "ab  ", "  ab"),
-        ("ab", 2, "ab", "ab"),
-        ("abc", 2, "abc", "abc"),  # padding never cuts
-        ("", 2, "  ", "  "),
-        ("层", 4, "层  ", "  层"),
-        ("e\u0301", 2, "e\u0301 ", " e\u0301"),
-    ],
-)
-def test_pad(text: str, width: int, left: str, right: str) -> None:
-    assert pad(text, width) == left
-    assert pad(text, width, right=True) == right
-
-
-@given(TEXTS, st.integers(0, 40), st.booleans())
-def test_pad_result_has_requested_width(text: str, width: int, right: bool) -> None:
-    text = safe(text)
-    shown = pad(text, width, right=right)
-    assert cell_len(shown) == max(width, cell_len(text))
-    assert text in shown
-    assert shown.strip(" ") == text.strip(" ")
 
 
 @pytest.mark.parametrize("width", [20, 33, 80])

@@ -79,6 +79,14 @@ def test_format(cli: Callable[..., Outcome], command: str, format: str) -> None:
     assert_golden(f"formats/{command}.{format}", normalize(outcome.out))
 
 
+@pytest.mark.parametrize("format", ["html", "svg"])
+@pytest.mark.parametrize("command", ["summary", "source"])
+def test_picture(cli: Callable[..., Outcome], command: str, format: str) -> None:
+    outcome = cli(*words_of(command, "lenet"), "--format", format, "--width", "100")
+    assert outcome.code == 0
+    assert_golden(f"formats/{command}.{format}", normalize(outcome.out))
+
+
 @pytest.mark.parametrize("inputs", ["1x28x28", "10x3x28x28", "10x1x32x32"])
 def test_failure(cli: Callable[..., Outcome], inputs: str) -> None:
     outcome = cli("summary", "lenet", "-i", inputs, "--format", "rich", "--width", "100")

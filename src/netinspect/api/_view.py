@@ -28,8 +28,8 @@ class View(Generic[R]):
         """Render the report, without colour.
 
         Args:
-            format: `rich`, `plain`, `json`, `csv` or `markdown`.
-            width: Cells on a line, for `rich`; None for no limit.
+            format: `rich`, `plain`, `json`, `csv`, `markdown`, `html` or `svg`.
+            width: Cells on a line, for `rich`, `html` and `svg`; None for no limit.
         """
         with _preserved_randomness():
             from netinspect.rendering.formats import Style, format_named
@@ -49,10 +49,10 @@ class View(Generic[R]):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         with _preserved_randomness():
-            from netinspect.rendering.html import format_html
+            from netinspect.rendering.pictures import format_html_fragment
             from netinspect.reports.render import lay_out
 
-            return {"text/plain": str(self), "text/html": format_html(lay_out(self.record))}
+            return {"text/plain": str(self), "text/html": format_html_fragment(lay_out(self.record))}
 
 
 @contextmanager

@@ -60,11 +60,12 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
     chosen = _format_for(options)
     asked_color = options.color is Color.ALWAYS and "color" in options.typed
     width = options.width
-    if width is None and not to_file and is_terminal(stdout):
+    if width is None and not to_file and chosen is Format.RICH:
         # A narrower terminal than this shows nothing useful; there lines run on.
-        width = max(20, terminal_width(stdout))
-    elif width is None and os.environ.get("COLUMNS", "").isdecimal() and not to_file:
-        width = max(20, _columns())
+        if is_terminal(stdout):
+            width = max(20, terminal_width(stdout))
+        elif os.environ.get("COLUMNS", "").isdecimal():
+            width = max(20, _columns())
     names = None
     if columns is not None:
         names = tuple(filter(None, (name.strip() for name in columns.split(","))))

@@ -17,7 +17,7 @@ import typer
 from netinspect.cli.completion import complete_target
 from netinspect.errors import UsageError
 from netinspect.records.base import record
-from netinspect.rendering.formats import Format
+from netinspect.rendering.formats import SUFFIXES, Format
 from netinspect.settings import Settings
 
 SETTINGS: ContextVar[Settings] = ContextVar("settings", default=Settings())  # noqa: B039
@@ -287,7 +287,7 @@ class OutputOptions:
             "-f",
             metavar="NAME",
             envvar="NETINSPECT_FORMAT",
-            help="rich, plain, json, csv or markdown. Default: rich on a terminal, plain in a pipe.",
+            help=f"{', '.join(Format)}. Default: rich on a terminal, plain in a pipe.",
             show_default=False,
             rich_help_panel=_OUTPUT,
         ),
@@ -299,7 +299,7 @@ class OutputOptions:
             "-o",
             metavar="FILE",
             readable=False,
-            help="Write to FILE; the suffix selects the format: .json .csv .tsv .md .txt",
+            help=f"Write to FILE; the suffix selects the format: {' '.join(SUFFIXES)} .txt",
             rich_help_panel=_OUTPUT,
         ),
     ] = None
@@ -321,7 +321,7 @@ class OutputOptions:
             metavar="N",
             min=20,
             envvar="NETINSPECT_WIDTH",
-            help="Cells on a line; implies --format rich.",
+            help="Cells on a line; implies --format rich, unless it is html or svg.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None

@@ -11,7 +11,7 @@ from netinspect.cli.console import print_message, style_for
 from netinspect.cli.options import OutputOptions
 from netinspect.cli.outputs import write_output, write_stdout
 from netinspect.errors import ExitCode
-from netinspect.rendering.formats import Format
+from netinspect.rendering.formats import PICTURES, Format
 
 if TYPE_CHECKING:
     from netinspect.api._view import View
@@ -34,8 +34,9 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
     from netinspect.reports.render import render
 
     style = style_for(output, columns)
-    # On the screen the error below explains a failure; a file has to do so itself.
-    text = render(view.record, replace(style, failure=output.output is not None))
+    # On the screen the error below explains a failure; a file and a picture have to do so themselves.
+    explains = output.output is not None or style.format in PICTURES
+    text = render(view.record, replace(style, failure=explains))
     header = getattr(view.record, "header", None)
     if output.output is not None:
         paths = [file.path for file in getattr(header, "files", ())]

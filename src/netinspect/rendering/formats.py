@@ -16,6 +16,8 @@ class Format(StrEnum):
     JSON = "json"
     CSV = "csv"
     MARKDOWN = "markdown"
+    HTML = "html"
+    SVG = "svg"
 
 
 def format_named(name: str) -> Format:
@@ -38,8 +40,13 @@ SUFFIXES = {
     ".md": Format.MARKDOWN,
     ".markdown": Format.MARKDOWN,
     ".tsv": Format.PLAIN,
+    ".html": Format.HTML,
+    ".svg": Format.SVG,
 }
 """Format by suffix of the output file."""
+
+PICTURES = (Format.HTML, Format.SVG)
+"""Formats that are drawn like a terminal's, but belong to no terminal."""
 
 
 @record
@@ -48,7 +55,7 @@ class Style:
 
     format: Format = Format.RICH
     width: int | None = None
-    """Cells on a line, for `rich`; None for no limit."""
+    """Cells on a line, for `rich`, `html` and `svg`; None for no limit."""
 
     color: bool = False
     ascii_only: bool = False

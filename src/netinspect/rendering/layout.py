@@ -198,9 +198,3 @@ def _tail(text: str, width: int) -> str:
     while start < len(text) and not cell_len(text[start]):
         start += 1
     return text[start:]
-
-
-def pad(text: str, width: int, *, right: bool = False) -> str:
-    """Pad text with blanks to a width."""
-    missing = width - (len(text) if text.isascii() else cell_len(text))
-    return " " * missing + text if right else text + " " * missing

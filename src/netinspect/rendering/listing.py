@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from pygments.token import Comment, Keyword, Name, Number, Operator, String
+from rich.console import Console
+from rich.syntax import ANSISyntaxTheme, Syntax
+from rich.text import Text
 
 from netinspect._utils.safe_text import safe
-from netinspect.rendering.document import Code, CodeLine, Line, Span
-from netinspect.rendering.highlight import highlight_python
+from netinspect.rendering.document import Code, CodeLine
 from netinspect.rendering.layout import cut
+
+_STYLES = {
+    Comment: "dim",
+    String: "yellow",
+    Number: "magenta",
+    Keyword: "bold blue",
+    Operator.Word: "bold blue",
+    Name.Function: "bold",
+    Name.Class: "bold",
+    Name.Builtin: "cyan",
+    Name.Decorator: "cyan",
+}
 
 _NOTE_COLUMN = 60
 """Rightmost start of the column of notes; the note of a longer line follows its line."""
@@ -15,7 +31,7 @@ _NOTE_COLUMN = 60
 _LEAD = "  # "
 
 
-def code_lines(block: Code, width: int | None) -> Iterator[Line]:
+def code_lines(block: Code, console: Console, width: int | None) -> Iterator[Text]:
     """Yield the lines of code with line numbers and notes.
 
     Code is never cut. A note that does not fit after its line, even without the middle of its chain of
@@ -23,6 +39,7 @@ def code_lines(block: Code, width: int | None) -> Iterator[Line]:
 
     Args:
         block: The code.
+        console: Defines the styles.
         width: Cells on a line; None for no limit.
     """
     digits = len(str(max((each.number for each in block.lines), default=0)))
@@ -42,31 +59,37 @@ def code_lines(block: Code, width: int | None) -> Iterator[Line]:
         default=0,
     )
     previous = None
-    for each, text, spans in zip(block.lines, texts, highlight_python(texts), strict=True):
+    for each, code in zip(block.lines, _highlight(texts, console), strict=True):
         if previous is not None and each.number != previous + 1:
-            yield (Span(text=f"{'':{digits}}  ···", style="dim"),)
+            yield Text(f"{'':{digits}}  ···", style="dim")
         previous = each.number
         number = f"{each.number:>{digits}}{'!' if each.failed else ' '} "
-        suffix, below = _place_note(each, text, column, room, gutter)
-        yield (Span(text=number, style="bold red" if each.failed else "dim"), *spans, *suffix)
+        style = "bold red" if each.failed else "green"
+        suffix, below = _place_note(each, code.plain, column, room, gutter)
+        yield Text.assemble((number, "bold red" if each.failed else "dim"), code, (suffix, style))
         if below:
-            yield below
+            yield Text(below, style=style)
+
+
+def _highlight(texts: Sequence[str], console: Console) -> Sequence[Text]:
+    theme = ANSISyntaxTheme({token: console.get_style(style) for token, style in _STYLES.items()})
+    code = Syntax("", "python", theme=theme).highlight("\n".join(texts))
+    return code.split("\n", allow_blank=True)[: len(texts)]
 
 
 def _place_note(
     each: CodeLine, text: str, column: int, room: int | None, gutter: int
-) -> tuple[Line, Line]:
+) -> tuple[str, str]:
     """Return the note after a line and the note below it; one of them is empty."""
     if not each.note:
-        return (), ()
-    style = "bold red" if each.failed else "green"
+        return "", ""
     for start in (max(column, len(text)), len(text)):
         note = _note(each, start, room)
         if note is not None:
-            return (Span(text=" " * (start - len(text))), Span(text=_LEAD + note, style=style)), ()
+            return " " * (start - len(text)) + _LEAD + note, ""
     indent = " " * (gutter + len(text) - len(text.lstrip()))
     below = f"{indent}# {safe(each.note)}"
-    return (), (Span(text=below if room is None else cut(below, room + gutter), style=style),)
+    return "", below if room is None else cut(below, room + gutter)
 
 
 def _note(each: CodeLine, start: int, room: int | None) -> str | None:

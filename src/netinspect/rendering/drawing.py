@@ -1,0 +1,193 @@
+"""Lines of a document as Rich's segments, for every output that people look at.
+
+The rows of a table are made of segments, since the widths of its columns are already known: with a
+`rich.text.Text` for each cell a row costs 5 times, with `rich.table.Table` 30 times as much.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.segment import Segment
+from rich.text import Text
+
+from netinspect._utils.safe_text import safe
+from netinspect.rendering.document import Block, Cell, Code, Document, Line, Row, Span, Table
+from netinspect.rendering.layout import GAP, Fitted, cut, cut_apart, fit, text_width
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.style import Style
+
+    _Styles = Callable[[str], Style]
+
+Drawn = list[Segment]
+"""One line."""
+
+_HANGING = 2
+"""Indentation of the second and later lines of a wrapped note."""
+
+_GAP = Segment(" " * GAP)
+
+
+def make_console(**options: Any) -> Console:
+    """Return a console that writes to a string, whatever the terminal and environment of the process."""
+    return Console(
+        file=io.StringIO(),
+        height=25,
+        no_color=False,
+        force_jupyter=False,
+        legacy_windows=False,
+        **options,
+    )
+
+
+def draw(
+    document: Document,
+    console: Console,
+    width: int | None,
+    columns: Sequence[str] | None = None,
+    *,
+    least_width: int | None = None,
+) -> list[Drawn]:
+    """Draw a document.
+
+    Args:
+        document: The document.
+        console: Defines the styles.
+        width: Cells on a line; None for no limit.
+        columns: Keys of the columns to show; None for the default ones.
+        least_width: Without a limit, wrap notes at the width of the blocks, or at this if it is more;
+            None for whole notes.
+    """
+    lines: list[Drawn] = []
+    for block in document.filled_blocks:
+        if document.has_heading(block):
+            lines += [[], _limit((Span(text=block.name, style="bold"),), console, width)]
+        lines += _block(block, console, width, columns)
+    if width is None and least_width is not None:
+        width = max(least_width, *(Segment.get_line_length(each) for each in lines))
+    for note in document.notes:
+        lines += _wrap(note, console, width)
+    for note in document.failure:
+        indented = _wrap(note, console, None if width is None else width - 2)
+        lines += ([Segment("  "), *each] for each in indented)
+    return [_limit(document.title, console, width), *lines]
+
+
+def _text(spans: Line) -> Text:
+    return Text.assemble(*((safe(span.text), span.style) for span in spans))
+
+
+def _limit(spans: Line, console: Console, width: int | None) -> Drawn:
+    """Cut a line to a width."""
+    text = _text(spans)
+    if width is not None:
+        text.truncate(width, overflow="ellipsis")
+    return [*text.render(console)]
+
+
+def _wrap(spans: Line, console: Console, width: int | None) -> Iterator[Drawn]:
+    """Wrap a note at blanks, or within a word longer than a line."""
+    text = _text(spans)
+    if width is None or text.cell_len <= width:
+        yield [*text.render(console)]
+        return
+    for index, each in enumerate(text.wrap(console, max(1, width - _HANGING), overflow="fold")):
+        each.rstrip()
+        each.pad_left(_HANGING if index else 0)
+        yield [*each.render(console)]
+
+
+def _block(
+    block: Block, console: Console, width: int | None, columns: Sequence[str] | None
+) -> Iterator[Drawn]:
+    if isinstance(block, Table):
+        yield from _table(block, cache(console.get_style), width, columns)
+    elif isinstance(block, Code):
+        # Pygments is slow to import and needed for code only.
+        from netinspect.rendering.listing import code_lines
+
+        for text in code_lines(block, console, width):
+            text.rstrip()
+            yield [*text.render(console)]
+    else:
+        for each in block.lines:
+            yield [Segment(safe(each))]
+
+
+def _table(
+    table: Table, styles: _Styles, width: int | None, columns: Sequence[str] | None
+) -> Iterator[Drawn]:
+    fitted = fit(table, width, columns)
+    header = []
+    for each in fitted:
+        title = cut(each.column.heading, each.width)
+        header += [Segment(_align(title, each, each.width), styles("bold cyan")), _GAP]
+    yield _strip(header)
+    names = {each.position: _names(table, each) for each in fitted if each.column.elide == "middle"}
+    for row in table.shown_rows:
+        yield _row(row, fitted, names, styles)
+    if table.footer:
+        rule = "─" * (sum(each.width + GAP for each in fitted) - GAP)
+        yield [Segment(rule, styles("dim"))]
+        for row in table.footer:
+            yield _row(row, fitted, names, styles)
+
+
+_Names = dict[tuple[int, str], str]
+"""Shortened names by available width and full name."""
+
+
+def _names(table: Table, fitted: Fitted) -> _Names:
+    long: dict[int, dict[str, None]] = {}
+    for row in table.shown_rows:
+        cell = row.cells[fitted.position]
+        if text_width(cell) > fitted.width:
+            room = fitted.width - len(_guide(cell, fitted.width))
+            long.setdefault(room, {})[safe(cell.text)] = None
+    return {
+        (room, text): short
+        for room, texts in long.items()
+        for text, short in cut_apart(texts, room).items()
+    }
+
+
+def _guide(cell: Cell, width: int) -> str:
+    return cell.guide if len(cell.guide) < width else cell.guide[: max(0, width - 1)]
+
+
+def _row(row: Row, fitted: list[Fitted], names: dict[int, _Names], styles: _Styles) -> Drawn:
+    segments: Drawn = []
+    for each in fitted:
+        cell = row.cells[each.position]
+        guide = _guide(cell, each.width)
+        room, text = each.width - len(guide), safe(cell.text)
+        apart = names.get(each.position, {}).get((room, text))
+        text = cut(text, room, middle=each.column.elide == "middle") if apart is None else apart
+        if guide:
+            segments.append(Segment(guide, styles("dim")))
+        style = cell.style or row.style
+        segments += [Segment(_align(text, each, room), styles(style) if style else None), _GAP]
+    return _strip(segments)
+
+
+def _align(text: str, fitted: Fitted, width: int) -> str:
+    if fitted.column.align == "right":
+        return " " * (width - cell_len(text)) + text
+    return set_cell_size(text, width)
+
+
+def _strip(segments: Drawn) -> Drawn:
+    """Remove trailing blanks of a line."""
+    while segments and not segments[-1].text.strip():
+        segments.pop()
+    if segments:
+        segments[-1] = Segment(segments[-1].text.rstrip(), segments[-1].style)
+    return segments

@@ -1,0 +1,172 @@
+"""Tests of SVG pictures and HTML pages: well-formed, self-contained, escaped, aligned, deterministic."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from rich.cells import cell_len
+
+from netinspect.rendering.document import Code, CodeLine, Column, Document, Lines, line, make_table
+from netinspect.rendering.drawing import draw, make_console
+from netinspect.rendering.pictures import PALETTE, format_html_fragment, format_html_page, format_svg
+
+Format = Callable[[Document], str]
+
+HOSTILE = [
+    "</text><script>alert(1)</script>",
+    "]]></style>",
+    "</title></pre>",
+    "&amp;&#160;",
+    '" onload="alert(1)',
+    "\x1b[31m\x00\x07",
+    "\ud800",
+    "\ufffe\uffff",
+    "{0}{code}\\1",
+    "[red]loud[/red]",
+]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def document(*names: str, note: str = "") -> Document:
+    columns = (
+        Column[str](key="name", value=str, style=lambda _: "bold", guide=lambda _: "└─ "),
+        Column[str](key="size", value=len, align="right"),
+    )
+    return Document(
+        title=line((names[0], "bold"), (f"  {names[-1]}", "dim")),
+        blocks=(
+            make_table(names[0], columns, names),
+            Code(
+                name="code",
+                lines=tuple(
+                    CodeLine(number=1, text=f"x = {each!r}  # dim", note=each, failed=False)
+                    for each in names
+                ),
+            ),
+            Lines(name=names[0], lines=names),
+        ),
+        notes=(line((note, "yellow")),) if note else (),
+        failure=(line(names[0]),),
+    )
+
+
+def shown_html(page: str) -> str:
+    """Return the text that a page shows."""
+
+    class Reader(HTMLParser):
+        shown = ""
+
+        def handle_data(self, data: str) -> None:
+            self.shown += data
+
+    reader = Reader()
+    reader.feed(page[page.index("<pre") :])
+    return reader.shown.rstrip("\n")
+
+
+def shown_svg(picture: str) -> str:
+    """Return the text that a picture shows, with each text in its row and column."""
+    rows: dict[float, str] = {}
+    for text in ElementTree.fromstring(picture).iter(f"{SVG}text"):
+        row = rows.setdefault(float(text.attrib["y"]), "")
+        at = round(float(text.attrib["x"]) / 12.04)
+        assert cell_len(row) <= at
+        assert round(float(text.attrib["textLength"]) / 12.04) == cell_len(text.text or "")
+        rows[float(text.attrib["y"])] = row + " " * (at - cell_len(row)) + (text.text or "")
+    assert len({round(y % 24.4, 1) for y in rows}) == 1
+    return "\n".join(row.replace("\xa0", " ").rstrip() for row in rows.values())
+
+
+def drawn(given: Document, least_width: int | None = 80) -> str:
+    lines = draw(given, make_console(width=80), None, least_width=least_width)
+    return "\n".join("".join(each.text for each in segments).rstrip() for segments in lines)
+
+
+@pytest.mark.parametrize("format", [format_html_page, format_html_fragment, format_svg])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_picture_escapes_hostile_names(format: Format, name: str) -> None:
+    given = document(name, note=name)
+    text = format(given)
+    assert "<script" not in text
+    assert "alert(1)>" not in text
+    text.encode("utf-8")
+    assert not re.search("[\x00-\x09\x0b-\x1f\ufffe\uffff]", text)
+    if format is format_svg:
+        expected = [row for row in drawn(given).splitlines() if row]
+        assert shown_svg(text).splitlines() == expected
+        assert ElementTree.fromstring(text)[0].tag == f"{SVG}title"
+    else:
+        least = 80 if format is format_html_page else None
+        assert shown_html(text).replace(" \n", "\n") == drawn(given, least)
+
+
+def test_picture_places_wide_characters() -> None:
+    picture = format_svg(document("层权重", "e\u0301tage", "🙂", "plain"))
+    assert "层权重" in picture
+    assert shown_svg(picture)
+
+
+@pytest.mark.parametrize("format", [format_html_page, format_html_fragment, format_svg])
+def test_picture_is_self_contained(format: Format) -> None:
+    text = format(document("conv1")).replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(
+        r"https?:|url\(|@import|@font-face|<link|<script|<img|src=|href=|\bon\w+=", text
+    )
+
+
+@pytest.mark.parametrize("format", [format_html_page, format_svg])
+def test_picture_wraps_notes_at_content(format: Format) -> None:
+    shown = format(document("conv1", note="word " * 100))
+    text = shown_svg(shown) if format is format_svg else shown_html(shown)
+    widths = [cell_len(row) for row in text.splitlines()]
+    assert 70 < max(widths) <= 80
+    narrow = format_svg(document("conv1"), 20)
+    assert float(ElementTree.fromstring(narrow).attrib["width"]) < 300
+
+
+def test_picture_is_deterministic() -> None:
+    code = (
+        "from tests.rendering.test_pictures import *\n"
+        "print(format_svg(document('conv1', '层')) + format_html_page(document('conv1', '层')))"
+    )
+    first, second = (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+        for _ in range(2)
+    )
+    assert first == second != b""
+
+
+def test_picture_has_light_and_dark_colors() -> None:
+    given = document("conv1", note="note")
+    light, dark = format_svg(given).split("@media (prefers-color-scheme: dark)")
+    for name in ("background", "foreground", "black", "cyan", "yellow"):
+        assert PALETTE[name][0] in light
+        assert PALETTE[name][1] in dark
+        assert PALETTE[name][0] not in dark
+    page = format_html_page(given)
+    assert f"light-dark({', '.join(PALETTE['yellow'])})" in page
+    assert not set(re.findall("#[0-9a-f]{6}", page)) - {
+        each for pair in PALETTE.values() for each in pair
+    }
+
+
+def luminance(color: str) -> float:
+    channels = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_palette_has_enough_contrast(side: int) -> None:
+    """WCAG 2.1, success criterion 1.4.3: at least 4.5 for text."""
+    background, *others = (pair[side] for pair in PALETTE.values())
+    assert len({background, *others}) == len(PALETTE)
+    for color in others:
+        low, high = sorted(map(luminance, (background, color)))
+        assert (high + 0.05) / (low + 0.05) >= 4.5
