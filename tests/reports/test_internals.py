@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.ao.quantization import get_default_qconfig, prepare
+from torch.nn.utils import prune
 
 import netinspect
 from netinspect.reports.internals.compute import build_internals
@@ -107,3 +110,77 @@ def test_internals_entries_describe_tensors_and_children() -> None:
     inner = {dictionary.name: dictionary for dictionary in inside(model, "0").dictionaries}
     assert [entry.key for entry in inner["_parameters"].entries] == ["weight"]
     assert [entry.key for entry in inner["registered as None"].entries] == ["bias"]
+
+
+class UsersPruning(prune.BasePruningMethod):
+    """Pruning method of a user, whose `__call__` is torch's."""
+
+    PRUNING_TYPE = "unstructured"
+
+    def compute_mask(self, t: Any, default_mask: Any) -> Any:
+        return default_mask
+
+
+def _quantized() -> nn.Module:
+    model = nn.Sequential(nn.Linear(3, 3)).eval()
+    model.qconfig = get_default_qconfig("x86")
+    return prepare(model)[0]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (lambda: nn.utils.weight_norm(nn.Linear(3, 3)), {"WeightNorm"}),
+        (
+            lambda: nn.utils.spectral_norm(nn.Linear(3, 3)),
+            {"SpectralNorm", "SpectralNormStateDictHook", "SpectralNormLoadStateDictPreHook"},
+        ),
+        (
+            lambda: nn.utils.parametrizations.weight_norm(nn.Linear(3, 3)),
+            {"weight_norm.<locals>._weight_norm_compat_hook"},
+        ),
+        (lambda: prune.l1_unstructured(nn.Linear(3, 3), "weight", 0.5), {"L1Unstructured"}),
+        (
+            lambda: nn.LazyLinear(3),
+            {"LazyModuleMixin._infer_parameters", "LazyModuleMixin._lazy_load_hook"},
+        ),
+        (_quantized, {"_observer_forward_hook"}),
+    ],
+)
+def test_internals_hooks_of_torch_are_marked(build: Callable[[], nn.Module], expected: set[str]) -> None:
+    layer = build()
+    assert {hook.name for hook in inside(layer).hooks if hook.library} == expected
+    assert {hook.name for hook in inside(layer).hooks} == expected
+    layer.register_forward_hook(functools.partial(_users_hook))
+    layer.register_state_dict_pre_hook(_users_hook)
+    assert {hook.name for hook in inside(layer).hooks if not hook.library} == {"_users_hook"}
+
+
+def _users_hook(*_: Any) -> None:
+    return None
+
+
+def test_internals_users_subclass_of_torch_hook_is_not_torchs() -> None:
+    layer = nn.Linear(3, 3)
+    UsersPruning.apply(layer, "weight")
+    (hook,) = inside(layer).hooks
+    assert (hook.name, hook.library) == ("UsersPruning", False)
+
+
+def test_internals_folds_hooks_of_torch_for_people() -> None:
+    layer = prune.l1_unstructured(nn.Linear(3, 3), "weight", 0.5)
+    layer.register_forward_pre_hook(_users_hook)
+    report = netinspect.internals(layer)
+    (row,) = [line for line in report.text(width=120).splitlines() if "of torch" in line]
+    assert row.split() == ["1", "hook", "of", "torch:", "L1Unstructured"]
+    assert "L1Unstructured\t" in report.text("plain")
+    order = [(stage.name, stage.library) for stage in report.record.call_order]
+    assert order == [("L1Unstructured", True), ("_users_hook", False), ("Linear.forward", False)]
+
+
+def test_internals_attributes_omit_those_that_torch_declares() -> None:
+    layer = nn.Linear(3, 3)
+    # As `nn.Module.compile` does.
+    vars(layer).update(_compiled_call_impl=len, scale=2)
+    assert {each.name for each in inside(layer).attributes} == {"in_features", "out_features", "scale"}

@@ -95,7 +95,7 @@ def _dictionaries(structure: Structure, module: Module) -> Iterator[Dictionary]:
         yield Dictionary(
             name=dictionary,
             entries=tuple(
-                DictionaryEntry(key=hook.name, text=_place(hook))
+                DictionaryEntry(key=hook.name, text=_place(hook), library=hook.library)
                 for hook in module.hooks
                 if hook.dictionary == dictionary or dictionary in hook.flags
             ),
@@ -109,7 +109,12 @@ def _call_order(trace: Trace, module: Module) -> Iterator[CallStage]:
         for stage, dictionary in kinds:
             for hook in hooks:
                 if hook.dictionary == dictionary:
-                    yield CallStage(stage=stage, name=hook.name, defined_at=_place(hook) or None)
+                    yield CallStage(
+                        stage=stage,
+                        name=hook.name,
+                        defined_at=_place(hook) or None,
+                        library=hook.library,
+                    )
 
     yield from stages(_BEFORE)
     place = f"{module.forward_file}:{module.forward_line}" if module.forward_file else None

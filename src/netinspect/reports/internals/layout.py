@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from netinspect._utils import units
 from netinspect.records.modules import Attribute
 from netinspect.rendering import format_values
-from netinspect.rendering.document import Column, Document, Value, line, make_table
+from netinspect.rendering.document import Column, Document, Row, Table, Value, line, make_table
 from netinspect.reports.internals.record import CallStage, Internals
 
 
@@ -20,7 +21,7 @@ class _Held(NamedTuple):
     is_first: bool = True
     """Whether it is the first row of its attribute."""
 
-    is_empty: bool = False
+    is_dim: bool = False
 
 
 def _short_place(place: str) -> str:
@@ -77,23 +78,39 @@ def lay_out(report: Internals) -> Document:
     return Document(
         title=format_values.title(report.header, path=report.path),
         blocks=(
-            make_table(
-                "contents",
-                _COLUMNS,
-                _held(report),
-                style=lambda held: "dim" if held.is_empty else "",
-            ),
+            _contents(_held(report), _contents(_held(report, folds=True)).rows),
             make_table("own attributes", _OWN_COLUMNS, report.attributes),
-            make_table("call order", _CALL_COLUMNS, report.call_order),
+            make_table(
+                "call order",
+                _CALL_COLUMNS,
+                report.call_order,
+                style=lambda each: "dim" if each.library else "",
+            ),
         ),
         notes=(line((f"class: {bases}", "dim")),),
     )
 
 
-def _held(report: Internals) -> Iterator[_Held]:
+def _contents(held: Iterable[_Held], folded: Sequence[Row] | None = None) -> Table:
+    return make_table(
+        "contents",
+        _COLUMNS,
+        held,
+        style=lambda each: "dim" if each.is_dim else "",
+        folded=folded,
+    )
+
+
+def _held(report: Internals, *, folds: bool = False) -> Iterator[_Held]:
+    """Yield the rows of the first table; with `folds`, torch's hooks are one row for each dictionary."""
     yield _Held("training", report.training)
     for dictionary in report.dictionaries:
         if not dictionary.entries:
-            yield _Held(dictionary.name, "{}", is_empty=True)
-        for index, entry in enumerate(dictionary.entries):
-            yield _Held(dictionary.name, entry.text, entry.key, is_first=index == 0)
+            yield _Held(dictionary.name, "{}", is_dim=True)
+        torchs = [entry.key for entry in dictionary.entries if entry.library and folds]
+        own = [entry for entry in dictionary.entries if not (entry.library and folds)]
+        for index, entry in enumerate(own):
+            yield _Held(dictionary.name, entry.text, entry.key, index == 0, is_dim=entry.library)
+        if torchs:
+            text = f"{units.plural(len(torchs), 'hook')} of torch: {', '.join(torchs)}"
+            yield _Held(dictionary.name, text, None, not own, is_dim=True)

@@ -15,6 +15,8 @@ class DictionaryEntry:
 
     key: str
     text: str
+    library: bool = False
+    """True for a hook that torch itself defines."""
 
 
 @record
@@ -32,6 +34,8 @@ class CallStage:
     stage: str
     name: str
     defined_at: str | None
+    library: bool = False
+    """True for a hook that torch itself defines."""
 
 
 @record

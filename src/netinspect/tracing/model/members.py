@@ -25,8 +25,11 @@ _SCRIPT = "_actual_script_module"
 
 @functools.cache
 def own_attributes() -> frozenset[str]:
-    """Return the names of the attributes that the installed torch gives every module."""
-    return frozenset(vars(nn.Module()))
+    """Return the attributes that the installed torch gives every module, or declares in its class."""
+    declared = vars(nn.Module).items()
+    return frozenset(vars(nn.Module())).union(
+        name for name, value in declared if name.startswith("_") and not callable(value)
+    )
 
 
 def table_of(module: nn.Module, table: Table) -> Any:

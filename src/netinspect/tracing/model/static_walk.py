@@ -29,6 +29,7 @@ from netinspect.tracing.safe_access import (
     by_class,
     class_attribute,
     is_a,
+    is_pythons,
     state_of,
     text_of,
     values_of,
@@ -277,12 +278,18 @@ def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterat
             name=qualified_name,
             file=file,
             line=line,
-            library=file is not None and owner(file) == "torch",
+            library=_is_torchs(hook, file),
             flags=tuple(
                 name + suffix for suffix in _FLAG_SUFFIXES if number in state.get(name + suffix, ())
             )
             + ((_FULL,) if name == "_backward_hooks" and state.get(_FULL) else ()),
         )
+
+
+def _is_torchs(hook: Any, file: str | None) -> bool:
+    # A user's subclass of a hook class of torch may inherit `__call__`.
+    cls = type(hook)
+    return file is not None and owner(file) == "torch" and (is_library(cls) or is_pythons(cls))
 
 
 def _attribute(name: str, value: Any) -> Attribute:
