@@ -39,7 +39,7 @@ _REPLACED = """
 import gc, sys, weakref
 from netinspect.trace_cache.audit_recorder import audit_recording
 
-with audit_recording(()):
+with audit_recording():
     streams = [weakref.ref(sys.stdout), weakref.ref(sys.stderr)]
 gc.collect()
 print(all(each() is not None for each in streams))

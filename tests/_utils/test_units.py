@@ -163,3 +163,19 @@ def test_plural_examples(number: int, text: str) -> None:
 def test_plural_with_irregular_noun() -> None:
     assert units.plural(1, "entry", "entries") == "1 entry"
     assert units.plural(3, "entry", "entries") == "3 entries"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5.0, "0 s"),
+        (59.9, "59 s"),
+        (60.0, "1 min"),
+        (3599.0, "59 min"),
+        (3600.0, "1 h"),
+        (172_799.0, "47 h"),
+        (172_800.0, "2 days"),
+    ],
+)
+def test_age_uses_largest_unit(seconds: float, text: str) -> None:
+    assert units.age(seconds) == text

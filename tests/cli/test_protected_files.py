@@ -137,7 +137,7 @@ def test_output_refuses_to_replace_dependency_of_cached_trace(
     before = contents(project)
     for name in ("helper.py", "data.txt", "late.py", nn.__file__):
         cached = ask("summary", "reading.py", "-f", "plain", "-o", name, "-v")
-        assert "answered from a cached trace" in cached.err
+        assert "cached trace of" in cached.err
         assert cached.code == 2
         assert "it was read in this run" in cached.err
     assert contents(project) == before

@@ -44,15 +44,9 @@ import packed
 import replaced
 from pkg.sub import WIDTH
 
-try:
-    from extras.more import WIDTH
-except ImportError:
-    pass
-
 specification = importlib.util.spec_from_file_location("alone", "alone.py")
 alone = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(alone)
-HIDDEN = importlib.util.find_spec("hidden") is not None
 HERE = Path(__file__).parent
 EXAMPLE_INPUTS = ("x=2x8",)
 
@@ -78,7 +72,7 @@ class Net(nn.Module):
         except OSError:
             pass
         width = config["width"] + helper.MORE + WIDTH + more + int(os.environ.get("OWN_WIDTH", 0))
-        width += replaced.MORE + packed.MORE + alone.MORE + HIDDEN
+        width += replaced.MORE + packed.MORE + alone.MORE
         self.fc = nn.Linear(8, width)
         self.rest = nn.ModuleList(nn.Linear(width, width) for _ in layers)
         self.last = nn.Linear(width, classes)
@@ -109,10 +103,6 @@ from pathlib import Path
 
 plugins = sorted(each.name for each in (Path(__file__).parent / "plugins").iterdir())
 EXTRA = 0 + json.loads((Path(__file__).parent / "data.json").read_text())
-try:
-    from mylib.fast import EXTRA
-except ImportError:
-    pass
 """,
     "site-packages/mylib/data.json": "0",
     "site-packages/mylib/plugins/one.txt": "",
@@ -147,6 +137,7 @@ class Asker:
         cwd: Path | None = None,
         flags: Sequence[str] = (),
         env: dict[str, str] | None = None,
+        stderr: int = subprocess.PIPE,
     ) -> subprocess.Popen[str]:
         """Start a command without waiting for it."""
         environment = {
@@ -163,7 +154,7 @@ class Asker:
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             encoding="utf-8",
         )

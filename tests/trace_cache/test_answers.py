@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import netinspect
 from netinspect.records.trace import Trace
-from netinspect.runner.cached_traces import _is_same_without_forward, without_forward
-from tests.support import Outcome
+from netinspect.runner.cached_traces import is_same_without_forward, without_forward
+from netinspect.trace_cache.lookup import TraceCache
+from tests.support import PATIENCE, Outcome
 from tests.trace_cache.queries import Asker, write
 
 pytestmark = pytest.mark.slow
@@ -62,6 +66,35 @@ def test_trace_without_forward_ignores_inputs(tmp_path: Path) -> None:
     assert ask.is_answered("summary", "lenet", "-i", "3x1x28x28")
     assert not ask.is_answered("summary", "lenet")
     assert not ask.is_answered("params", "lenet", "--stats")
+
+
+def test_cached_answer_is_reported_on_terminal(tmp_path: Path) -> None:
+    ask = Asker(tmp_path, tmp_path / "home")
+
+    def on_terminal(*words: str) -> tuple[str, str]:
+        """Return stdout, and stderr as written to a terminal."""
+        master, slave = os.openpty()
+        process = ask.start("tree", "mlp", *words, stderr=slave)
+        os.close(slave)
+        out, _ = process.communicate(timeout=PATIENCE)
+        err = ""
+        with suppress(OSError):  # the end of a terminal is an error
+            while part := os.read(master, 4096):
+                err += part.decode()
+        os.close(master)
+        assert process.returncode == 0
+        return out, err
+
+    out, err = on_terminal()
+    assert err == ""
+    assert on_terminal()[0] == out
+    line = "cached trace of [0-9]+ (s|min) ago \\(--no-cache runs the model again\\)"
+    assert re.fullmatch(f"\x1b\\[2m{line}\x1b\\[0m\r\n", on_terminal()[1])
+    assert re.fullmatch(f"{line}\r\n", on_terminal("--color", "never")[1])
+    assert on_terminal("-q") == (out, "")
+    assert on_terminal("--no-cache") == (out, "")
+    piped = ask("tree", "mlp")
+    assert (piped.out, piped.err) == (out, "")
 
 
 TALKS = """\
@@ -148,15 +181,13 @@ def test_trace_with_forward_answers_request_without(
         monkeypatch.chdir(tmp_path)
     ran: Trace = netinspect.load(target, code=True)
     still: Trace = netinspect.load(target, code=True, run=False)
-    assert _is_same_without_forward(ran) == is_same
+    assert is_same_without_forward(ran) == is_same
     if is_same:
         assert without_forward(ran) == still
 
 
 def test_process_with_torch_is_not_served(tmp_path: Path) -> None:
     """This process has imported torch, and may have changed it."""
-    from netinspect.runner.cached_traces import TraceCache
-
     traces = TraceCache()
     netinspect.load("mlp", cache=traces)
     assert "has already imported torch or user code" in traces.outcome

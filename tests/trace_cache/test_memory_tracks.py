@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from netinspect.memory_tracker.cached_run import MEMORY_TRACK
 from netinspect.memory_tracker.request import TrackOptions, TrackRequest
-from netinspect.records.codec import to_data
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.records.request import Target, TraceRequest
-from netinspect.trace_cache.dependencies import Dependencies, File
-from netinspect.trace_cache.memory_tracks import MemoryTrackCache, Watched
+from netinspect.trace_cache.dependencies import Dependencies
+from netinspect.trace_cache.lookup import Recorded, TraceCache
 from tests.trace_cache.queries import Asker
 
 pytestmark = pytest.mark.slow
@@ -37,10 +35,10 @@ def test_cached_memory_does_not_import_torch(tmp_path: Path) -> None:
     ask = Asker(tmp_path, tmp_path / "home")
     words = ("memory", "net.py:Net", "--train", "--format", "json")
     first = ask(*words, "--verbose")
-    assert (first.code, "the run was cached" in first.err) == (0, True)
+    assert (first.code, "the memory track was cached" in first.err) == (0, True)
     again = ask(*words, "--verbose", blocked=True)
     assert (again.code, again.out) == (0, first.out)
-    assert "answered from a cached run" in again.err
+    assert "cached memory track of" in again.err
     # Each of these has to track again, and cannot without torch.
     assert ask(*words, "--no-cache", blocked=True).code != 0
     (tmp_path / "net.py").write_text(NET.replace("8, 3", "8, 4"), encoding="utf-8")
@@ -56,16 +54,13 @@ class Tracks:
         self.asked = 0
         self.reason = ""
 
-    def __call__(self, asked: dict[str, Any]) -> Watched:
+    def __call__(self) -> tuple[Tracking, Recorded]:
         self.asked += 1
-        digest = hashlib.sha256(self.file.read_bytes()).hexdigest()
-        read = File(path=str(self.file), real=os.path.realpath(self.file), digest=digest)
-        dependencies = Dependencies(files=(read,), folders=(), packages=(), sought=())
+        read = Dependencies(files=(str(self.file),), installed=(), listed=(), searched=(), digest="")
+        read = replace(read, digest=read.current_digest())
+        recorded = Recorded(reason=self.reason) if self.reason else Recorded(dependencies=read)
         track = MemoryTrack(batch=self.asked, training=False, steps=(), allocations=())
-        is_kept = asked and not self.reason
-        return Watched(
-            Tracking(track=track, search=None), to_data(dependencies) if is_kept else None, self.reason
-        )
+        return Tracking(track=track, search=None), recorded
 
 
 @pytest.fixture
@@ -81,11 +76,8 @@ RUN = TraceRequest(target=TARGET, inputs=("2x8",))
 REQUEST = TrackRequest(name=TARGET.text, run=RUN, options=TrackOptions())
 
 
-def batch_of(
-    tracks: Tracks, request: TrackRequest = REQUEST, cache: MemoryTrackCache | None = None
-) -> Any:
-    cache = cache or MemoryTrackCache()
-    return cache.answer(TARGET, to_data(request), tracks).track.batch
+def batch_of(tracks: Tracks, request: TrackRequest = REQUEST, cache: TraceCache | None = None) -> Any:
+    return (cache or TraceCache()).answer(MEMORY_TRACK, request, tracks).track.batch
 
 
 @pytest.mark.parametrize(
@@ -112,15 +104,15 @@ def test_changed_file_invalidates_memory_track(tracks: Tracks) -> None:
 
 
 def test_changed_environment_skips_memory_cache(tracks: Tracks, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = MemoryTrackCache()
+    cache = TraceCache()
     monkeypatch.setenv("WIDTH", "3")
     assert (batch_of(tracks, cache=cache), batch_of(tracks, cache=cache)) == (1, 2)
-    assert "uncertain" in cache.outcome
+    assert cache.outcome == "the cache was not used: user code changed the environment"
     assert batch_of(tracks) == 3  # and that run was not cached
 
 
 def test_uncheckable_memory_track_is_not_cached(tracks: Tracks) -> None:
-    cache = MemoryTrackCache()
+    cache = TraceCache()
     tracks.reason = "it uses the network"
     assert (batch_of(tracks, cache=cache), batch_of(tracks, cache=cache)) == (1, 2)
-    assert cache.outcome == "the run was not cached: it uses the network"
+    assert cache.outcome == "the memory track was not cached: it uses the network"

@@ -141,10 +141,8 @@ CHANGES = {
     "a package of a folder that was none": made("empty/__init__.py"),
     "a compiled module that would hide one": made("helper.so"),
     "a package that would hide a module of a package": made("pkg/sub/__init__.py"),
-    "a folder that an import did not find": made("extras/more.py", "WIDTH = 5\n"),
     "a file in the place of a folder": moved_over("extra.txt", "folder"),
     "a folder that it would have gone to": made("inside/readme.txt"),
-    "a folder that would be a package": made("hidden/readme.txt"),
     "a module that took its own place": edited("replaced.py", "MORE = 0", "MORE = 9"),
     "a module that is registered nowhere": edited("alone.py", "0", "9"),
     "an installed package edited in place": edited("site-packages/mylib/__init__.py", "0", "7"),
@@ -156,9 +154,6 @@ CHANGES = {
     "a path file": made("site-packages/new.pth"),
     "a file that an installed package reads": edited("site-packages/mylib/data.json", "0", "7"),
     "a file in a folder that an installed package lists": made("site-packages/mylib/plugins/two.txt"),
-    "a module that an installed package searched for": made(
-        "site-packages/mylib/fast.py", "EXTRA = 7\n"
-    ),
     "an archive of installed modules": grown("site-packages/packed.egg"),
 }
 

@@ -45,7 +45,7 @@ class Bomb:
 def sealed(file: Path, body: bytes) -> bytes:
     """Return an entry with a correct digest, as a forger would make it."""
     digest = hashlib.sha256(file.stem.encode() + body).hexdigest().encode()
-    return b"netinspect-cached-trace 1 " + digest + b"\n" + body
+    return b"netinspect-cached-trace 2 " + digest + b"\n" + body
 
 
 def lines_of(file: Path) -> list[bytes]:
@@ -53,10 +53,10 @@ def lines_of(file: Path) -> list[bytes]:
 
 
 def with_dependencies(file: Path, **changes: object) -> bytes:
-    _, head, dependencies, trace = lines_of(file)
-    return sealed(
-        file, b"\n".join([head, json.dumps(json.loads(dependencies) | changes).encode(), trace])
-    )
+    _, head, trace = lines_of(file)[:3]
+    recorded = json.loads(head)
+    recorded["dependencies"] |= changes
+    return sealed(file, b"\n".join([json.dumps(recorded).encode(), trace]))
 
 
 DAMAGED: dict[str, Callable[[Path], bytes]] = {
@@ -69,18 +69,14 @@ DAMAGED: dict[str, Callable[[Path], bytes]] = {
     "a pickle": lambda file: pickle.dumps(Bomb()),
     "a sealed pickle": lambda file: sealed(file, pickle.dumps(Bomb())),
     "of another trace": lambda file: sealed(Path("0" * 64), b"\n".join(lines_of(file)[1:])),
-    "a pointer to itself": lambda file: sealed(file, file.stem.encode()),
-    "a pointer elsewhere": lambda file: sealed(file, b"../../../etc/passwd"),
-    "a pointer with a zero": lambda file: sealed(file, b"\0"),
+    "only a key": lambda file: sealed(file, file.stem.encode()),
     "deep": lambda file: sealed(file, b"[" * 100_000 + b"\n" + b"[" * 100_000 + b"\n{}"),
     "deep dependencies": lambda file: with_dependencies(file, files=json.loads("[" * 400 + "]" * 400)),
-    "dependencies of other types": lambda file: with_dependencies(file, files=[{"path": 5}]),
-    "no dependencies": lambda file: sealed(file, b"{}\n{}\n{}"),
-    "a path with a zero": lambda file: with_dependencies(
-        file, files=[{"path": "/tmp/\0", "real": "", "digest": "x"}]
-    ),
-    "a huge number": lambda file: sealed(file, b"\n".join([b"9" * 100_000] * 3)),
-    "an unreadable trace": lambda file: sealed(file, b"\n".join([*lines_of(file)[1:3], b"{}"])),
+    "dependencies of other types": lambda file: with_dependencies(file, files=[5]),
+    "no dependencies": lambda file: sealed(file, b"{}\n{}"),
+    "a path with a zero": lambda file: with_dependencies(file, files=["/tmp/\0"]),
+    "a huge number": lambda file: sealed(file, b"\n".join([b"9" * 100_000] * 2)),
+    "an unreadable trace": lambda file: sealed(file, b"\n".join([lines_of(file)[1], b"{}"])),
 }
 
 
@@ -182,10 +178,10 @@ def test_symlink_by_another_user_is_not_followed(tmp_path: Path) -> None:
     link = tmp_path / "netinspect"
     link.symlink_to(own)
     store = Store(link)
-    assert store.write("a" * 64, ["one"])
+    assert store.write("a" * 64, "one")
     os.lchown(link, 65534, -1)
     assert store.read("a" * 64) is None
-    assert not store.write("b" * 64, ["two"])
+    assert not store.write("b" * 64, "two")
     assert len(list(own.iterdir())) == 1
 
 
@@ -213,16 +209,17 @@ def test_empty_home_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cache_info_and_clear(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     store = Store(tmp_path / "netinspect")
-    assert store.write("a" * 64, ["one"])
-    assert store.write("b" * 64, ["two", "lines"])
+    assert store.write("a" * 64, "one")
+    assert store.write("b" * 64, "two\nlines")
+    (store.folder / f"{'c' * 64}.look").write_bytes(b"of an earlier version")
     foreign = store.folder / "notes.txt"
     foreign.write_text("mine", encoding="utf-8")
     shown = json.loads(cli("cache", "info", "--format", "json").out)
-    size = sum(file.stat().st_size for file in store.folder.glob("*.trace"))
+    size = sum(file.stat().st_size for file in store.folder.glob("?" * 64 + ".*"))
     assert shown["schema"] == "netinspect-cache"
-    assert (shown["entries"], shown["bytes"], shown["removed"]) == (2, size, None)
+    assert (shown["entries"], shown["bytes"], shown["removed"]) == (3, size, None)
     assert shown["folder"] == str(store.folder)
-    assert json.loads(cli("cache", "clear", "--format", "json").out)["removed"] == 2
+    assert json.loads(cli("cache", "clear", "--format", "json").out)["removed"] == 3
     assert json.loads(cli("cache", "--format", "json").out)["entries"] == 0
     assert [path.name for path in store.folder.iterdir()] == ["notes.txt"]
     assert cli("cache", "claer").code == 2
@@ -233,12 +230,12 @@ def test_oldest_entries_are_removed_first(monkeypatch: pytest.MonkeyPatch, tmp_p
     store = Store(tmp_path / "netinspect")
     keys = [f"{number:064x}" for number in range(6)]
     for number, key in enumerate(keys):
-        assert store.write(key, ["x" * 900])
+        assert store.write(key, "x" * 900)
         os.utime(store.folder / f"{key}.trace", (1000 + number, 1000 + number))
     assert [key for key in keys if store.read(key) is not None] == keys[3:]
     assert store.size()[1] <= 3500
     monkeypatch.setattr(stores, "LARGEST_ENTRY", 500)
-    assert not store.write(keys[0], ["x" * 900])
+    assert not store.write(keys[0], "x" * 900)
 
 
 WRITER = """
@@ -251,9 +248,10 @@ who = int(sys.argv[2])
 seen = 0
 for number in range(150):
     key = f"{number % 5:064x}"
-    store.write(key, [f"{who} {number}" * 500] * 3)
-    lines = store.read(key)
-    if lines is not None:
+    store.write(key, "\\n".join([f"{who} {number}" * 500] * 3))
+    entry = store.read(key)
+    if entry is not None:
+        lines = entry.text.split("\\n")
         assert len(lines) == 3 and len(set(lines)) == 1, lines
         writer, _ = lines[0][: len(lines[0]) // 500].split()
         assert 0 <= int(writer) < 4
@@ -289,23 +287,21 @@ def test_concurrent_reads(tmp_path: Path) -> None:
         assert (original.out, original.err) == (out, err)
 
 
-def test_partial_files_of_dead_processes_are_removed(
+def test_partial_file_of_a_killed_process_is_removed_first(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ended = subprocess.Popen(["true"])
-    ended.wait()
     store = Store(tmp_path / "netinspect")
     keys = [f"{number:064x}" for number in range(2)]
-    assert store.write(keys[0], ["x" * 900])
+    assert store.write(keys[0], "x" * 900)
     alone = store.size()[1]
-    left = store.folder / f".{keys[1]}.{ended.pid}.1.1.part"
-    at_work = store.folder / f".{keys[1]}.{os.getpid()}.1.1.part"
-    for part in (left, at_work):
-        part.write_bytes(b"y" * 500)
-    assert store.size() == (1, alone + 1000)
+    part = store.folder / f".{keys[1]}.abc.part"
+    part.write_bytes(b"y" * 500)
+    os.utime(part, (1000, 1000))
+    assert store.size() == (1, alone + 500)
     monkeypatch.setattr(stores, "LIMIT", 2 * alone)
-    assert store.write(keys[1], ["x" * 900])
-    assert [left.exists(), at_work.exists()] == [False, True]
-    assert store.size() == (1, alone + 500)  # the older entry has made room for the part
-    assert store.clear() == (1, alone + 500)
+    assert store.write(keys[1], "x" * 900)
+    assert not part.exists()
+    assert store.size() == (2, 2 * alone)
+    part.write_bytes(b"y" * 500)
+    assert store.clear() == 3
     assert list(store.folder.iterdir()) == []

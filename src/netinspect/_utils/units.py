@@ -52,6 +52,16 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f} %"
 
 
+def age(seconds: float) -> str:
+    """Format a time span in its largest unit, rounded down: `12 s`, `3 min`, `5 h`, `9 days`."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    return f"{whole // 3600} h" if whole < 2 * 86400 else f"{whole // 86400} days"
+
+
 def decimal(number: float | None) -> str:
     """Format a measured value with four significant digits; None as a dash."""
     return "-" if number is None else f"{number:.4g}"

@@ -15,7 +15,7 @@ from netinspect.records.trace import Trace
 if TYPE_CHECKING:
     from torch import nn
 
-    from netinspect.runner.cached_traces import TraceCache
+    from netinspect.trace_cache.lookup import TraceCache
 
 
 def capture(model: nn.Module, /, *args: Any, **kwargs: Any) -> Trace:

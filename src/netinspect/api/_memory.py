@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netinspect.memory_tracker.request import TrackOptions, TrackRequest
     from netinspect.records.memory import Tracking
     from netinspect.reports.memory.record import Memory
-    from netinspect.trace_cache.memory_tracks import MemoryTrackCache
+    from netinspect.trace_cache.lookup import TraceCache
 
 Progress = Callable[[str], None]
 
@@ -47,7 +47,7 @@ def memory(
     top: int | None = 10,
     points: int | None = 24,
     progress: Callable[[str], None] | None = None,
-    cache: bool | MemoryTrackCache = False,
+    cache: bool | TraceCache = False,
 ) -> View[Memory]:
     """Estimate the peak memory of a run, its composition and its timeline.
 
@@ -93,9 +93,9 @@ def memory(
 
     tracks = None
     if cache:
-        from netinspect.trace_cache.memory_tracks import MemoryTrackCache
+        from netinspect.trace_cache.lookup import TraceCache
 
-        tracks = cache if isinstance(cache, MemoryTrackCache) else MemoryTrackCache()
+        tracks = cache if isinstance(cache, TraceCache) else TraceCache()
     symbols = one_or_several(symbolic)
     options = read_options(
         batch=batch,
@@ -131,7 +131,7 @@ def memory(
             run_file=run_file,
             train=train,
             symbolic=symbols,
-            cache=bool(cache),
+            cache=tracks or False,
         )
     request = TraceRequest(
         target=target,
@@ -165,7 +165,7 @@ def memory_of(
     top: int | None,
     points: int | None,
     progress: Progress | None,
-    cache: MemoryTrackCache | None,
+    cache: TraceCache | None,
     track: Callable[[TrackRequest, Progress | None], Tracking] | None = None,
     has_values: bool = False,
 ) -> View[Memory]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netinspect.api._memory import literal_model_args, memory_of
-from netinspect.cli.console import print_message, progress_line, style_for
+from netinspect.cli.console import progress_line, style_for
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -19,7 +19,13 @@ from netinspect.cli.options import (
     TopOption,
     depth_or_all,
 )
-from netinspect.cli.requests import read_request, read_target, run_request, sizes_asked_for
+from netinspect.cli.requests import (
+    print_cache_outcome,
+    read_request,
+    read_target,
+    run_request,
+    sizes_asked_for,
+)
 from netinspect.cli.results import show
 from netinspect.errors import UsageError
 
@@ -88,7 +94,7 @@ def command(
     """
     from netinspect.memory_tracker.prepare import read_options
     from netinspect.targets.target import check_live
-    from netinspect.trace_cache.memory_tracks import MemoryTrackCache
+    from netinspect.trace_cache.lookup import TraceCache
 
     # Report a wrong option before running the model.
     style_for(output, columns)
@@ -111,7 +117,7 @@ def command(
     )
     # The inputs are found on what they are declared with: the batch is for the run without data alone.
     plain = replace(model, batch=None)
-    tracks = MemoryTrackCache() if model.cache else None
+    tracks = TraceCache() if model.cache else None
     request = replace(
         read_request(parsed, plain, output, symbolic=symbols),
         model_args=literal_model_args(model.model_args()),
@@ -128,6 +134,6 @@ def command(
             progress=None if progress is None else lambda text: progress(f"tracked {text}"),
             cache=tracks,
         )
-    if output.verbose and not output.quiet and tracks is not None:
-        print_message(tracks.outcome)
+    if tracks is not None:
+        print_cache_outcome(tracks, output)
     show(view, output, columns)

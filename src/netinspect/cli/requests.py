@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from netinspect._utils.opened_files import note_opened
-from netinspect.cli.console import print_message, style_for
+from netinspect.cli.console import is_terminal, print_message, style_for, wants_color
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.cli.outputs import check_outputs, write_output
 from netinspect.cli.streams import users_output_on_stderr
@@ -21,6 +22,7 @@ from netinspect.settings import Settings
 if TYPE_CHECKING:
     from netinspect.records.checkpoint import Checkpoint
     from netinspect.records.trace import Trace
+    from netinspect.trace_cache.lookup import TraceCache
 
 DEFAULT_TARGET = "lenet"
 _FOR_CHECKPOINTS = ("online", "cache")
@@ -117,8 +119,8 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
     from netinspect.records.trace import is_about_partial_run
     from netinspect.reports.shared.header import notes_of
     from netinspect.runner import loading
-    from netinspect.runner.cached_traces import TraceCache
     from netinspect.runner.run_options import GivenValues
+    from netinspect.trace_cache.lookup import TraceCache
 
     assert request.target is not None
     cache = TraceCache()
@@ -131,6 +133,7 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
             GivenValues(model_args=None if has_literals else given),
             cache if model.cache else False,
         )
+    print_cache_outcome(cache, output)
     if output.debug and trace.failure is not None and trace.failure.traceback:
         for text in ("Traceback (most recent call last):", *trace.failure.traceback):
             print_message(text)
@@ -147,8 +150,6 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
             f"traced {request.target.text} in {seconds:.2f} s: torch {versions.torch}, Python "
             f"{versions.python}, tensor mode {trace.tensor_mode}, seed {trace.seed}"
         )
-        if cache.outcome:
-            print_message(cache.outcome)
         for warning in notes_of(trace):
             print_message(f"note: {warning}")
     elif style_for(output).format in (Format.PLAIN, Format.CSV) and not output.quiet:
@@ -162,6 +163,14 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
         if not output.quiet:
             print_message(f"saved to {model.save}")
     return trace
+
+
+def print_cache_outcome(cache: TraceCache, output: OutputOptions) -> None:
+    """Print whether the cache answered: with `--verbose` always, on a terminal if it did."""
+    if output.quiet or not cache.outcome:
+        return
+    if output.verbose or (cache.is_hit and is_terminal(sys.stderr)):
+        print_message(cache.outcome, style="2" if wants_color(sys.stderr, output.color) else "")
 
 
 def _sources(target: str, model: ModelOptions) -> Iterator[str]:

@@ -1,53 +1,62 @@
-"""Tracking of a target's memory in a child process, with a cache of runs."""
+"""Tracking of a target's memory in a child process, with a cache of memory tracks.
+
+The child process records what the run depends on, so the imports of this process do not matter.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from netinspect.memory_tracker import child
 from netinspect.memory_tracker.parent import ask_child
+from netinspect.memory_tracker.request import TrackRequest
+from netinspect.records.codec import from_data, to_data
+from netinspect.records.memory import Tracking
+from netinspect.trace_cache.cache_key import request_files
+from netinspect.trace_cache.lookup import Kind, Recorded, TraceCache, record_run
 
-if TYPE_CHECKING:
-    from netinspect.memory_tracker.request import TrackRequest
-    from netinspect.records.memory import Tracking
-    from netinspect.trace_cache.memory_tracks import MemoryTrackCache, Watched
+MEMORY_TRACK: Kind[Tracking] = Kind(
+    "memory track",
+    dump=lambda tracking: json.dumps(to_data(tracking), separators=(",", ":")),
+    parse=lambda text: from_data(Tracking, json.loads(text)),
+)
 
 
 def track_target(
-    request: TrackRequest, progress: Callable[[str], None] | None, cache: MemoryTrackCache | None
+    request: TrackRequest, progress: Callable[[str], None] | None, cache: TraceCache | None
 ) -> Tracking:
     """Track a run of a target.
 
     Args:
         request: What to track.
         progress: Receives a line after each tracked run.
-        cache: Cache of runs; None to track in any case.
+        cache: Cache of memory tracks; None to track in any case.
 
     Raises:
         NetinspectError: The child process reports an error, or ends without an answer.
     """
     if cache is None or request.run.online:
         return ask_child(request, progress=progress)[0]
-    from netinspect.records.codec import to_data
-    from netinspect.trace_cache.memory_tracks import Watched
 
-    assert request.run.target is not None
-
-    def track(watch: dict[str, Any]) -> Watched:
+    def track() -> tuple[Tracking, Recorded]:
         tracking, rest = ask_child(
             request,
             progress=progress,
             entry="netinspect.memory_tracker.cached_run",
-            more={"watch": watch},
+            more={"files": request_files(request.run)},
         )
-        return Watched(tracking, rest.get("dependencies"), rest.get("reason", ""))
+        return tracking, from_data(Recorded, rest["recorded"])
 
-    return cache.answer(request.run.target, to_data(request), track)
+    return cache.answer(MEMORY_TRACK, request, track)
 
 
 def main(document: dict[str, Any]) -> None:
     """Answer a request in the child process, with dependencies; see `memory_tracker.child.main`."""
-    from netinspect.memory_tracker import child
-    from netinspect.trace_cache.memory_tracks import watch
 
-    child.main(document, lambda call: watch(call, document["watch"]))
+    def record(track: Callable[[], Tracking]) -> tuple[Tracking, dict[str, Any]]:
+        tracking, recorded = record_run(track, document["files"])
+        return tracking, {"recorded": to_data(recorded)}
+
+    child.main(document, record)

@@ -14,14 +14,14 @@ class Cache:
     name: ClassVar[str] = "cache"
 
     folder: str | None
-    """The folder of the cache; None if there is no place for one."""
+    """The folder of the cache; None without a home folder."""
 
     entries: int
-    """Number of cached traces, and of links from another request to a cached trace."""
+    """Number of cached traces and memory tracks, also those of earlier versions."""
 
     bytes: int
     limit: int
     """Maximum size in bytes; beyond it the oldest entries are removed."""
 
     removed: int | None = None
-    """Number of entries that this command removed; None if removal was not requested."""
+    """Number of files that this command removed; None if removal was not requested."""

@@ -2,157 +2,62 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from netinspect.errors import SavedTraceError
-from netinspect.records.base import record
-from netinspect.records.codec import from_data, to_data
 from netinspect.records.request import TraceRequest
 from netinspect.records.saved import dump_trace, parse_trace
 from netinspect.records.trace import Trace
 from netinspect.runner.run_options import ZEROS_NOTE
-from netinspect.trace_cache import cache_key
-from netinspect.trace_cache.audit_recorder import AuditRecorder, audit_recording
-from netinspect.trace_cache.dependencies import (
-    Dependencies,
-    NotCacheable,
-    gather,
-    preloaded_user_modules,
-)
-from netinspect.trace_cache.file_owners import FileOwners
-from netinspect.trace_cache.store import Store, find_store
+from netinspect.trace_cache.cache_key import request_files
+from netinspect.trace_cache.dependencies import has_user_modules
+from netinspect.trace_cache.lookup import Kind, Recorded, TraceCache, record_run
+
+TRACE = Kind("trace", dump=dump_trace, parse=partial(parse_trace, name="a cached trace"))
 
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 
 
-@dataclass(slots=True)
-class TraceCache:
-    """The cached traces of one user, and the outcome of the last request."""
+def answer_trace(cache: TraceCache, request: TraceRequest, run: Callable[[], Trace]) -> Trace:
+    """Return the trace that `run` would return, from the cache if it is still valid.
 
-    outcome: str = ""
-    """One clause for people: whether the cache answered, and if not, whether the trace was cached."""
+    The cache serves only a process that has imported neither torch nor user modules: another one
+    may have changed them in memory, which no file shows.
 
-    output: str = ""
-    """Text that the model printed during the cached run; to be printed again."""
+    Args:
+        cache: The cache.
+        request: The request; its target is not None.
+        run: Runs the model, and records the source of its classes in the trace.
+    """
+    if "torch" in sys.modules or has_user_modules():
+        cache.outcome = "the cache was not used: this process has already imported torch or user code"
+        return run()
+    # A cached trace has the code in any case, and everything else only if forward is not needed.
+    request = replace(request, code=False, everything=request.everything and not request.run)
+    files = request_files(request)  # user code may change the current folder
 
-    dependencies: Dependencies | None = None
-    """Dependencies of the cached trace that answered; None if the cache did not answer."""
+    def record() -> tuple[Trace, Recorded]:
+        trace, recorded = record_run(run, files)
+        reason = _unsure(trace)
+        return trace, recorded if reason is None else Recorded(reason=reason)
 
-    def installed_files(self) -> Iterator[str]:
-        """Yield the paths of the installed files that the cached trace depends on.
-
-        User files are read again to check for changes; of installed files only times and sizes are.
-        """
-        for package in self.dependencies.packages if self.dependencies is not None else ():
-            yield from (package.root + file for file in package.files)
-
-    def answer(self, request: TraceRequest, run: Callable[[], Trace]) -> Trace:
-        """Return the trace that `run` would return, from the cache if it is still valid.
-
-        The cache serves only a process that has imported neither torch nor user modules: another one
-        may have changed them in memory, which no file shows.
-
-        Args:
-            request: The request; its target is not None.
-            run: Runs the model, and records the source of its classes in the trace.
-        """
-        self.outcome, self.output, self.dependencies = "", "", None
-        assert request.target is not None
-        try:
-            own = tuple({os.getcwd(), os.path.dirname(os.path.abspath(request.target.place))})
-            around = cache_key.environment()
-        except OSError:
-            self.outcome = "the cache was not used: there is no current folder"
-            return run()
-        if "torch" in sys.modules or preloaded_user_modules(FileOwners(own)):
-            self.outcome = "the cache was not used: this process has already imported torch or user code"
-            return run()
-        if (store := find_store()) is None:
-            self.outcome = "the cache was not used: there is no home folder for it"
-            return run()
-        if (found := self._find(store, request, around)) is not None:
-            self.outcome = "answered from a cached trace (--no-cache runs the model again)"
-            return found
-        # User code may change the current folder.
-        files = [os.path.abspath(path) for path in cache_key.request_files(request)]
-        with audit_recording(own) as recorder:
-            trace = run()
-        self._store(store, request, around, trace, recorder, files)
-        return trace
-
-    def _find(self, store: Store, request: TraceRequest, around: str) -> Trace | None:
-        lines = store.read(cache_key.cache_key(request, around)) or []
-        is_other = len(lines) == 1
-        if is_other:
-            # The entry refers to a trace with a forward, which may answer this request too.
-            lines = store.read(lines[0]) or []
-        if len(lines) != 3:
-            return None
-        try:
-            head = from_data(EntryHeader, json.loads(lines[0]))
-            dependencies = from_data(Dependencies, json.loads(lines[1]))
-            if (is_other and not head.answers_without_forward) or not dependencies.holds():
-                return None
-            trace = parse_trace(lines[2], name="a cached trace")
-        except (ValueError, SavedTraceError, RecursionError, OSError):
-            return None
-        self.output, self.dependencies = head.output, dependencies
-        return without_forward(trace) if is_other else trace
-
-    def _store(
-        self,
-        store: Store,
-        request: TraceRequest,
-        around: str,
-        trace: Trace,
-        recorder: AuditRecorder,
-        files: Sequence[str],
-    ) -> None:
-        try:
-            if (reason := _unsure(trace)) is not None:
-                raise NotCacheable(reason)
-            dependencies = gather(recorder, files)
-            self._write(store, request, around, trace, "".join(recorder.output), dependencies)
-        except NotCacheable as error:
-            self.outcome = f"the trace was not cached: {error}"
-        except Exception as error:  # a trace that cannot be cached is still valid
-            self.outcome = f"the trace was not cached: {type(error).__name__}: {error}"
-        else:
-            self.outcome = "the trace was cached"
-
-    def _write(
-        self,
-        store: Store,
-        request: TraceRequest,
-        around: str,
-        trace: Trace,
-        output: str,
-        dependencies: Dependencies,
-    ) -> None:
-        other = cache_key.without_forward(request)
-        also = other is not None and not output and _is_same_without_forward(trace)
-        head = EntryHeader(answers_without_forward=also, output=output)
-        key = cache_key.cache_key(request, around)
-        lines = [json.dumps(to_data(each), separators=(",", ":")) for each in (head, dependencies)]
-        if not store.write(key, [*lines, dump_trace(trace).rstrip("\n")]):
-            raise NotCacheable(f"it is too large, or {store.folder} cannot be written")
-        if also and other is not None:
-            store.write(cache_key.cache_key(other, around), [key])
+    trace = cache.answer(TRACE, request, record)
+    recorded, other = cache.recorded, request_without_forward(request)
+    is_new = not cache.is_hit and recorded.dependencies is not None
+    # A run without a forward would print less.
+    if is_new and other is not None and not recorded.output and is_same_without_forward(trace):
+        cache.write(TRACE, other, without_forward(trace))
+    return trace
 
 
-@record
-class EntryHeader:
-    """Header of a cache entry, before its dependencies and its trace."""
-
-    output: str
-    """Text that the model printed while it ran."""
-
-    answers_without_forward: bool
-    """True if the trace, reduced by `without_forward`, equals one of a run without forward."""
+def request_without_forward(request: TraceRequest) -> TraceRequest | None:
+    """Return the request of the trace without a forward; None if it cannot be derived from this one."""
+    needs_forward = request.backward or request.values or request.stats
+    if not request.run or needs_forward or request.inputs_from is not None:
+        return None
+    return replace(request, run=False, inputs=(), input_files=(), batch=None, symbolic=())
 
 
 def without_forward(trace: Trace) -> Trace:
@@ -174,7 +79,7 @@ def without_forward(trace: Trace) -> Trace:
     )
 
 
-def _is_same_without_forward(trace: Trace) -> bool:
+def is_same_without_forward(trace: Trace) -> bool:
     """Return whether a trace without a forward would have the same modules and tensors.
 
     It would not have sized lazy layers, nor fallen back to another tensor mode after a failed forward;

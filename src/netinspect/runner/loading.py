@@ -16,7 +16,7 @@ from netinspect.records.trace import Trace
 from netinspect.runner.run_options import GivenValues, RunOptions
 
 if TYPE_CHECKING:
-    from netinspect.runner.cached_traces import TraceCache
+    from netinspect.trace_cache.lookup import TraceCache
 
 
 def load_trace(
@@ -78,14 +78,15 @@ def not_a_model(target: str) -> UsageError:
 def _answer(cache: bool | TraceCache, target: Target, options: RunOptions) -> Trace:
     """Answer a request from the cache; run it, and cache the trace, if the cache has no answer."""
     from netinspect._utils.safe_text import safe
-    from netinspect.runner.cached_traces import TraceCache
+    from netinspect.runner.cached_traces import answer_trace
+    from netinspect.trace_cache.lookup import TraceCache
 
     request = options.request
-    traces = cache if isinstance(cache, TraceCache) else TraceCache()
+    traces = TraceCache() if isinstance(cache, bool) else cache
     # A cached trace has the source of the classes, for commands that show it.
     with_code = replace(options, request=replace(request, code=True))
-    trace = traces.answer(request, lambda: _run(target, with_code))
-    for line in traces.output.splitlines():
+    trace = answer_trace(traces, request, lambda: _run(target, with_code))
+    for line in traces.recorded.output.splitlines() if traces.is_hit else ():
         print(safe(line), file=sys.stderr)
     return trace if request.code or request.everything else replace(trace, code=())
 

@@ -1,4 +1,4 @@
-"""Trace cache: traces on disk, with the dependencies that keep them valid.
+"""Trace cache: traces and memory tracks on disk, with the dependencies that keep them valid.
 
-`runner/cached_traces.py` reads and writes it; `memory_tracks.py` caches the runs of `memory`.
+`lookup.py` is used by `runner/cached_traces.py` for traces, and by `memory_tracker/cached_run.py`.
 """

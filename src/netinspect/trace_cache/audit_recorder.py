@@ -7,28 +7,26 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from types import FrameType
 from typing import Any, TextIO, cast
 
 from netinspect._utils.audit_events import listening
+from netinspect._utils.code_owners import is_users, owner
 from netinspect._utils.process import keep_alive
-from netinspect.trace_cache.file_owners import FileOwners
-from netinspect.trace_cache.impure_code import has_impure_code
 
 _MOST_OUTPUT = 64 * 1024
-_WILDCARD = re.compile(r"[*?[]")
 _WRITES = frozenset("wax+")
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _IMPORTER = "<frozen importlib"
 _METADATA = os.path.join(os.path.dirname(os.__file__), "importlib", "metadata")
 
-_RULED_OUT = {
+_CHANGES_FILES = "it changes files"
+_REFUSED = {
     "it starts another process": (
         "subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn",
         "os.spawn", "os.startfile", "pty.spawn",
@@ -38,51 +36,37 @@ _RULED_OUT = {
         "socket.getnameinfo", "socket.sendto", "socket.sendmsg", "urllib.Request",
     ),
     "it opens a database": ("sqlite3.connect",),
-    "it asks what files there are": ("os.getxattr", "os.listxattr"),
     "it asks for something to be typed": ("builtins.input",),
-    "it changes files": (
+    _CHANGES_FILES: (
         "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate",
         "os.chmod", "os.chown", "os.utime", "shutil.copyfile", "shutil.move", "shutil.rmtree",
         "tempfile.mkstemp", "tempfile.mkdtemp",
     ),
 }  # fmt: skip
-_REASONS = {event: reason for reason, events in _RULED_OUT.items() for event in events}
+_REASONS = {event: reason for reason, events in _REFUSED.items() for event in events}
 
 
 class AuditRecorder:
-    """Record of the files and events of one run; complete when the run ends.
+    """Record of the files and events of one run; complete when the run ends."""
 
-    Args:
-        own: Folders whose files all belong to the user.
-    """
-
-    def __init__(self, own: tuple[str, ...]) -> None:
-        self.own = own
-        self.places = FileOwners(own)
+    def __init__(self) -> None:
         self._thread = threading.get_ident()
         self._starter = str(getattr(sys.modules.get("__main__"), "__file__", ""))
+        self._length = 0
         self.started = time.time_ns()
-        self.preloaded = {name: id(module) for name, module in list(sys.modules.items())}
         self.opened: dict[str, None] = {}
-        """Absolute paths that were opened for reading, whether they exist or not."""
-
-        self.compiled: dict[str, str] = {}
-        """Absolute paths of sources, which may not have been read, and of their bytecode."""
+        """Absolute paths that were opened for reading, even if missing; the source for bytecode."""
 
         self.listed: dict[str, None] = {}
         """Absolute paths of the folders that were listed, except by the import system."""
 
-        self.sought: dict[str, None] = {}
-        """Dotted names of the modules that imports searched for, found or not."""
-
         self.searched: dict[str, None] = {}
-        """Entries of `sys.path` during these searches."""
+        """Entries of `sys.path` during imports."""
 
         self.refusals: dict[str, None] = {}
         """Why this run cannot be cached; empty if it can."""
 
         self.output: list[str] = []
-        self._length = 0
         self.handlers: dict[str, Callable[[str, tuple[Any, ...]], None]] = {
             "open": self._note_open,
             "import": self._note_import,
@@ -90,29 +74,21 @@ class AuditRecorder:
             "os.scandir": self._note_listing,
             "os.chdir": self._note_listing,
             "ctypes.dlopen": self._note_library,
-            "glob.glob": self._note_pattern,
-            "pathlib.Path.glob": self._note_pattern,
-            "pathlib.Path.rglob": self._note_pattern,
-            "compile": self._note_source,
-            **dict.fromkeys(_REASONS, self._refuse_if_asked),
+            **dict.fromkeys(_REASONS, self._note_action),
         }
-
-    def refuse(self, reason: str) -> None:
-        """Add a reason not to cache this run."""
-        self.refusals[reason] = None
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Record one audit event, one of `handlers`."""
         try:
             self.handlers[event](event, arguments)
         except Exception as error:  # must not break the user's call
-            self.refuse(f"{event} was not parsed ({type(error).__name__})")
+            self.refusals[f"{event} was not parsed ({type(error).__name__})"] = None
 
     def record_output(self, text: str) -> None:
         """Record printed text."""
         self._length += len(text)
         if self._length > _MOST_OUTPUT:
-            self.refuse("it prints more than 64 KiB")
+            self.refusals["it prints more than 64 KiB"] = None
         else:
             self.output.append(text)
 
@@ -120,72 +96,48 @@ class AuditRecorder:
         path, mode, flags = arguments
         if isinstance(path, int):
             # Opened earlier: in an event of its own, or by the parent process.
-            if self._is_asked_for():
-                self.refuse("it reads from a file that was open already")
+            self._refuse_if_asked("it reads from a file that was open already")
             return
         path = os.path.abspath(os.fsdecode(path))
-        if path.endswith(".pyc") and (source := _source_of(path)) is not None:
-            self.compiled[source] = path
-            return
-        if path == os.devnull:
-            return
         writes = not _WRITES.isdisjoint(mode) if isinstance(mode, str) else flags & _WRITE_FLAGS
         if path.startswith(("/proc/", "/sys/", "/dev/")):
-            if self._is_asked_for():
-                self.refuse("it reads the state of the machine")
+            if path != os.devnull:
+                self._refuse_if_asked("it reads the state of the machine")
         elif writes:
-            self._refuse_if_asked("os.rename", arguments)
+            self._refuse_if_asked(_CHANGES_FILES, path)
         else:
+            if path.endswith(".pyc"):
+                with suppress(ValueError, NotImplementedError):  # a module without source
+                    path = importlib.util.source_from_cache(path)
             self.opened[path] = None
 
     def _note_import(self, event: str, arguments: tuple[Any, ...]) -> None:
-        self.sought[arguments[0]] = None
-        self.searched.update(dict.fromkeys(sys.path))
+        _, compiled, searched, *_ = arguments
+        self.searched.update(dict.fromkeys(searched or ()))
+        if compiled is not None:
+            self._note_library(event, (compiled,))
+
+    def _note_library(self, event: str, arguments: tuple[Any, ...]) -> None:
+        file = os.fsdecode(arguments[0] or "")
+        # A bare name is a system library.
+        if os.sep in file and not file.startswith("/usr/") and is_users(os.path.abspath(file)):
+            self.refusals["it loads compiled code of its own"] = None
 
     def _note_listing(self, event: str, arguments: tuple[Any, ...]) -> None:
         path = arguments[0] if arguments[0] is not None else "."
+        caller = sys._getframe(3).f_code.co_filename
         if isinstance(path, int):
-            self.refuse("it lists a folder by its descriptor")
-        elif not self._is_ours(sys._getframe(3).f_code.co_filename):
+            self.refusals["it lists a folder by its descriptor"] = None
+        elif not caller.startswith((_IMPORTER, _METADATA)) and owner(caller) != "ours":
             self.listed[os.path.abspath(os.fsdecode(path))] = None
 
-    def _is_ours(self, file: str) -> bool:
-        """Return whether a file belongs to the import system, recorded elsewhere, or to netinspect."""
-        return _is_import_system(file) or self.places.owner(file) == "netinspect"
+    def _note_action(self, event: str, arguments: tuple[Any, ...]) -> None:
+        paths = (os.fsdecode(each) for each in arguments if isinstance(each, (str, bytes, os.PathLike)))
+        self._refuse_if_asked(_REASONS[event], *paths)
 
-    def _note_pattern(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Refuse a pattern with a literal part, which is tested for existence without a listing."""
-        pattern = os.fsdecode(arguments[0 if event == "glob.glob" else 1])
-        parts = [part for part in pattern.split(os.sep) if part]
-        if event == "glob.glob":
-            parts = parts[-1:]  # a folder is listed by its name, whether it is there or not
-        if not all(map(_WILDCARD.search, parts)) and self._is_asked_for():
-            self.refuse(f"it asks what files there are ({pattern})")
-
-    def _note_source(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Refuse compiled text with impure code, as in user files."""
-        source = arguments[0]
-        if isinstance(source, (str, bytes)) and self._is_asked_for():
-            content = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
-            if (reason := has_impure_code(content)) is not None:
-                self.refuse(f"code that it compiles {reason}")
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Record a module search, and leave it to other finders; called by Python."""
-        self.sought[name] = None
-        self.searched.update(dict.fromkeys(sys.path))
-
-    def _note_library(self, event: str, arguments: tuple[Any, ...]) -> None:
-        name = os.fsdecode(arguments[0] or "")
-        # A bare name is a system library.
-        file = os.path.abspath(name) if os.path.basename(name) != name else ""
-        if file and self.places.owner(file) == "user" and not file.startswith("/usr/"):
-            self.refuse("it loads compiled code of its own")
-
-    def _refuse_if_asked(self, event: str, arguments: tuple[Any, ...]) -> None:
-        paths = [os.fsdecode(each) for each in arguments if isinstance(each, (str, bytes, os.PathLike))]
+    def _refuse_if_asked(self, reason: str, *paths: str) -> None:
         if not any("__pycache__" in path for path in paths) and self._is_asked_for():
-            self.refuse(_REASONS[event])
+            self.refusals[reason] = None
 
     def _is_asked_for(self) -> bool:
         """Return whether user code caused the event, and not a library during its import."""
@@ -197,23 +149,10 @@ class AuditRecorder:
             if file.startswith(_IMPORTER):
                 if frame.f_code.co_name == "exec_module":
                     return False
-            elif file[:1] != "<" and file != self._starter and self.places.owner(file) == "user":
+            elif file[:1] != "<" and file != self._starter and is_users(file):
                 return True
             frame = frame.f_back
         return False
-
-
-def _source_of(bytecode: str) -> str | None:
-    """Return the source path of a bytecode file; None if Python would not use such a file."""
-    try:
-        return importlib.util.source_from_cache(bytecode)
-    except (ValueError, NotImplementedError):
-        return None
-
-
-def _is_import_system(file: str) -> bool:
-    """Return whether a file searches `sys.path` for modules or metadata, which is recorded elsewhere."""
-    return file.startswith(_IMPORTER) or file.startswith(_METADATA)
 
 
 class _CopiedStream:
@@ -240,17 +179,12 @@ class _CopiedStream:
 
 
 @contextmanager
-def audit_recording(own: tuple[str, ...]) -> Iterator[AuditRecorder]:
-    """Record the events of the block; one block at a time per process.
-
-    Args:
-        own: Folders whose files all belong to the user.
-    """
-    recorder = AuditRecorder(own)
+def audit_recording() -> Iterator[AuditRecorder]:
+    """Record the events of the block."""
+    recorder = AuditRecorder()
     out, err = (
         _CopiedStream(stream, recorder) if stream else stream for stream in (sys.stdout, sys.stderr)
     )
-    sys.meta_path.insert(0, cast("Any", recorder))
     try:
         with (
             listening(recorder.note, recorder.handlers),
@@ -259,8 +193,6 @@ def audit_recording(own: tuple[str, ...]) -> Iterator[AuditRecorder]:
         ):
             yield recorder
     finally:
-        if recorder in sys.meta_path:
-            sys.meta_path.remove(cast("Any", recorder))
         for stream in (out, err):
             if isinstance(stream, _CopiedStream):
                 stream.detach()

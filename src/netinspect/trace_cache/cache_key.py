@@ -1,4 +1,4 @@
-"""Cache key: the request and the environment of a trace."""
+"""Cache key: the request and the environment of a run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import hashlib
 import json
 import os
 import sys
-from dataclasses import replace
 from typing import Any
 
+from netinspect._utils.own_folders import PACKAGE
 from netinspect.records.codec import to_data
-from netinspect.records.request import Target, TraceRequest
+from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace
-from netinspect.trace_cache.file_owners import NETINSPECT_FOLDER
 from netinspect.version import __version__
 
 _TERMINAL = (
@@ -22,55 +21,42 @@ _TERMINAL = (
     "VIRTUAL_ENV_PROMPT PS1 LS_COLORS"
 )
 _OPTIONS = "CACHE FORMAT COLOR WIDTH DEPTH DEBUG CONFIG INPUT BATCH SEED TENSORS DEVICE SYMBOLIC ONLINE"
-HARMLESS_VARIABLES = frozenset(
+_HARMLESS_VARIABLES = frozenset(
     (*_TERMINAL.split(), *(f"NETINSPECT_{name}" for name in _OPTIONS.split()))
 )
-"""Environment variables that differ between terminals, and do not affect a model.
-
-All others are part of the key. A user file that mentions one of these is never cached.
-"""
+"""Environment variables that differ between terminals, or whose effect is in the request. All others are
+part of the key, since Python cannot report which variables a model reads."""
 
 _ACCELERATORS = ("nvidia", "kfd", "dri", "accel", "davinci", "habanalabs")
 
 
-def cache_key(request: TraceRequest, around: str) -> str:
-    """Return the name of a request's cache entry, in hexadecimal.
+def cache_key(kind: str, request: Any, around: str | None) -> str:
+    """Return the name of a cache entry, in hexadecimal.
 
     Args:
-        request: The request; its target is not None.
+        kind: The kind of result.
+        request: The request, as a record.
         around: The environment; see `environment`.
     """
-    # A cached trace has the code in any case, and everything else only if forward is not needed.
-    everything = request.everything and not request.run
-    return digest([around, to_data(replace(request, code=False, everything=everything))])
-
-
-def target_files(target: Target) -> tuple[str, ...]:
-    """Return the paths that determine what a target names; some may not exist."""
-    if target.kind == "library":
-        name = target.name or ""
-        return (target.text, name, os.path.join(name, "config.json"))
-    return (target.place,) if target.kind != "dotted" else (target.text,)
+    return _digest([kind, around, to_data(request)])
 
 
 def request_files(request: TraceRequest) -> tuple[str, ...]:
-    """Return the paths that determine the target and the inputs; some may not exist."""
-    assert request.target is not None
-    # Compiled code reads some of the inputs, which raises no audit events.
-    inputs = (path for text in request.input_files for path in (text, text.rpartition("=")[2]))
-    return (*target_files(request.target), *inputs)
-
-
-def without_forward(request: TraceRequest) -> TraceRequest | None:
-    """Return the request of the trace without a forward; None if it cannot be derived from this one."""
-    needs_forward = request.backward or request.values or request.stats
-    if not request.run or needs_forward or request.inputs_from is not None:
-        return None
-    return replace(request, run=False, inputs=(), input_files=(), batch=None, symbolic=())
+    """Return the absolute paths that determine the target and the inputs; some may not exist."""
+    target = request.target
+    assert target is not None
+    if target.kind == "library":
+        name = target.name or ""
+        files = [target.text, name, os.path.join(name, "config.json")]
+    else:
+        files = [target.text if target.kind == "dotted" else target.place]
+    for text in request.input_files:  # compiled code reads some of them, which raises no audit events
+        files += (text, text.rpartition("=")[2])
+    return tuple(map(os.path.abspath, files))
 
 
 def environment() -> str:
-    """Return a digest of the environment, which may change the trace of any request.
+    """Return a digest of the environment, which may change the result of any request.
 
     It covers the version of netinspect, Python and its flags, the machine, the import path, the current
     folder and the environment variables.
@@ -78,12 +64,12 @@ def environment() -> str:
     Raises:
         OSError: There is no current folder.
     """
-    return digest(
+    return _digest(
         [
             __version__,
             Trace.schema,
             Trace.schema_version,
-            NETINSPECT_FOLDER,
+            str(PACKAGE),
             sys.version,
             sys.executable,
             sys.prefix,
@@ -97,7 +83,7 @@ def environment() -> str:
             os.cpu_count(),
             _usable_processors(),
             _accelerators(),
-            sorted(pair for pair in os.environ.items() if pair[0] not in HARMLESS_VARIABLES),
+            sorted(pair for pair in os.environ.items() if pair[0] not in _HARMLESS_VARIABLES),
         ]
     )
 
@@ -119,7 +105,6 @@ def _accelerators() -> list[str]:
         return []
 
 
-def digest(value: Any) -> str:
-    """Return a digest of data, in hexadecimal."""
+def _digest(value: Any) -> str:
     text = json.dumps(value, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

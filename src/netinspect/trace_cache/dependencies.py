@@ -1,91 +1,85 @@
-"""Dependencies of a cached trace: files, folders and packages with digests."""
+"""Dependencies of a cached run: user files by content, installed files by times, folders by names."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.machinery
 import os
+import re
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from typing import Literal as OneOf
 
+from netinspect._utils.code_owners import is_installed, is_users, owner
 from netinspect.records.base import record
-from netinspect.trace_cache.audit_recorder import AuditRecorder
-from netinspect.trace_cache.file_owners import FileOwners
-from netinspect.trace_cache.impure_code import has_impure_code
+
+if TYPE_CHECKING:
+    from netinspect.trace_cache.audit_recorder import AuditRecorder
 
 _MAXIMUM_BYTES = 64 * 2**20
-"""Limit for all files together: hashing them must cost far less than a run."""
-
-_MAXIMUM_ENTRIES = 20_000
-"""Limit for one folder."""
-
-_TOO_MANY = "too many"
-_FOLDER = "folder"
+"""Limit for all user files together: hashing them must cost far less than a run."""
 
 _STARTERS = ("sitecustomize", "usercustomize", "__main__", "__mp_main__")
 """Modules that Python imports itself at startup."""
 
+_SUFFIXES = (*importlib.machinery.all_suffixes(), ".zip", ".egg")
 
-@record
-class File:
-    """One user file."""
-
-    path: str
-    real: str
-    """Path with all links resolved."""
-
-    digest: str
-    """Digest of the content; empty if the file did not exist, `folder` for a folder."""
-
-
-@record
-class Folder:
-    """One folder that was listed or searched for imports."""
-
-    path: str
-    kind: OneOf["all", "importable", "installed"]
-    """The entries that the digest covers."""
-
-    digest: str
-
-
-@record
-class Package:
-    """The files that were imported from one folder of installed packages."""
-
-    root: str
-    files: tuple[str, ...]
-    digest: str
-    """Digest of their times and sizes."""
+_UNSEEN_READS = (
+    rb"\b(?:l?exists|is_?file|is_?dir|safetensors|safe_open|from_pretrained|from_file|jit\.load|h5py|cv2|"
+    rb"lmdb|pyarrow|ctypes)\b"
+)
+"""Words for questions about files that raise no audit event, and for compiled code that reads files."""
 
 
 @record
 class Dependencies:
-    """Everything that a trace depends on in addition to its key."""
+    """Everything that a run depends on in addition to its key, as absolute paths."""
 
-    files: tuple[File, ...]
-    folders: tuple[Folder, ...]
-    packages: tuple[Package, ...]
-    sought: tuple[str, ...]
-    """Module names that a folder without `__init__.py` could satisfy: they were not found, or are such
-    namespace packages."""
+    files: tuple[str, ...]
+    """User files, which may not exist."""
+
+    installed: tuple[str, ...]
+    """Files of installed packages."""
+
+    listed: tuple[str, ...]
+    """Folders that were listed."""
+
+    searched: tuple[str, ...]
+    """Folders that were searched for modules."""
+
+    digest: str
+    """Digest of the state of all of them."""
 
     def holds(self) -> bool:
         """Return whether nothing has changed."""
-        sought = frozenset(self.sought)
-        return (
-            all(_list_digest(each.path, each.kind, sought) == each.digest for each in self.folders)
-            and all(_state_digest(each.root, each.files) == each.digest for each in self.packages)
-            and all(_is_unchanged(each) for each in self.files)
+        try:
+            return self.digest == self.current_digest()
+        except NotCacheable:
+            return False
+
+    def current_digest(self) -> str:
+        """Return the digest of the state that the files and folders have now.
+
+        Raises:
+            NotCacheable: A file is a pipe or a device, or too large.
+        """
+        real = functools.cache(os.path.realpath)
+        states = (
+            *(_content(path, real) for path in self.files),
+            *map(_times, self.installed),
+            *(_names_in(path, _format_any) for path in self.listed),
+            *(_names_in(path, _format_importable) for path in self.searched),
         )
+        return _digest("\0".join(states))
 
 
 class NotCacheable(Exception):
-    """A trace cannot be cached; the message is the reason."""
+    """A run cannot be cached; the message is the reason."""
 
 
 def gather(recorder: AuditRecorder, extra: Iterable[str] = ()) -> Dependencies:
@@ -93,277 +87,138 @@ def gather(recorder: AuditRecorder, extra: Iterable[str] = ()) -> Dependencies:
 
     Args:
         recorder: The record of the run.
-        extra: Paths of files that are always dependencies, such as the target.
+        extra: Absolute paths of files that are always dependencies, such as the target.
 
     Raises:
         NotCacheable: A dependency cannot be checked later, or has already changed.
     """
     for reason in recorder.refusals:
         raise NotCacheable(reason)
-    extra = [os.path.abspath(path) for path in extra]
-    places = FileOwners(user_folders=tuple({*recorder.own, *map(os.path.dirname, extra)}))
-    files, installed, searched = _modules(recorder, places)
-    for source, bytecode in recorder.compiled.items():
-        if places.owner(source) == "user":
-            files.append(source)
-            if _is_stale(bytecode, source):
-                raise NotCacheable(f"{source} has changed since its bytecode was written")
-    files += extra
-    files += [path for path in recorder.opened if places.owner(path) == "user"]
-    installed += [path for path in recorder.opened if places.owner(path) == "installed"]
-    installed += _missing(recorder, places)
-    folders = [Folder(path=path, kind="importable", digest="") for path in searched]
-    folders += [Folder(path=path, kind="installed", digest="") for path in places.installed]
-    folders += [
-        Folder(path=path, kind="all", digest="")
-        for path in recorder.listed
-        if places.owner(path + os.sep) in ("user", "installed")
-    ]
-    sought = _sought(recorder)
-    dependencies = Dependencies(
-        files=tuple(_read_files(dict.fromkeys(files), recorder.started, places)),
-        folders=tuple(
-            replace(each, digest=_list_digest(each.path, each.kind, sought))
-            for each in dict.fromkeys(folders)
-        ),
-        packages=tuple(_packages(installed, places, recorder.started)),
-        sought=tuple(sorted(sought)),
+    modules = [_attributes(module) for module in list(sys.modules.values())]
+    imported = filter(os.path.isabs, (_file(each) for each in modules))
+    paths = dict.fromkeys([*extra, *recorder.opened, *imported])
+    found = Dependencies(
+        files=tuple(path for path in paths if _kind(path) == "user"),
+        installed=tuple(path for path in paths if _kind(path) == "installed"),
+        listed=tuple(path for path in recorder.listed if _kind(path + os.sep) != "python"),
+        searched=tuple(_searched(recorder, modules)),
+        digest="",
     )
-    for each in dependencies.folders:
-        if each.digest == _TOO_MANY:
-            raise NotCacheable(f"{each.path} has more than {_MAXIMUM_ENTRIES:,} entries")
-    return dependencies
+    if sum(os.path.getsize(each) for each in found.files if os.path.isfile(each)) > _MAXIMUM_BYTES:
+        raise NotCacheable("it reads more than 64 MiB")
+    found = replace(found, digest=found.current_digest())
+    # After the files were read: later writes change the digest.
+    for path in (*found.files, *found.installed):
+        _check_age(path, recorder.started)
+    starters = {_file(_attributes(sys.modules.get(name))) for name in _STARTERS}
+    for path in found.files:
+        if path.endswith(".py") and path not in starters and is_users(path):
+            _check_source(path)
+    return found
 
 
-def preloaded_user_modules(places: FileOwners) -> list[str]:
-    """Return the names of user modules that are already imported, and may differ from the files."""
-    return [
-        name
+def has_user_modules() -> bool:
+    """Return whether user modules are already imported, which may differ from their files."""
+    return any(
+        is_users(file)
         for name, module in list(sys.modules.items())
-        if name not in _STARTERS
-        and isinstance(file := _own(module, "__file__"), str)
-        and os.path.isabs(file)
-        and places.owner(file) == "user"
-    ]
+        if name not in _STARTERS and os.path.isabs(file := _file(_attributes(module)))
+    )
 
 
-def _own(module: object, name: str) -> Any:
-    """Return an attribute from the module's `__dict__`; `getattr` may import or invent attributes."""
-    return getattr(module, "__dict__", {}).get(name)
+def _attributes(module: object) -> dict[str, Any]:
+    """Return the attributes of a module; `getattr` may import or invent attributes."""
+    return getattr(module, "__dict__", {})
 
 
-def _sought(recorder: AuditRecorder) -> frozenset[str]:
-    names = [name for name in recorder.sought if name not in sys.modules]
-    names += [
-        name
-        for name, module in list(sys.modules.items())
-        if _own(module, "__path__") is not None and _own(module, "__file__") is None
-    ]
-    return frozenset(name.rpartition(".")[2] for name in names)
+def _file(attributes: dict[str, Any]) -> str:
+    file = attributes.get("__file__")
+    return file if isinstance(file, str) else ""
 
 
-def _missing(recorder: AuditRecorder, places: FileOwners) -> Iterable[str]:
-    """Yield the files that would satisfy failed imports within installed packages."""
-    for name in recorder.sought:
-        parent, dot, leaf = name.rpartition(".")
-        if dot and name not in sys.modules and (package := sys.modules.get(parent)) is not None:
-            for folder in _own(package, "__path__") or ():
-                if places.owner(folder + os.sep) == "installed":
-                    path = os.path.join(folder, leaf)
-                    yield from (path, *(path + each for each in importlib.machinery.all_suffixes()))
+def _kind(path: str) -> OneOf["user", "installed", "python"]:
+    if is_installed(path) or owner(path) == "torch":
+        return "installed"
+    return "python" if owner(path) == "python" else "user"
 
 
-def _modules(recorder: AuditRecorder, places: FileOwners) -> tuple[list[str], list[str], list[str]]:
-    """Return user files and installed files of all modules, and the searched folders."""
-    users: list[str] = []
-    installed: list[str] = []
-    searched = [os.path.abspath(entry) for entry in (*sys.path, *recorder.searched)]
-    for name, module in list(sys.modules.items()):
-        file = _own(module, "__file__")
-        if isinstance(file, str) and os.path.isabs(file):
-            owner = places.owner(file)
-            if owner == "installed":
-                installed.append(file)
-            elif owner != "python":
-                users.append(file)
-                if owner == "user" and name not in _STARTERS and not _is_source(file):
-                    raise NotCacheable(f"{file} is not a source file")
-                if (
-                    owner == "user"
-                    and name not in _STARTERS
-                    and recorder.preloaded.get(name) == id(module)
-                ):
-                    raise NotCacheable(f"{name} was imported before")
-        try:
-            searched += [os.path.abspath(entry) for entry in _own(module, "__path__") or ()]
-        except Exception:  # an object in sys.modules that is not a module
-            continue
-    searched = [path for path in dict.fromkeys(searched) if places.owner(path + os.sep) == "user"]
-    return users, installed, searched
+def _searched(recorder: AuditRecorder, modules: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the folders in which a new module could hide an imported one, or a package be installed."""
+    entries = dict.fromkeys(map(os.path.abspath, (*sys.path, *recorder.searched)))
+    packages: list[str] = []
+    for attributes in modules:
+        with suppress(Exception):  # an object in sys.modules that is not a module
+            packages += map(os.path.abspath, attributes.get("__path__") or ())
+    for path in dict.fromkeys((*entries, *packages)):
+        if is_users(path + os.sep) or (path in entries and is_installed(path + os.sep)):
+            yield path
 
 
-def _is_source(file: str) -> bool:
-    return file.endswith(".py") and os.path.isfile(file)
-
-
-def _is_stale(cached: str, file: str) -> bool:
-    """Return whether Python may have run bytecode of an earlier version of a file.
-
-    Python accepts bytecode with the time and size of the source, which an edit may reproduce.
-    """
+def _content(path: str, real: Callable[[str], str]) -> str:
+    """Return a digest of the content and the resolved path of a file."""
     try:
-        source, bytecode = os.stat(file), os.stat(cached)
-        with open(cached, "rb") as opened:
-            head = opened.read(16)
+        status = os.stat(path)
     except OSError:
-        return False
-    if bytecode.st_mtime_ns >= source.st_ctime_ns:
-        return False
-    recorded = tuple(int.from_bytes(head[start : start + 4], "little") for start in (4, 8, 12))
-    here = (0, int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)
-    return recorded[0] == 1 or recorded == here
+        return "absent"
+    if stat.S_ISDIR(status.st_mode):
+        return "folder"
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _MAXIMUM_BYTES:
+        raise NotCacheable(f"{path} is not a regular file of at most 64 MiB")
+    folder, name = os.path.split(path)
+    resolved = os.path.realpath(path) if os.path.islink(path) else os.path.join(real(folder), name)
+    with open(path, "rb") as file:
+        return f"{_digest(resolved)} {hashlib.sha256(file.read()).hexdigest()}"
 
 
-def _read_files(paths: Iterable[str], started: int, places: FileOwners) -> Iterable[File]:
-    left = _MAXIMUM_BYTES
-    reals: dict[str, str] = {}
-    starters = {_own(sys.modules.get(name), "__file__") for name in _STARTERS}
-    for path in paths:
-        try:
-            status = os.stat(path)
-        except OSError:
-            yield File(path=path, real="", digest="")
-            continue
-        if not stat.S_ISREG(status.st_mode):
-            if stat.S_ISDIR(status.st_mode):
-                yield File(path=path, real="", digest=_FOLDER)
-                continue
-            raise NotCacheable(f"{path} is not a regular file")
-        left -= status.st_size
-        if left < 0:
-            raise NotCacheable("it reads more than 64 MiB")
-        with open(path, "rb") as file:
-            content = file.read()
-        # Checked after reading: later writes change the digest.
-        _check_age(path, os.stat(path), started)
-        if path.endswith(".py") and path not in starters and places.owner(path) == "user":
-            reason = has_impure_code(content)
-            if reason is not None:
-                raise NotCacheable(f"{os.path.basename(path)} {reason}")
-        yield File(path=path, real=_real(path, reals), digest=hashlib.sha256(content).hexdigest())
+def _times(path: str) -> str:
+    """Return times and size of a file, which any write changes."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return "absent"
+    return f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_size}"
 
 
-def _check_age(path: str, status: os.stat_result, started: int) -> None:
+def _names_in(folder: str, format_entry: Callable[[os.DirEntry[str]], str]) -> str:
+    try:
+        with os.scandir(folder) as entries:
+            return "/".join(sorted(filter(None, map(format_entry, entries))))
+    except OSError as error:
+        return f"error {error.errno}"
+
+
+def _format_any(entry: os.DirEntry[str]) -> str:
+    return entry.name + ":" * entry.is_dir() if entry.name != "__pycache__" else ""
+
+
+def _format_importable(entry: os.DirEntry[str]) -> str:
+    """Return the name of an entry, with times for metadata; empty if it cannot be imported."""
+    name, path = entry.name, entry.path
+    if name.endswith((".dist-info", ".egg-info", ".pth", ".egg-link")):
+        return f"{name} {_times(f'{path}/METADATA' if name.endswith('.dist-info') else path)}"
+    if not entry.is_dir():
+        return name if name.endswith(_SUFFIXES) else ""
+    is_package = name.isidentifier() and os.path.isfile(f"{path}/__init__.py")
+    return f"{name}:" if is_package else ""
+
+
+def _check_age(path: str, started: int) -> None:
     """Refuse a file that changed after the run began: the run may have read the old content."""
-    if max(status.st_mtime_ns, status.st_ctime_ns) >= started:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return
+    if stat.S_ISREG(status.st_mode) and max(status.st_mtime_ns, status.st_ctime_ns) >= started:
         raise NotCacheable(f"{path} has just been changed")
 
 
-def _is_unchanged(file: File) -> bool:
-    try:
-        status = os.stat(file.path)
-    except OSError:
-        return not file.digest
-    if file.digest == _FOLDER:
-        return stat.S_ISDIR(status.st_mode)
-    if not file.digest or not stat.S_ISREG(status.st_mode) or status.st_size > _MAXIMUM_BYTES:
-        return False
-    with open(file.path, "rb") as opened:
-        content = opened.read(_MAXIMUM_BYTES + 1)
-    return hashlib.sha256(content).hexdigest() == file.digest and _real(file.path, _reals) == file.real
+def _check_source(path: str) -> None:
+    with open(path, "rb") as file:
+        found = re.search(_UNSEEN_READS, file.read())
+    if found is not None:
+        name, word = os.path.basename(path), found[0].decode()
+        raise NotCacheable(f"{name} may depend on files unseen by Python ({word})")
 
 
-_reals: dict[str, str] = {}
-
-
-def _real(path: str, known: dict[str, str]) -> str:
-    """Resolve all links; those of a folder once for all its files."""
-    folder, name = os.path.split(path)
-    if folder not in known:
-        known[folder] = os.path.realpath(folder)
-    return os.path.realpath(path) if os.path.islink(path) else os.path.join(known[folder], name)
-
-
-def _packages(paths: Iterable[str], places: FileOwners, started: int) -> Iterable[Package]:
-    by_root: dict[str, list[str]] = {}
-    for path in sorted(set(paths)):
-        by_root.setdefault(places.root(path), []).append(path)
-    for root, members in by_root.items():
-        files = tuple(path.removeprefix(root) for path in members)
-        yield Package(root=root, files=files, digest=_state_digest(root, files, started))
-
-
-def _state_digest(root: str, files: Iterable[str], started: int | None = None) -> str:
-    """Return a digest of the times and sizes of installed files, which any write changes."""
-    total = hashlib.sha256()
-    for file in files:
-        status = _status(root + file)
-        if status is None:
-            total.update(b"absent;")
-            continue
-        if started is not None:
-            _check_age(root + file, status, started)
-        total.update(b"%d %d %d;" % (status.st_mtime_ns, status.st_ctime_ns, status.st_size))
-    return total.hexdigest()
-
-
-def _status(path: str) -> os.stat_result | None:
-    """Return the status of a file, or of the archive that contains it."""
-    while path:
-        try:
-            return os.stat(path)
-        except NotADirectoryError:
-            path = os.path.dirname(path)
-        except OSError:
-            break
-    return None
-
-
-def _list_digest(folder: str, kind: str, sought: frozenset[str]) -> str:
-    """Return a digest of the relevant entries of a folder."""
-    try:
-        with os.scandir(folder) as entries:
-            found = []
-            for entry in entries:
-                if (text := _format_entry(entry, kind, sought)) is not None:
-                    found.append(text)
-                if len(found) > _MAXIMUM_ENTRIES:
-                    return _TOO_MANY
-    except OSError as error:
-        return f"error {error.errno}"
-    text = "\0".join(sorted(found))
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _metadata_state(path: str) -> str:
-    for each in (f"{path}/METADATA", f"{path}/PKG-INFO", path):
-        try:
-            status = os.stat(each)
-        except OSError:
-            continue
-        return f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_size}"
-    return "absent"
-
-
-_SUFFIXES = (*importlib.machinery.all_suffixes(), ".zip", ".egg")
-
-
-def _format_entry(entry: os.DirEntry[str], kind: str, sought: frozenset[str]) -> str | None:
-    name = entry.name
-    if name == "__pycache__":
-        return None
-    is_folder = entry.is_dir()
-    if kind == "all":
-        return f"{name}/" if is_folder else name
-    if name.endswith((".dist-info", ".egg-info", ".pth", ".egg-link")):
-        return f"{name} {_metadata_state(entry.path)}"
-    if not is_folder:
-        return name if name.endswith(_SUFFIXES) else None
-    if not name.isidentifier():
-        return None
-    if kind == "installed" or any(
-        os.path.isfile(os.path.join(entry.path, f"__init__{each}")) for each in _SUFFIXES
-    ):
-        return f"{name}/"
-    # Any module or package of the same name takes precedence over a namespace package.
-    return f"{name}:" if name in sought else None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import itertools
 import os
 import re
 import stat
-import threading
-import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from netinspect.records.cache_usage import Cache
 
@@ -21,66 +19,65 @@ LARGEST_ENTRY = 32 * 2**20
 LIMIT = 256 * 2**20
 """Maximum bytes of all entries and partial files; the oldest entries are removed first."""
 
-_MAGIC = b"netinspect-cached-trace 1 "
-_KEY = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[0-9a-f]{64}\.trace")
-_PART = re.compile(r"\.[0-9a-f]{64}\.([0-9]+)\.[0-9]+\.[0-9]+\.part")
-_STALE_PART = 3600.0
-"""Seconds after which a partial file is considered abandoned."""
+_MAGIC = b"netinspect-cached-trace 2 "
+_NAME = r"\.?[0-9a-f]{64}\..+"
+"""Names of entries, also of those that earlier versions wrote; with a dot, of partial files."""
 
-_numbers = itertools.count()
+
+class Entry(NamedTuple):
+    """One entry of the store."""
+
+    text: str
+    written: float
+    """Time in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Entries of text lines by key, in a folder that only the user can write."""
+    """Entries of text by key, in a folder that only the user can write."""
 
     folder: Path
 
-    def read(self, key: str) -> list[str] | None:
-        """Return the lines of an entry; None if it does not exist or is damaged."""
+    def read(self, key: str) -> Entry | None:
+        """Return an entry; None if it does not exist, is damaged or foreign."""
         try:
-            if not _KEY.fullmatch(key) or not self._is_private():
+            if not self._is_private():
                 return None
             # Do not follow links or wait for pipes.
             flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-            descriptor = os.open(self._file(key), flags)
-            with open(descriptor, "rb") as file:
-                status = os.fstat(descriptor)
+            with open(os.open(self._file(key), flags), "rb") as file:
+                status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode) or not _is_ours(status):
-                    return None
-                if status.st_size > LARGEST_ENTRY:
                     return None
                 content = file.read(LARGEST_ENTRY + 1)
             head, _, body = content.partition(b"\n")
-            if head != _head(key, body):
+            if len(body) > LARGEST_ENTRY or head != _head(key, body):
                 return None
-            return body.decode("utf-8").split("\n")
+            return Entry(body.decode("utf-8"), status.st_mtime)
         except (OSError, ValueError):
             return None
 
-    def write(self, key: str, lines: list[str]) -> bool:
+    def write(self, key: str, text: str) -> bool:
         """Write an entry atomically; return whether it was written.
 
         Many processes may write at once: the last one to finish wins.
         """
-        body = "\n".join(lines).encode("utf-8")
+        body = text.encode("utf-8")
         if len(body) > LARGEST_ENTRY:
             return False
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._is_private():
                 return False
-            # Unique names: no other process or thread writes to the same file.
-            name = f".{key}.{os.getpid()}.{threading.get_ident()}.{next(_numbers)}.part"
-            part = self.folder / name
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            import tempfile  # which a command that only reads does not need
+
+            descriptor, part = tempfile.mkstemp(".part", f".{key}.", self.folder)
             try:
                 with open(descriptor, "wb") as file:
                     file.write(_head(key, body) + b"\n" + body)
-                part.replace(self._file(key))
+                os.replace(part, self._file(key))
             finally:
-                part.unlink(missing_ok=True)
+                _remove(part)
             self._make_room()
         except OSError:
             return False
@@ -88,17 +85,16 @@ class Store:
 
     def size(self) -> tuple[int, int]:
         """Return the number of entries, and the bytes of all files of the store."""
-        entries = self._entries()
-        return len(entries), _bytes(entries) + _bytes(self._parts())
+        files = self._files()
+        entries = [path for path, _ in files if not os.path.basename(path).startswith(".")]
+        return len(entries), sum(status.st_size for _, status in files)
 
-    def clear(self) -> tuple[int, int]:
-        """Remove all entries; return their number and the bytes of all removed files.
+    def clear(self) -> int:
+        """Remove all entries, also those of earlier versions; return the number of removed files.
 
         Files with other names are left alone.
         """
-        removed = [each for each in self._entries() if _remove(each[0])]
-        parts = [each for each in self._parts() if _remove(each[0])]
-        return len(removed), _bytes(removed) + _bytes(parts)
+        return sum(_remove(path) for path, _ in self._files())
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}.trace"
@@ -108,29 +104,20 @@ class Store:
         status, link = os.stat(self.folder), os.lstat(self.folder)
         return stat.S_ISDIR(status.st_mode) and _is_ours(status) and link.st_uid == status.st_uid
 
-    def _entries(self) -> list[tuple[str, os.stat_result]]:
-        return self._matching(_NAME)
-
-    def _parts(self) -> list[tuple[str, os.stat_result]]:
-        return self._matching(_PART)
-
-    def _matching(self, pattern: re.Pattern[str]) -> list[tuple[str, os.stat_result]]:
+    def _files(self) -> list[tuple[str, os.stat_result]]:
+        """Return the paths and states of all files of the store, the oldest first."""
         found = []
-        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
+        with suppress(OSError), os.scandir(self.folder) as entries:
             for entry in entries:
-                if pattern.fullmatch(entry.name):
-                    with contextlib.suppress(OSError):  # another process was faster
+                if re.fullmatch(_NAME, entry.name):
+                    with suppress(OSError):  # another process was faster
                         found.append((entry.path, entry.stat(follow_symlinks=False)))
-        return found
+        return sorted(found, key=lambda file: file[1].st_mtime_ns)
 
     def _make_room(self) -> None:
-        now = time.time()
-        for path, status in self._parts():
-            if abs(now - status.st_mtime) > _STALE_PART or _was_left(path):
-                _remove(path)
-        entries = sorted(self._entries(), key=lambda entry: entry[1].st_mtime_ns)
-        excess = _bytes(entries) + _bytes(self._parts()) - LIMIT
-        for path, status in entries:
+        files = self._files()
+        excess = sum(status.st_size for _, status in files) - LIMIT
+        for path, status in files:
             if excess <= 0:
                 break
             if _remove(path):
@@ -156,7 +143,7 @@ def cache_usage(*, clear: bool = False) -> Cache:
     store = find_store()
     if store is None:
         return Cache(folder=None, entries=0, bytes=0, limit=LIMIT, removed=0 if clear else None)
-    removed = store.clear()[0] if clear else None
+    removed = store.clear() if clear else None
     entries, size = store.size()
     return Cache(folder=str(store.folder), entries=entries, bytes=size, limit=LIMIT, removed=removed)
 
@@ -169,24 +156,6 @@ def _is_ours(status: os.stat_result) -> bool:
     if not hasattr(os, "geteuid"):
         return True
     return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-def _bytes(files: list[tuple[str, os.stat_result]]) -> int:
-    return sum(status.st_size for _, status in files)
-
-
-def _was_left(part: str) -> bool:
-    """Return whether the process that wrote a partial file, named by its PID, has ended."""
-    found = _PART.fullmatch(os.path.basename(part))
-    if os.name != "posix" or found is None:
-        return False
-    try:
-        os.kill(int(found[1]), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        pass
-    return False
 
 
 def _remove(path: str) -> bool:

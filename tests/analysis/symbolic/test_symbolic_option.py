@@ -17,8 +17,8 @@ from netinspect.errors import SavedTraceError, UsageError
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
 from netinspect.records.request import Target, TraceRequest
 from netinspect.records.saved import parse_trace
-from netinspect.runner.cached_traces import without_forward
-from netinspect.trace_cache import cache_key
+from netinspect.runner.cached_traces import request_without_forward, without_forward
+from netinspect.trace_cache.cache_key import cache_key
 from tests.reports.test_schemas import validation_errors
 from tests.support import Outcome
 
@@ -179,8 +179,8 @@ def test_cached_trace_is_reused_for_the_same_symbols(
     assert list(tmp_path.rglob("*")) != []
     one = TraceRequest(target=Target(text="lenet", kind="sample", place="lenet.py"))
     other = replace(one, symbolic=("batch",))
-    assert cache_key.cache_key(one, "") != cache_key.cache_key(other, "")
-    assert cache_key.without_forward(one) == cache_key.without_forward(other)
+    assert cache_key("trace", one, "") != cache_key("trace", other, "")
+    assert request_without_forward(one) == request_without_forward(other)
     trace = without_forward(netinspect.load("lenet", symbolic="batch"))
     assert trace == netinspect.load("lenet", run=False)
 
