@@ -1,5 +1,7 @@
 """Formatting of numbers and names for people; the results are never parsed."""
 
+from collections.abc import Sequence
+
 _BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -75,3 +77,9 @@ def name(text: str) -> str:
 def plural(number: int, noun: str, plural_noun: str | None = None) -> str:
     """Format a count with its noun: `1 layer`, `2 layers`."""
     return f"{count(number)} {noun if number == 1 else plural_noun or noun + 's'}"
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """Format the first names of a sequence, and the number of the others: `a, b and 3 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from netinspect._utils import units
 from netinspect.analysis.checkpoints.totals import memory_key
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 from netinspect.records.named_tensors import NamedTensor, TensorStorage
@@ -126,6 +127,4 @@ def _file(tensor: StoredTensor, files: Sequence[str]) -> str | None:
     if not tensor.pieces:
         return None if tensor.file is None else files[tensor.file]
     used = dict.fromkeys(each.file for each in tensor.pieces if each.file is not None)
-    names = [files[each] for each in list(used)[:_MAX_NAMES]]
-    more = len(used) - len(names)
-    return ", ".join(names) + (f" and {more:,} more" if more else "") if names else None
+    return units.some([files[each] for each in used], _MAX_NAMES) or None

@@ -14,11 +14,13 @@ from netinspect.records.checkpoint import Checkpoint
 if TYPE_CHECKING:
     from torch import nn
 
+    from netinspect.records.checkpoint import StoredTensor
     from netinspect.records.comparison import Comparison
+    from netinspect.records.named_tensors import NamedTensor
     from netinspect.records.trace import Trace
     from netinspect.reports.diff.pairing import Pairing
     from netinspect.reports.diff.record import Diff
-    from netinspect.reports.diff.state_dict import StateDict, StateDictEntry
+    from netinspect.reports.diff.state_dict import StateDict
 
 Progress = Callable[[int, int], None]
 
@@ -84,11 +86,15 @@ def _compare(
     one, other = locate_pieces(_checkpoint_of(a)), locate_pieces(_checkpoint_of(b))
     with CheckpointData(one) as left, CheckpointData(other) as right:
 
+        def stored(checkpoint: Checkpoint, tensor: NamedTensor) -> StoredTensor:
+            assert tensor.stored is not None
+            return checkpoint.tensors[tensor.stored.index]
+
         def find_equal_bytes(
-            ones: Sequence[StateDictEntry], others: Sequence[StateDictEntry]
+            ones: Sequence[NamedTensor], others: Sequence[NamedTensor]
         ) -> list[tuple[str, str]]:
-            places = [(left, one.tensors[each.tensor_index]) for each in ones]
-            places += [(right, other.tensors[each.tensor_index]) for each in others]
+            places = [(left, stored(one, each)) for each in ones]
+            places += [(right, stored(other, each)) for each in others]
             groups = same_content(places, progress)
             # Among several identical tensors, none can be matched to another.
             pairs = [group for group in groups if len(group) == 2 and group[0] < len(ones) <= group[1]]
@@ -97,7 +103,7 @@ def _compare(
         pairing = pair_names(a.entries, b.entries, find_equal_bytes)
         same_shape = [(a.entries[pair.old], b.entries[pair.new]) for pair in pairing.pairs]
         same_shape = [(x, y) for x, y in same_shape if x.shape == y.shape]
-        tensors = [(one.tensors[x.tensor_index], other.tensors[y.tensor_index]) for x, y in same_shape]
+        tensors = [(stored(one, x), stored(other, y)) for x, y in same_shape]
         found = compare_pairs(left, right, tensors, progress)
         changed = [pair for pair, each in zip(same_shape, found, strict=True) if each.equal is False]
         moved = find_equal_bytes([x for x, _ in changed], [y for _, y in changed])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,14 +10,25 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from netinspect.records.checkpoint import Checkpoint, StoredFile
+from netinspect.records.named_tensors import NamedTensor
 from netinspect.reports.diff.pairing import Pairing, pair_names
-from netinspect.reports.diff.state_dict import StateDict, StateDictEntry
+from netinspect.reports.diff.state_dict import StateDict
 
 
-def entries(shapes: Mapping[str, tuple[int, ...]], dtype: str = "float32") -> dict[str, StateDictEntry]:
+def entries(shapes: Mapping[str, tuple[int, ...]], dtype: str = "float32") -> dict[str, NamedTensor]:
     """Return the tensors of one side, from names and shapes."""
     return {
-        name: StateDictEntry(name, shape, dtype, 4, ("memory", number), "tensor", None, number)
+        name: NamedTensor(
+            name=name,
+            kind="tensor",
+            shape=shape,
+            dtype=dtype,
+            elements=math.prod(shape),
+            bytes=4,
+            identity=number,
+            counted=True,
+            tied_to=(),
+        )
         for number, (name, shape) in enumerate(shapes.items())
     }
 

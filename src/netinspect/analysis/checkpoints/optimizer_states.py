@@ -88,9 +88,8 @@ def optimizer_facts(checkpoint: Checkpoint) -> Iterator[Fact]:
             yield Fact(label="optimizer", text=guess, certain=False)
     rates = list(dict.fromkeys(text for match, text in _groups(checkpoint) if match["key"] == "lr"))
     if rates:
-        more = len(rates) - _MAX_RATES
-        text = ", ".join(rates[:_MAX_RATES]) + (f" and {more:,} more" if more > 0 else "")
-        yield Fact(label="learning rate" + "s" * (len(rates) > 1), text=text, certain=True)
+        label = "learning rate" + "s" * (len(rates) > 1)
+        yield Fact(label=label, text=units.some(rates, _MAX_RATES), certain=True)
 
 
 def _guess(checkpoint: Checkpoint, path: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
+from netinspect._utils import units
 from netinspect.checkpoints.formats.numpy_files import is_npz
 from netinspect.checkpoints.formats.table import load
 from netinspect.checkpoints.formats.torch_zip import prefix_of
@@ -65,8 +66,7 @@ def read_zip(source: ByteSource) -> Checkpoint:
     if (found := _find_format(archive)) is not None:
         return cast("Checkpoint", load(found.reader)(archive))
     inside = list(archive.members)
-    more = f" and {len(inside) - _NAMED:,} more" if len(inside) > _NAMED else ""
-    holds = ", ".join(inside[:_NAMED]) + more if inside else "nothing"
+    holds = units.some(inside, _NAMED) or "nothing"
     key = match_zip(archive.members)
     if key is not None:
         raise unreadable_as(source.name, CATALOG[key])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from netinspect._utils import units
+
 LONGEST_TEXT = 2000
 """Largest reported length of a value in bytes."""
 
@@ -36,5 +38,4 @@ def short(name: str) -> str:
 
 def some(names: list[str], named: int = _NAMED) -> str:
     """Format the first names of a list, and the number of the others."""
-    more = len(names) - named
-    return ", ".join(map(short, names[:named])) + (f" and {more:,} more" if more > 0 else "")
+    return units.some([*map(short, names[:named]), *names[named:]], named)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,14 +70,6 @@ class Differences:
         self.right_squares += other.right_squares
         self.products += other.products
         self.scale = other.scale
-
-    @classmethod
-    def merge(cls, parts: Iterable[Differences]) -> Differences:
-        """Add up parts in order."""
-        merged = cls(only_bytes=True)
-        for part in parts:
-            merged.add(part)
-        return merged
 
 
 def differences(

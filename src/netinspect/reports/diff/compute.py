@@ -9,11 +9,12 @@ from typing import Literal
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.comparison import Comparison
+from netinspect.records.named_tensors import NamedTensor
 from netinspect.records.trace import Trace
 from netinspect.reports.diff.counts import group
 from netinspect.reports.diff.loading import build_loading
 from netinspect.reports.diff.modules import compare_modules
-from netinspect.reports.diff.pairing import Pair, Pairing
+from netinspect.reports.diff.pairing import Pairing
 from netinspect.reports.diff.record import (
     Diff,
     DiffRow,
@@ -23,6 +24,7 @@ from netinspect.reports.diff.record import (
     TieChange,
     ValueSummary,
 )
+from netinspect.reports.diff.rules import Pair
 from netinspect.reports.diff.sections import (
     choose_for_both,
     choose_for_model,
@@ -32,8 +34,8 @@ from netinspect.reports.diff.sections import (
 )
 from netinspect.reports.diff.state_dict import (
     StateDict,
-    StateDictEntry,
     checkpoint_state_dict,
+    is_sized,
     model_state_dict,
 )
 
@@ -154,32 +156,32 @@ def _rows(
         else:
             removed.setdefault(at, []).append(name)
     paired = {pair.new: pair for pair in pairing.pairs}
-    removed_modules, added_modules = (
-        _one_sided_modules(partner, pairing.removed),
-        _one_sided_modules(paired, pairing.added),
-    )
     came_from = {new: old for old, new in pairing.guessed.items()}
-    yield from (_removed_row(a, name, pairing, removed_modules[name]) for name in removed.get(-1, ()))
+    removed_modules = _one_sided_modules(partner, pairing.removed)
+    added_modules = _one_sided_modules(paired, pairing.added)
+
+    def alone(change: Literal["added", "removed"], name: str) -> DiffRow:
+        is_old = change == "removed"
+        return DiffRow(
+            change=change,
+            old=a.tensor_record(name) if is_old else None,
+            new=None if is_old else b.tensor_record(name),
+            differs=(),
+            renames=(),
+            guessed_name=(pairing.guessed if is_old else came_from).get(name, ""),
+            branch=(removed_modules if is_old else added_modules)[name],
+        )
+
+    yield from (alone("removed", name) for name in removed.get(-1, ()))
     for number, name in enumerate(b.entries):
         pair = paired.get(name)
         if pair is None:
-            yield DiffRow(
-                change="added",
-                old=None,
-                new=b.tensor_record(name),
-                differs=(),
-                renames=(),
-                guessed_name=came_from.get(name, ""),
-                branch=added_modules[name],
-            )
+            yield alone("added", name)
         else:
-            value = values.get(name) if values is not None else None
-            row = _pair_row(a, b, pair, value)
+            row = _pair_row(a, b, pair, None if values is None else values.get(name))
             if row is not None:
                 yield row
-        yield from (
-            _removed_row(a, each, pairing, removed_modules[each]) for each in removed.get(number, ())
-        )
+        yield from (alone("removed", each) for each in removed.get(number, ()))
 
 
 def _one_sided_modules(paired: Iterable[str], alone: Iterable[str]) -> dict[str, str]:
@@ -199,18 +201,6 @@ def _one_sided_modules(paired: Iterable[str], alone: Iterable[str]) -> dict[str,
     return found
 
 
-def _removed_row(a: StateDict, name: str, pairing: Pairing, branch: str) -> DiffRow:
-    return DiffRow(
-        change="removed",
-        old=a.tensor_record(name),
-        new=None,
-        differs=(),
-        renames=(),
-        guessed_name=pairing.guessed.get(name, ""),
-        branch=branch,
-    )
-
-
 def _pair_row(a: StateDict, b: StateDict, pair: Pair, value: Comparison | None) -> DiffRow | None:
     one, other = a.entries[pair.old], b.entries[pair.new]
     differs = tuple(_differences(one, other, value))
@@ -228,11 +218,11 @@ def _pair_row(a: StateDict, b: StateDict, pair: Pair, value: Comparison | None) 
 
 
 def _differences(
-    one: StateDictEntry, other: StateDictEntry, value: Comparison | None
+    one: NamedTensor, other: NamedTensor, value: Comparison | None
 ) -> Iterator[Differences]:
     if one.name != other.name:
         yield "name"
-    if one.shape != other.shape and one.is_sized and other.is_sized:
+    if one.shape != other.shape and is_sized(one) and is_sized(other):
         yield "shape"
     if one.dtype != other.dtype:
         yield "dtype"
@@ -273,12 +263,12 @@ def _tie_changes(a: StateDict, b: StateDict, pairing: Pairing) -> Iterator[TieCh
     for names in a.tied.values():
         old = [name for name in names if name in forward]
         new = [forward[name] for name in old]
-        if len({b.entries[name].memory for name in new}) > 1:
+        if len({b.entries[name].identity for name in new}) > 1:
             yield TieChange(change="untied", old=tuple(old), new=tuple(new))
     for names in b.tied.values():
         new = [name for name in names if name in back]
         old = [back[name] for name in new]
-        if len({a.entries[name].memory for name in old}) > 1:
+        if len({a.entries[name].identity for name in old}) > 1:
             yield TieChange(change="tied", old=tuple(old), new=tuple(new))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from netinspect.reports.diff.pairing import Pairing
+from netinspect.reports.diff.patterns import shared_modules
 from netinspect.reports.diff.record import DiffGroup, DiffRow
 from netinspect.reports.diff.state_dict import StateDict
 
-_NUMBERS = (
+NUMBERS = (
     *("added", "removed", "changed", "renamed", "same"),
     *("old_elements", "new_elements", "old_bytes", "new_bytes"),
 )
@@ -28,7 +29,7 @@ def group(
     base_name |= {name: _without_prefixes(name, pairing) for name in pairing.added}
     names = list(dict.fromkeys((*a.entries, *base_name.values())))
     path_of = _paths(names)
-    counts = {path: dict.fromkeys(_NUMBERS, 0) for path in path_of.values()}
+    counts = {path: dict.fromkeys(NUMBERS, 0) for path in path_of.values()}
     for name, entry in a.entries.items():
         found = counts[path_of[name]]
         found["old_elements"] += entry.elements
@@ -57,22 +58,9 @@ def _without_prefixes(name: str, pairing: Pairing) -> str:
 def _paths(names: Sequence[str]) -> dict[str, str]:
     """Map names to the path they count under; empty if many top-level tensors share one row."""
     split = {name: name.split(".") for name in names}
-    common = _common_depth(list(split.values()))
+    common = len(shared_modules(names))
     single = sum(len(parts) == common + 1 for parts in split.values())
     return {
         name: "" if len(parts) == common + 1 and single > _MOST_SINGLE else ".".join(parts[: common + 1])
         for name, parts in split.items()
     }
-
-
-def _common_depth(split: Sequence[list[str]]) -> int:
-    """Return the number of leading components common to all names, not counting the last one."""
-    if not split:
-        return 0
-    first, last = min(split), max(split)
-    depth = 0
-    for one, other in zip(first[:-1], last[:-1], strict=False):
-        if one != other:
-            break
-        depth += 1
-    return depth

@@ -5,6 +5,7 @@ Marks, which colours repeat: `+` added, `-` removed, `~` changed, `>` renamed, `
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from netinspect._utils import units
@@ -14,6 +15,7 @@ from netinspect.rendering.document import (
     Document,
     Lines,
     Row,
+    T,
     Table,
     line,
     make_row,
@@ -37,24 +39,24 @@ def _rename_change(rename: Rename) -> str:
     return "guess" if rename.evidence == "guess" else "renamed"
 
 
+def _names(change: Callable[[T], str]) -> tuple[Column[T], ...]:
+    """Return the columns of a kind of change, and of an old and a new name."""
+
+    def name(key: str) -> Column[T]:
+        return Column(
+            key=f"{key}_name",
+            value=lambda item: getattr(item, key),
+            text=lambda item: getattr(item, key) or "(nothing)",
+            style=lambda item: STYLES[change(item)],
+            min_width=16,
+            elide="middle",
+        )
+
+    return change_column(change), name("old"), name("new")
+
+
 _RENAMES: tuple[Column[Rename], ...] = (
-    change_column(_rename_change),
-    Column(
-        key="old_name",
-        value=lambda rename: rename.old,
-        text=lambda rename: rename.old or "(nothing)",
-        style=lambda rename: STYLES[_rename_change(rename)],
-        min_width=16,
-        elide="middle",
-    ),
-    Column(
-        key="new_name",
-        value=lambda rename: rename.new,
-        text=lambda rename: rename.new or "(nothing)",
-        style=lambda rename: STYLES[_rename_change(rename)],
-        min_width=16,
-        elide="middle",
-    ),
+    *_names(_rename_change),
     count_column("names", lambda rename: rename.names),
     Column(
         key="evidence",
@@ -95,23 +97,7 @@ _TIES: tuple[Column[TieChange], ...] = (
     ),
     Column(key="names", value=lambda tie: " = ".join(tie.new), min_width=30, elide="middle"),
 )
-_MOVED: tuple[Column[MovedValues], ...] = (
-    change_column(lambda moved: "moved"),
-    Column(
-        key="old_name",
-        value=lambda moved: moved.old,
-        style=lambda moved: STYLES["moved"],
-        min_width=20,
-        elide="middle",
-    ),
-    Column(
-        key="new_name",
-        value=lambda moved: moved.new,
-        style=lambda moved: STYLES["moved"],
-        min_width=20,
-        elide="middle",
-    ),
-)
+_MOVED: tuple[Column[MovedValues], ...] = _names(lambda moved: "moved")
 
 
 class _Side(NamedTuple):
@@ -168,17 +154,23 @@ _EVIDENCE = {
 def lay_out(report: Diff) -> Document:
     """Lay out the report as a document."""
     title = line((report.a.target, "bold"), "  ->  ", (report.b.target, "bold"))
-    if report.shows == "counts":
-        blocks: tuple[Block, ...] = (build_counts(report), _sides(report))
-        return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
-    tables = (build_tensors, _renames, _moved, _modules, _ties, _sides)
-    blocks = tuple(table(report) for table in tables)
-    mapping = report.loading.mapping if report.loading is not None else None
-    if mapping is not None:
-        step = "rename the tensors" if mapping.renamed else "take the state dict out"
-        heading = step if mapping.verdict == "does not load" else "load the checkpoint"
-        blocks = (*blocks[:-1], Lines(name=heading, lines=mapping.lines), blocks[-1])
-    return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
+    blocks: list[Block] = [build_counts(report)]
+    if report.shows == "changes":
+        blocks = [
+            build_tensors(report),
+            _renames(report),
+            make_table("moved values", _MOVED, report.moved_values),
+            make_table("modules", _MODULES, report.modules),
+            make_table("ties", _TIES, report.ties),
+        ]
+        mapping = report.loading.mapping if report.loading is not None else None
+        if mapping is not None:
+            step = "rename the tensors" if mapping.renamed else "take the state dict out"
+            heading = step if mapping.verdict == "does not load" else "load the checkpoint"
+            blocks.append(Lines(name=heading, lines=mapping.lines))
+    sides = (_Side("a", report.a), _Side("b", report.b))
+    blocks.append(make_table("sides", _SIDES, sides))
+    return Document(title=title, blocks=tuple(blocks), notes=tuple(notes(report)))
 
 
 def _renames(report: Diff) -> Table:
@@ -202,10 +194,6 @@ def _evidence(rename: Rename) -> str:
         return _EVIDENCE[rename.evidence]
     text = "prefix of names" if rename.kind == "prefix" else "same change in several names"
     return text + (f", written by {rename.written_by}" if rename.written_by else "")
-
-
-def _modules(report: Diff) -> Table:
-    return make_table("modules", _MODULES, report.modules)
 
 
 def _call(class_name: str, extra: str) -> str | None:
@@ -232,19 +220,6 @@ def _only_differing(name: str, old: str, new: str) -> tuple[str, str]:
         f"{name}({', '.join(one for one, _ in apart)}{rest})",
         f"{name}({', '.join(other for _, other in apart)}{rest})",
     )
-
-
-def _moved(report: Diff) -> Table:
-    return make_table("moved values", _MOVED, report.moved_values)
-
-
-def _ties(report: Diff) -> Table:
-    return make_table("ties", _TIES, report.ties)
-
-
-def _sides(report: Diff) -> Table:
-    sides = (_Side("a", report.a), _Side("b", report.b))
-    return make_table("sides", _SIDES, sides)
 
 
 def _sections(side: DiffSide) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from netinspect._utils import units
 from netinspect.rendering.document import Column, Row, Table, cell, make_row, make_table
 from netinspect.rendering.number_columns import count_column, size_column
+from netinspect.reports.diff.counts import NUMBERS
+from netinspect.reports.diff.layout_tensors import MARKS
 from netinspect.reports.diff.record import Diff, DiffGroup
 
 _BAR = 24
@@ -15,7 +17,7 @@ _BAR = 24
 _MAX_ROWS = 16
 """Maximum number of rows; the remaining modules share one row."""
 
-_MARKS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
+_CHANGES = ("added", "removed", "changed", "renamed")
 
 
 def _count_column(key: str, drop: int = 0) -> Column[DiffGroup]:
@@ -46,7 +48,7 @@ def _columns(most: int) -> tuple[Column[DiffGroup], ...]:
             min_width=12,
             elide="middle",
         ),
-        *(_count_column(key) for key in _MARKS),
+        *(_count_column(key) for key in _CHANGES),
         _count_column("same", drop=4),
         count_column("old_elements", lambda group: group.old_elements, drop=3),
         count_column("new_elements", lambda group: group.new_elements, drop=2),
@@ -55,7 +57,7 @@ def _columns(most: int) -> tuple[Column[DiffGroup], ...]:
         Column(
             key="bar",
             value=lambda group: None,
-            text=lambda group: _bar([getattr(group, key) for key in _MARKS], most),
+            text=lambda group: _bar([getattr(group, key) for key in _CHANGES], most),
             drop=1,
         ),
     )
@@ -66,10 +68,9 @@ def build_counts(report: Diff) -> Table:
     groups = sorted(report.groups, key=lambda each: -_changes(each))
     most = max(map(_changes, groups), default=0)
     columns = _columns(most)
-    shown = groups if not report.fold or len(groups) <= _MAX_ROWS else groups[: _MAX_ROWS - 1]
-    own_row = [group for group in report.groups if any(group is each for each in shown)]
-    rest = [group for group in groups if not any(group is each for each in own_row)]
-    folded = [_sum_row(columns, [group], group.path) for group in own_row]
+    shown = len(groups) if not report.fold or len(groups) <= _MAX_ROWS else _MAX_ROWS - 1
+    own_row, rest = {id(each) for each in groups[:shown]}, groups[shown:]
+    folded = [_sum_row(columns, [each], each.path) for each in report.groups if id(each) in own_row]
     if rest:
         folded.append(_sum_row(columns, rest, f"{units.count(len(rest))} more"))
     total = _sum_row(_columns(0), report.groups, "total", style="bold")
@@ -88,15 +89,11 @@ def _sum_row(
 
 
 def _changes(group: DiffGroup) -> int:
-    return group.added + group.removed + group.changed + group.renamed
+    return sum(getattr(group, key) for key in _CHANGES)
 
 
 def _sum(groups: Sequence[DiffGroup]) -> DiffGroup:
-    numbers = ("added", "removed", "changed", "renamed", "same")
-    sizes = ("old_elements", "new_elements", "old_bytes", "new_bytes")
-    return DiffGroup(
-        path="", **{key: sum(getattr(each, key) for each in groups) for key in (*numbers, *sizes)}
-    )
+    return DiffGroup(path="", **{key: sum(getattr(each, key) for each in groups) for key in NUMBERS})
 
 
 def _bar(counts: Sequence[int], most: int) -> str:
@@ -105,7 +102,7 @@ def _bar(counts: Sequence[int], most: int) -> str:
         return ""
     room = min(most, _BAR)
     return "".join(
-        mark * max(1, round(room * count / most))
-        for count, mark in zip(counts, _MARKS.values(), strict=True)
+        MARKS[change] * max(1, round(room * count / most))
+        for count, change in zip(counts, _CHANGES, strict=True)
         if count
     )

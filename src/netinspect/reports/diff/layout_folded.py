@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, takewhile
+from itertools import groupby
 from typing import NamedTuple
 
 from netinspect._utils import units
 from netinspect.rendering import format_values
+from netinspect.reports.diff.patterns import shared_modules
 from netinspect.reports.diff.record import DiffRow, DiffTensor
 
 _NUMBER = re.compile(r"\d+")
@@ -124,9 +125,7 @@ def _only_change(row: DiffRow) -> tuple[str, str] | None:
 
 def _format_group(rows: Sequence[DiffRow]) -> str:
     """Format the number of tensors and the innermost module that contains all of them."""
-    paths = [row.new.name.split(".")[:-1] for row in rows if row.new is not None]
-    both = zip(min(paths), max(paths), strict=False)
-    together = [first for first, _ in takewhile(lambda pair: pair[0] == pair[1], both)]
+    together = shared_modules([row.new.name for row in rows if row.new is not None])
     where = f" in {'.'.join(together)}" if together else ""
     return units.plural(len(rows), "tensor") + where
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from netinspect._utils import units
 from netinspect.rendering.document import Line, line
@@ -89,9 +89,9 @@ def _loading(report: Diff, loading: Loading) -> Iterator[Line]:
         text += f"; {units.count(taken)} of {units.plural(model.tensors, 'tensor')} would be loaded"
     yield line((text, _VERDICTS[loading.verdict]))
     if loading.missing:
-        yield line(f"missing: {_some(loading.missing)}")
+        yield line(f"missing: {units.some(loading.missing, _NAMED)}")
     if loading.unexpected:
-        yield line(f"unexpected: {_some(loading.unexpected)}")
+        yield line(f"unexpected: {units.some(loading.unexpected, _NAMED)}")
     for each in loading.mismatched[:_NAMED]:
         sizes = f"{tuple(each.checkpoint)} in the checkpoint, {tuple(each.model)} in the model"
         yield line(f"size mismatch: {each.name}: {sizes}")
@@ -117,8 +117,3 @@ def _what(missing: int, unexpected: int, mismatched: int) -> str:
         if count
     ]
     return f" ({', '.join(parts)})" if parts else ""
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
 from netinspect._utils import units
 from netinspect.records.comparison import Comparison
@@ -11,6 +10,7 @@ from netinspect.rendering.document import (
     Cell,
     Column,
     Row,
+    T,
     Table,
     cell,
     hide_columns,
@@ -21,28 +21,18 @@ from netinspect.rendering.number_columns import count_column
 from netinspect.reports.diff.layout_folded import Fold, fold, format_shape
 from netinspect.reports.diff.record import Diff, DiffRow, DiffTensor
 
-T = TypeVar("T")
-
-MARKS = {
-    "added": "+",
-    "removed": "-",
-    "changed": "~",
-    "renamed": ">",
-    "moved": ">",
-    "guess": "?",
-    "tied": "~",
-    "untied": "~",
+_LOOKS = {
+    "added": ("+", "green"),
+    "removed": ("-", "red"),
+    "changed": ("~", "yellow"),
+    "renamed": (">", "cyan"),
+    "moved": (">", "cyan"),
+    "guess": ("?", "dim"),
+    "tied": ("~", "yellow"),
+    "untied": ("~", "yellow"),
 }
-STYLES = {
-    "added": "green",
-    "removed": "red",
-    "changed": "yellow",
-    "renamed": "cyan",
-    "moved": "cyan",
-    "guess": "dim",
-    "tied": "yellow",
-    "untied": "yellow",
-}
+MARKS = {change: mark for change, (mark, _) in _LOOKS.items()}
+STYLES = {change: style for change, (_, style) in _LOOKS.items()}
 
 
 def change_column(change: Callable[[T], str]) -> Column[T]:

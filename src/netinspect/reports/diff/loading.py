@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+from netinspect._utils import units
+from netinspect.records.named_tensors import NamedTensor
 from netinspect.records.trace import Trace
 from netinspect.reports.diff.mapping import TORCH_FORMATS, load_lines, rename_snippet
 from netinspect.reports.diff.pairing import Pairing
 from netinspect.reports.diff.record import Loading, Mismatch
 from netinspect.reports.diff.record import Mapping as NewNames
-from netinspect.reports.diff.state_dict import StateDict, StateDictEntry
+from netinspect.reports.diff.state_dict import StateDict, is_sized
 
 Verdict = Literal["loads", "loads with strict=False", "does not load"]
 
@@ -105,11 +107,11 @@ def _compare_names(
     return missing, unexpected, mismatched
 
 
-def _fits(given: StateDictEntry, wanted: StateDictEntry) -> bool:
+def _fits(given: NamedTensor, wanted: NamedTensor) -> bool:
     # A lazy layer accepts any size. Scalars were vectors before torch 0.4 and still load.
     return (
         given.shape == wanted.shape
-        or not wanted.is_sized
+        or not is_sized(wanted)
         or (not wanted.shape and len(given.shape) == 1)
     )
 
@@ -174,13 +176,12 @@ def _notes(
 ) -> Iterable[str]:
     given = set(names.values())
     for name in missing:
-        others = model.tied.get(model.entries[name].memory, ())
+        others = model.tied.get(model.entries[name].identity, ())
         there = next((each for each in others if each in given), None)
         if there is not None:
             yield f"{name} is tied to {there}, which is in the file: strict=False loses nothing"
     if created:
-        more = f" and {len(created) - 1:,} more" if len(created) > 1 else ""
-        yield f"{created[0]}{more}: not in the file; BatchNorm creates it, as for older versions"
+        yield f"{units.some(created, 1)}: not in the file; BatchNorm creates it, as for older versions"
 
 
 def _nested_keys(file: StateDict) -> list[str]:
@@ -188,7 +189,7 @@ def _nested_keys(file: StateDict) -> list[str]:
     assert file.checkpoint is not None
     assert file.choice is not None
     section = file.choice.section
-    inner = {file.checkpoint.tensors[entry.tensor_index].section for entry in file.entries.values()}
+    inner = {each.stored.section for each in file.entries.values() if each.stored is not None}
     start = f"{section}." if section else ""
     if section in inner:
         return []

@@ -10,34 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
+from netinspect.records.named_tensors import NamedTensor
 from netinspect.reports.diff.record import Rename
 from netinspect.reports.diff.renames import Evidence, renames_of_pairs, renames_of_rules
-from netinspect.reports.diff.rules import Rule, Rules, find_rules
-from netinspect.reports.diff.state_dict import StateDictEntry
+from netinspect.reports.diff.rules import Pair, Rule, Rules, find_rules
 from netinspect.reports.diff.structure import Key, Match, match_structure
 
-Entries = Mapping[str, StateDictEntry]
+Entries = Mapping[str, NamedTensor]
 
-EqualBytesFinder = Callable[
-    [Sequence[StateDictEntry], Sequence[StateDictEntry]], Sequence[tuple[str, str]]
-]
+EqualBytesFinder = Callable[[Sequence[NamedTensor], Sequence[NamedTensor]], Sequence[tuple[str, str]]]
 """Takes the unpaired tensors of both sides and returns pairs of names with equal bytes; each is the
 only tensor with these bytes on its side.
 """
 
 _KINDS = {"bool": "bool", "int": "integer", "uint": "integer", "complex": "complex"}
 _DIGITS = re.compile(r"\d+")
-
-
-class Pair(NamedTuple):
-    """A name in `a` and its partner in `b`."""
-
-    old: str
-    new: str
-    renames: tuple[int, ...]
-    """Indices of the renames that lead from one name to the other; empty if the names are equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +69,7 @@ def pair_names(a: Entries, b: Entries, find_equal_bytes: EqualBytesFinder | None
 
 def _with_swapped_sides(find_equal_bytes: EqualBytesFinder) -> EqualBytesFinder:
     def equal_values(
-        ones: Sequence[StateDictEntry], others: Sequence[StateDictEntry]
+        ones: Sequence[NamedTensor], others: Sequence[NamedTensor]
     ) -> list[tuple[str, str]]:
         return [(old, new) for new, old in find_equal_bytes(others, ones)]
 
@@ -121,8 +109,7 @@ def _swap_sides(pairing: Pairing, b: Entries) -> Pairing:
 
 def _pair_in_order(a: Entries, b: Entries, find_equal_bytes: EqualBytesFinder | None) -> Pairing:
     rules, equal = _by_names(a, b)
-    pairs = [Pair(each.old, each.new, each.rules) for each in rules.pairs]
-    pairs += [Pair(name, name, ()) for name in equal]
+    pairs = [*rules.pairs, *(Pair(name, name, ()) for name in equal)]
     renames = renames_of_rules(rules)
 
     def add_pairs(found: Sequence[tuple[str, str]], evidence: Evidence) -> None:
@@ -171,7 +158,7 @@ def _by_names(a: Entries, b: Entries) -> tuple[Rules, list[str]]:
     equal = [name for name, shape in shapes_a.items() if shapes_b.get(name) == shape]
     if 2 * len(equal) < min(len(a), len(b)):
         rules = find_rules(shapes_a, shapes_b)
-        if sum(each.rules != () for each in rules.pairs) > len(equal):
+        if sum(each.renames != () for each in rules.pairs) > len(equal):
             taken_a, taken_b = {each.old for each in rules.pairs}, {each.new for each in rules.pairs}
             return rules, [name for name in a if name in b and name not in taken_a | taken_b]
     same = [name for name in a if name in b]
@@ -184,7 +171,7 @@ def _by_names(a: Entries, b: Entries) -> tuple[Rules, list[str]]:
 
 def _unpaired(
     a: Entries, b: Entries, pairs: Sequence[Pair]
-) -> tuple[dict[str, StateDictEntry], dict[str, StateDictEntry]]:
+) -> tuple[dict[str, NamedTensor], dict[str, NamedTensor]]:
     old, new = {pair.old for pair in pairs}, {pair.new for pair in pairs}
     return (
         {name: entry for name, entry in a.items() if name not in old},
@@ -246,11 +233,11 @@ def _path(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _size(entry: StateDictEntry) -> Key:
+def _size(entry: NamedTensor) -> Key:
     return entry.shape, _kind(entry.dtype)
 
 
-def _sorted_size(entry: StateDictEntry) -> Key:
+def _sorted_size(entry: NamedTensor) -> Key:
     return tuple(sorted(map(str, entry.shape))), _kind(entry.dtype)
 
 
@@ -266,7 +253,7 @@ def _kind(dtype: str) -> str:
     return _KINDS.get(_DIGITS.split(dtype)[0], "float")
 
 
-def _is_ambiguous_size(entry: StateDictEntry, match: Match) -> bool:
+def _is_ambiguous_size(entry: NamedTensor, match: Match) -> bool:
     """Return whether a size is weak evidence: a vector may be the bias of any layer."""
     return len(entry.shape) < 2 or _last(match.old) != _last(match.new)
 

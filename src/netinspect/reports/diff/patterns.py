@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import takewhile
 
 _NUMBER = re.compile(r"\d+")
+
+
+def shared_modules(names: Sequence[str]) -> list[str]:
+    """Return the leading components that all names have in common; the last one is that of a tensor."""
+    paths = [name.split(".")[:-1] for name in names] or [[]]
+    both = zip(min(paths), max(paths), strict=False)
+    return [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], both)]
 
 
 def pattern_of(old: str, new: str) -> tuple[str, str]:

@@ -54,7 +54,7 @@ def renames_of_rules(rules: Rules) -> list[Rename]:
     """Return one rename per rule, with the number of names that it explains."""
     uses = [0] * len(rules.rules)
     for pair in rules.pairs:
-        for number in pair.rules:
+        for number in pair.renames:
             uses[number] += 1
     return list(starmap(_rename_of, zip(rules.rules, uses, strict=True)))
 

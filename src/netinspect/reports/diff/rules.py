@@ -83,8 +83,10 @@ class Pair(NamedTuple):
 
     old: str
     new: str
-    rules: tuple[int, ...]
-    """Indices of the rules that lead from one name to the other, in order."""
+    renames: tuple[int, ...]
+    """Indices of the renames that lead from one name to the other, in order. The rules are the first of
+    them. Empty if the names are equal.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +152,11 @@ def find_rules(a: Shapes, b: Shapes) -> Rules:
             original, before = origin[name]
             pairs.append(Pair(original, partner, (*before, number)))
         _rename_unpaired(found.rule, number, left_a, origin)
-    used = sorted({number for pair in pairs for number in pair.rules})
+    used = sorted({number for pair in pairs for number in pair.renames})
     position = {number: index for index, number in enumerate(used)}
     return Rules(
         tuple(rules[number] for number in used),
-        tuple(Pair(each.old, each.new, tuple(position[n] for n in each.rules)) for each in pairs),
+        tuple(Pair(each.old, each.new, tuple(position[n] for n in each.renames)) for each in pairs),
         tuple(open_choices),
     )
 

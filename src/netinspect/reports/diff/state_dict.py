@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
-from math import prod
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from netinspect._utils import units
 from netinspect.analysis.named_tensors import named_tensors
@@ -16,41 +14,15 @@ from netinspect.reports.diff.record import DiffSide, DiffTensor
 from netinspect.reports.diff.sections import SectionChoice
 
 
-class StateDictEntry(NamedTuple):
-    """A named tensor."""
-
-    name: str
-    shape: tuple[int | str, ...]
-    dtype: str
-    bytes: int
-    memory: Hashable
-    """Equal for names that share memory, and only for those."""
-
-    kind: Literal["parameter", "buffer", "tensor"]
-    trainable: bool | None
-    tensor_index: int
-    """Index in `Checkpoint.tensors`; 0 for a model."""
-
-    @property
-    def is_sized(self) -> bool:
-        """Whether the shape is known; that of a lazy layer is not."""
-        return str not in map(type, self.shape)
-
-    @property
-    def elements(self) -> int:
-        """Number of elements; 0 if the shape is unknown."""
-        return prod(self.shape) if self.is_sized else 0  # type: ignore[arg-type]
-
-
 @dataclass(frozen=True, slots=True)
 class StateDict:
     """The tensors of one side, and the model or checkpoint that they come from."""
 
-    entries: dict[str, StateDictEntry]
-    """By name, in the order of the state dict."""
+    entries: dict[str, NamedTensor]
+    """By name within the section, in the order of the state dict."""
 
-    tied: dict[Hashable, list[str]]
-    """Names by memory, for memory with several names."""
+    tied: dict[int, list[str]]
+    """Names by identity, of tensors with several names."""
 
     trace: Trace | None = None
     checkpoint: Checkpoint | None = None
@@ -63,7 +35,7 @@ class StateDict:
     def tensor_record(self, name: str) -> DiffTensor:
         """Return the record of one tensor."""
         entry = self.entries[name]
-        names = self.tied.get(entry.memory, ())
+        names = self.tied.get(entry.identity, ())
         return DiffTensor(
             name=name,
             shape=entry.shape,
@@ -77,7 +49,7 @@ class StateDict:
 
     def side_record(self) -> DiffSide:
         """Return the record of this side."""
-        once = {entry.memory: entry for entry in reversed(self.entries.values())}
+        once = {entry.identity: entry for entry in reversed(self.entries.values())}
         trace, checkpoint, choice = self.trace, self.checkpoint, self.choice
         source = trace if trace is not None else checkpoint
         assert source is not None
@@ -109,7 +81,7 @@ class StateDict:
 
 def model_state_dict(trace: Trace) -> StateDict:
     """Return the state dict of a model: its parameters and persistent buffers."""
-    found = {each.name: _entry(each, each.name) for each in named_tensors(trace) if each.persistent}
+    found = {each.name: each for each in named_tensors(trace) if each.persistent}
     # The order of `state_dict`: parameters and buffers of a module, then those of the next one.
     order = [name for module in trace.modules for name in (*module.parameters, *module.buffers)]
     entries = {name: found[name] for name in order if name in found} | found
@@ -118,13 +90,14 @@ def model_state_dict(trace: Trace) -> StateDict:
 
 def checkpoint_state_dict(checkpoint: Checkpoint, choice: SectionChoice) -> StateDict:
     """Return the chosen section of a checkpoint, with names relative to it."""
-    entries: dict[str, StateDictEntry] = {}
+    entries: dict[str, NamedTensor] = {}
     duplicates: dict[str, None] = {}
     tensors = named_tensors(checkpoint)
     for index, name in choice.names:
         if name in entries:
             duplicates[name] = None
-        entries[name] = _entry(tensors[index], name)
+        tensor = tensors[index]
+        entries[name] = tensor if tensor.name == name else replace(tensor, name=name)
     return StateDict(
         entries,
         _group_tied(entries.values()),
@@ -134,21 +107,13 @@ def checkpoint_state_dict(checkpoint: Checkpoint, choice: SectionChoice) -> Stat
     )
 
 
-def _entry(tensor: NamedTensor, name: str) -> StateDictEntry:
-    return StateDictEntry(
-        name=name,
-        shape=tensor.shape,
-        dtype=tensor.dtype,
-        bytes=tensor.bytes,
-        memory=tensor.identity,
-        kind=tensor.kind,
-        trainable=tensor.trainable,
-        tensor_index=0 if tensor.stored is None else tensor.stored.index,
-    )
+def is_sized(tensor: NamedTensor) -> bool:
+    """Return whether the shape is known; that of a lazy layer is not."""
+    return str not in map(type, tensor.shape)
 
 
-def _group_tied(entries: Iterable[StateDictEntry]) -> dict[Hashable, list[str]]:
-    groups: dict[Hashable, list[str]] = {}
+def _group_tied(entries: Iterable[NamedTensor]) -> dict[int, list[str]]:
+    groups: dict[int, list[str]] = {}
     for entry in entries:
-        groups.setdefault(entry.memory, []).append(entry.name)
-    return {memory: names for memory, names in groups.items() if len(names) > 1}
+        groups.setdefault(entry.identity, []).append(entry.name)
+    return {identity: names for identity, names in groups.items() if len(names) > 1}
