@@ -106,3 +106,27 @@ def test_build_tree_folds_only_blocks_that_are_identical_below_the_depth() -> No
 def test_build_tree_does_not_fold_layers_of_different_dtypes() -> None:
     layers = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2).half())
     assert [child.repeats for child in netinspect.tree(layers).record.root.children] == [2, 1]
+
+
+class SharingBlock(nn.Module):
+    def __init__(self, **shared: nn.Module) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 3)
+        for name, layer in shared.items():
+            self.add_module(name, layer)
+
+
+def folded_blocks(**shared: nn.Module) -> list[tuple[str, int]]:
+    model = nn.Sequential(*(SharingBlock(**shared) for _ in range(5)))
+    root = build_tree(netinspect.load(model, run=False)).root
+    return [(node.path, node.repeats) for node in root.children]
+
+
+def test_tree_folds_blocks_that_share_an_activation() -> None:
+    assert folded_blocks(act=nn.ReLU()) == [("0", 5)]
+    assert folded_blocks(act=nn.ReLU(), drop=nn.Dropout(0.1)) == [("0", 5)]
+
+
+def test_tree_folds_blocks_that_share_a_layer_after_the_first() -> None:
+    assert folded_blocks(norm=nn.LayerNorm(3)) == [("0", 1), ("1", 4)]
+    assert folded_blocks(both=nn.Sequential(nn.ReLU())) == [("0", 1), ("1", 4)]

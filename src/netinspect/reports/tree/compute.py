@@ -88,14 +88,15 @@ class _ModuleNodes:
 
     def _facts(self, path: str) -> Hashable:
         module = self._structure.modules[path]
+        tensors = self._tensors(path)
         return (
             module.class_path,
             module.extra,
             self._structure.branch_sizes[path],
-            tuple((_local_name(each), each.spec.shape, each.spec.dtype) for each in self._tensors(path)),
+            tuple((_local_name(each), each.spec.shape, each.spec.dtype) for each in tensors),
             path in self._never_called,
-            # The path makes it unique: a second path of a module is not folded with its siblings.
-            path if module.alias_of is not None else None,
+            # A shared layer without state, such as an activation, is like one for each of its paths.
+            module.alias_of if tensors or module.children else None,
         )
 
     def _tensors(self, path: str) -> list[Parameter | Buffer]:
