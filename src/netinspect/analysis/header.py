@@ -1,11 +1,15 @@
-"""Header of the reports on a trace."""
+"""Header of the reports on a trace or a checkpoint."""
 
 from __future__ import annotations
 
+from netinspect.analysis.checkpoints.totals import stored_totals
 from netinspect.analysis.diagnosis.diagnose import diagnose
+from netinspect.analysis.totals import ties, totals
 from netinspect.analysis.unregistered import notes_of
 from netinspect.errors import ForwardError
-from netinspect.records.report_header import ReportHeader
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.checkpoint_header import CheckpointHeader, StoredTotals, checkpoint_header
+from netinspect.records.report_header import ReportHeader, Tie, Totals
 from netinspect.records.trace import Trace
 
 
@@ -21,6 +25,15 @@ def refuse_without_forward(trace: Trace) -> None:
             cause="summary, tree and params list what it holds",
             hint=trace.no_forward,
         )
+
+
+def header_and_totals(
+    source: Trace | Checkpoint,
+) -> tuple[ReportHeader | CheckpointHeader, Totals | StoredTotals, tuple[Tie, ...]]:
+    """Return the header, totals and ties of a model or a checkpoint; its ties are in its rows."""
+    if isinstance(source, Checkpoint):
+        return checkpoint_header(source), stored_totals(source), ()
+    return build_header(source), totals(source), ties(source)
 
 
 def build_header(trace: Trace) -> ReportHeader:

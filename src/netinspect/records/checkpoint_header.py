@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from netinspect.records.base import record
 from netinspect.records.checkpoint import Checkpoint, StoredFile
+from netinspect.records.pickles import PickleScan
 
 
 @record
@@ -59,8 +60,8 @@ class StoredTotals:
     """Shares in descending order of bytes."""
 
 
-def checkpoint_header(checkpoint: Checkpoint) -> CheckpointHeader:
-    """Return the header of a report on a checkpoint."""
+def checkpoint_header(checkpoint: Checkpoint | PickleScan) -> CheckpointHeader:
+    """Return the header of a report on a checkpoint or its pickles."""
     return CheckpointHeader(
         target=checkpoint.target,
         format=checkpoint.format,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from netinspect.records.checkpoint_header import checkpoint_header
 from netinspect.records.pickles import PickleScan
-from netinspect.reports.globals.record import GlobalRow, Globals, GlobalsHeader
+from netinspect.reports.globals.record import GlobalRow, Globals
 
 
 def list_globals(scan: PickleScan) -> Globals:
@@ -22,13 +23,7 @@ def list_globals(scan: PickleScan) -> Globals:
     ]
     others = [row for row in rows if row.verdict == "other"]
     return Globals(
-        header=GlobalsHeader(
-            target=scan.target,
-            format=scan.format,
-            files=scan.files,
-            problems=scan.problems,
-            warnings=scan.warnings,
-        ),
+        header=checkpoint_header(scan),
         pickles=len(scan.pickles),
         rows=(*others, *(row for row in rows if row.verdict == "needed")),
         others=len(others),

@@ -21,6 +21,7 @@ from netinspect.rendering.document import (
 )
 from netinspect.rendering.number_columns import count_column
 from netinspect.reports.globals.record import GlobalRow, Globals
+from netinspect.reports.shared.checkpoint_header import remarks, title
 
 _MARKED = "yellow"
 _SCRIPT = "__torch__."
@@ -32,10 +33,8 @@ _LISTED = 30
 
 def lay_out(report: Globals) -> Document:
     """Lay out the names that loading would import; those that tensors do not need are highlighted."""
-    header = report.header
-    size = units.size(sum(file.bytes for file in header.files))
     return Document(
-        title=line((header.target, "bold"), (f"  {header.format}, {size}", "dim")),
+        title=title(report.header),
         blocks=(_table(report),),
         notes=tuple(_notes(report)),
     )
@@ -133,12 +132,11 @@ def _notes(report: Globals) -> list[Line]:
         notes = [line(("no pickle found: loading imports and calls nothing", "bold"))]
     else:
         notes = [line(("no pickle found; code that other loaders would run was not examined", "bold"))]
-    notes += [line((f"PROBLEM: {text}", "bold red")) for text in report.header.problems]
+    notes += remarks(report.header)
     notes += [line((f"not examined: {_text(part)}", _MARKED)) for part in report.unexamined[:_LISTED]]
     if len(report.unexamined) > _LISTED:
         more = len(report.unexamined) - _LISTED
         notes.append(line((f"not examined: {more:,} more, listed by --format json", _MARKED)))
-    notes += [line((f"note: {text}", "yellow")) for text in report.header.warnings]
     if kinds := _kinds(report):
         notes.append(line((f"examined: {kinds}", "dim")))
     return notes

@@ -6,7 +6,7 @@ from typing import ClassVar
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
-from netinspect.records.checkpoint import StoredFile
+from netinspect.records.checkpoint_header import CheckpointHeader
 from netinspect.records.pickles import ExaminedPart, UnexaminedPart
 
 
@@ -35,25 +35,14 @@ class GlobalRow:
 
 
 @record
-class GlobalsHeader:
-    """The inspected file or folder."""
-
-    target: str
-    format: str
-    files: tuple[StoredFile, ...]
-    problems: tuple[str, ...]
-    """Pickles that cannot be read completely; the command then exits with code 1."""
-
-    warnings: tuple[str, ...]
-
-
-@record
 class Globals:
     """Names that loading the pickles of a file would import and call. Nothing was executed."""
 
     name: ClassVar[str] = "globals"
 
-    header: GlobalsHeader
+    header: CheckpointHeader
+    """Its problems are pickles that cannot be read completely."""
+
     pickles: int
     """Number of pickles that were read."""
 

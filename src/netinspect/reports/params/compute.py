@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netinspect.analysis.checkpoints.totals import stored_totals
-from netinspect.analysis.header import build_header
+from netinspect.analysis.header import header_and_totals
 from netinspect.analysis.named_tensors import named_tensors
 from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection
-from netinspect.analysis.totals import ties, totals
 from netinspect.errors import SavedTraceError
 from netinspect.records.checkpoint import Checkpoint
-from netinspect.records.checkpoint_header import checkpoint_header
 from netinspect.records.distribution import Finding, ValueSummary
 from netinspect.records.named_tensors import NamedTensor
 from netinspect.records.trace import Trace
@@ -55,30 +52,22 @@ def list_tensors(
         SavedTraceError: The trace contains no values or statistics.
     """
     rows = named_tensors(source)
-    if isinstance(source, Checkpoint):
-        shown, hidden = selection.apply(rows, STORED_ROW_KEYS)
-        return Parameters(
-            header=checkpoint_header(source),
-            rows=shown,
-            hidden=len(hidden),
-            totals=stored_totals(source),
-            ties=(),
-            with_statistics=False,
-            with_values=False,
-        )
-    rows = tuple(row for row in rows if buffers or row.kind == "parameter")
-    _require_values(rows, source.target, statistics=statistics, values=values)
-    shown, hidden = selection.apply(
-        [_hide_values(row, statistics=statistics, values=values) for row in rows], ROW_KEYS
-    )
+    keys = STORED_ROW_KEYS
+    if isinstance(source, Trace):
+        keys = ROW_KEYS
+        rows = tuple(row for row in rows if buffers or row.kind == "parameter")
+        _require_values(rows, source.target, statistics=statistics, values=values)
+        rows = tuple(_hide_values(row, statistics=statistics, values=values) for row in rows)
+    shown, hidden = selection.apply(rows, keys)
+    header, totals, ties = header_and_totals(source)
     return Parameters(
-        header=build_header(source),
+        header=header,
         rows=shown,
         hidden=len(hidden),
-        totals=totals(source),
-        ties=ties(source),
-        with_statistics=statistics,
-        with_values=values,
+        totals=totals,
+        ties=ties,
+        with_statistics=statistics and keys is ROW_KEYS,
+        with_values=values and keys is ROW_KEYS,
     )
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from netinspect.analysis.checkpoints.totals import stored_totals
-from netinspect.analysis.header import build_header
+from netinspect.analysis.header import header_and_totals
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.repeats import Repeats
 from netinspect.analysis.rows import refuse_negative
-from netinspect.analysis.totals import ties, totals
 from netinspect.records.checkpoint import Checkpoint
-from netinspect.records.checkpoint_header import checkpoint_header
 from netinspect.records.modules import DEEPEST
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
@@ -36,20 +33,13 @@ def build_tree(
     refuse_negative("depth", depth)
     depth = DEEPEST if depth is None else min(depth, DEEPEST)
     if isinstance(source, Checkpoint):
-        return Tree(
-            header=checkpoint_header(source),
-            root=build_checkpoint_nodes(source, path, depth, fold=fold),
-            totals=stored_totals(source),
-            ties=(),
-        )
-    structure = Structure(source)
-    top = structure.find(path).path
-    return Tree(
-        header=build_header(source),
-        root=_ModuleNodes(structure, top, fold=fold).build((top,), depth),
-        totals=totals(source),
-        ties=ties(source),
-    )
+        root = build_checkpoint_nodes(source, path, depth, fold=fold)
+    else:
+        structure = Structure(source)
+        top = structure.find(path).path
+        root = _ModuleNodes(structure, top, fold=fold).build((top,), depth)
+    header, totals, ties = header_and_totals(source)
+    return Tree(header=header, root=root, totals=totals, ties=ties)
 
 
 class _ModuleNodes:
