@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
+from collections.abc import Callable
 from importlib.util import find_spec
+from types import FrameType
 from typing import Literal
 
 from netinspect._utils.own_folders import PACKAGE, SAMPLES
+
+IMPORTER = "<frozen importlib"
+"""First characters of the names of the files of Python's importer."""
 
 _OURS = f"{PACKAGE}{os.sep}"
 _SAMPLES = f"{SAMPLES}{os.sep}"
@@ -33,6 +39,23 @@ def owner(file: str) -> Literal["torch", "ours", "python", "user"]:
     if file.startswith(_STANDARD_LIBRARY) and not is_installed(file):
         return "python"
     return "torch" if file.startswith(torch_folder()) else "user"
+
+
+def asking_frame(is_asker: Callable[[str], bool]) -> FrameType | None:
+    """Return the innermost frame of the caller's stack whose file is an asker, which caused an event.
+
+    What a package does during its own import is not asked for: then, and without an asker, it is None.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(IMPORTER):
+            if frame.f_code.co_name == "exec_module":
+                return None
+        elif is_asker(file):
+            return frame
+        frame = frame.f_back
+    return None
 
 
 def is_installed(file: str) -> bool:

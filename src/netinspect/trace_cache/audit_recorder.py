@@ -12,17 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from types import FrameType
 from typing import Any, TextIO, cast
 
 from netinspect._utils.audit_events import listening
-from netinspect._utils.code_owners import is_users, owner
+from netinspect._utils.code_owners import IMPORTER, asking_frame, is_users, owner
 from netinspect._utils.process import keep_alive
 
 _MOST_OUTPUT = 64 * 1024
 _WRITES = frozenset("wax+")
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_IMPORTER = "<frozen importlib"
 _METADATA = os.path.join(os.path.dirname(os.__file__), "importlib", "metadata")
 
 _CHANGES_FILES = "it changes files"
@@ -128,7 +126,7 @@ class AuditRecorder:
         caller = sys._getframe(3).f_code.co_filename
         if isinstance(path, int):
             self.refusals["it lists a folder by its descriptor"] = None
-        elif not caller.startswith((_IMPORTER, _METADATA)) and owner(caller) != "ours":
+        elif not caller.startswith((IMPORTER, _METADATA)) and owner(caller) != "ours":
             self.listed[os.path.abspath(os.fsdecode(path))] = None
 
     def _note_action(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -143,16 +141,10 @@ class AuditRecorder:
         """Return whether user code caused the event, and not a library during its import."""
         if threading.get_ident() != self._thread:
             return True  # the code that started a thread is unknown
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            file = frame.f_code.co_filename
-            if file.startswith(_IMPORTER):
-                if frame.f_code.co_name == "exec_module":
-                    return False
-            elif file[:1] != "<" and file != self._starter and is_users(file):
-                return True
-            frame = frame.f_back
-        return False
+        return asking_frame(self._is_users) is not None
+
+    def _is_users(self, file: str) -> bool:
+        return file[:1] != "<" and file != self._starter and is_users(file)
 
 
 class _CopiedStream:

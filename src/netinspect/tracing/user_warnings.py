@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TextIO
 
 from netinspect._utils.code_owners import owner
-from netinspect.tracing.source_lines import ENTRY_POINTS, PLUMBING
+from netinspect.tracing.calling_lines import ENTRY_POINTS, PLUMBING
 
 
 @contextmanager

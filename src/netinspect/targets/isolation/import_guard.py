@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
-from netinspect._utils.code_owners import is_users
+from netinspect._utils.code_owners import asking_frame, is_users
 
 _PROCESSES = frozenset(
     {
@@ -54,7 +54,6 @@ _CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
 descriptor of the folder that a relative path starts from."""
 
 _TEMPFILE = tempfile.__file__
-_IMPORTER = "<frozen importlib"
 _LONGEST = 200
 
 
@@ -108,28 +107,15 @@ class Guard:
             if path is None:
                 return
             what = f"writing {path}"
-        line = self._requesting_line()
-        if line is not None:
-            error = RefusedError(what, *line)
+        # Actions that the project requests by calling a package are refused too.
+        frame = asking_frame(self._is_code)
+        if frame is not None:
+            error = RefusedError(what, frame.f_code.co_filename, frame.f_lineno)
             self.refused.append(error)
             raise error
 
-    def _requesting_line(self) -> tuple[str, int] | None:
-        """Return the innermost line of the project that led to the event; None inside an import.
-
-        Actions of an installed package during its own import are allowed. Actions that the project
-        requests by calling a package are not.
-        """
-        frame: FrameType | None = sys._getframe(3)
-        while frame is not None:
-            file = frame.f_code.co_filename
-            if file.startswith(_IMPORTER):
-                if frame.f_code.co_name == "exec_module":
-                    return None
-            elif file.startswith(self._code) and is_users(file):
-                return file, frame.f_lineno
-            frame = frame.f_back
-        return None
+    def _is_code(self, file: str) -> bool:
+        return file.startswith(self._code) and is_users(file)
 
     def _written(self, event: str, arguments: tuple[Any, ...]) -> str | None:
         """Return the path that an event changes, if that is not allowed."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from netinspect._utils import process
 from netinspect._utils.audit_events import listening
-from netinspect._utils.code_owners import is_users
+from netinspect._utils.code_owners import IMPORTER, is_users
 from netinspect.errors import LoadError
 from netinspect.records.trace import RUN_FILE
 from netinspect.targets.definitions.partial_file import Program, display_path, line_in
@@ -26,7 +26,7 @@ from netinspect.targets.definitions.slices import Slicer
 from netinspect.targets.isolation.import_guard import EVENTS, Guard, RefusedError, with_links
 from netinspect.targets.isolation.process_state import current_folder, preserved_process
 
-_IMPORTLIB = ("<frozen importlib", os.path.join(os.path.dirname(os.__file__), "importlib", ""))
+_IMPORTLIB = (IMPORTER, os.path.join(os.path.dirname(os.__file__), "importlib", ""))
 _MOST_WORK_LINES = 20
 
 

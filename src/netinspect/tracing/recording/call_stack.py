@@ -14,12 +14,12 @@ from torch import nn
 from netinspect.records.steps import Step
 from netinspect.records.values import Structure
 from netinspect.records.work import Work
+from netinspect.tracing.calling_lines import Calling
 from netinspect.tracing.definitions import runs_torchs_forward
 from netinspect.tracing.model.registered import Entry, Registered
 from netinspect.tracing.recording.data_flow import DataFlow
 from netinspect.tracing.recording.functions import Name, name_of_class
 from netinspect.tracing.recording.pending_steps import PendingStep, freeze
-from netinspect.tracing.source_lines import Calling
 from netinspect.tracing.tensors.describe import describe, describe_call, tensors_of
 from netinspect.tracing.tensors.packed_weights import names_of_packed
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from typing import Any
 
 import torch
 from torch import nn
 
+from netinspect.tracing.calling_lines import Calling, calling_lines
 from netinspect.tracing.recording.call_stack import CallStack
 from netinspect.tracing.recording.deferred_outputs import is_resumed
 from netinspect.tracing.recording.pending_steps import UNSEEN, PendingStep
 from netinspect.tracing.safe_access import is_a
-from netinspect.tracing.source_lines import Calling, arguments_of, calling_lines, module_of
 
 _NoFunctions = torch._C.DisableTorchFunction
 
@@ -44,7 +45,7 @@ class DirectCalls(CallStack):
             self.close(self.stack.pop(), None)
         known = {id(step.forward) for step in self.stack if step.forward is not None}
         for frame in reversed(calling.forwards):
-            module = None if id(frame) in known else module_of(frame)
+            module = None if id(frame) in known else _module_of(frame)
             caller = self.stack[-1].entry if self.stack else None
             # A `forward` and the `forward` of its base class are one call.
             if not is_a(module, nn.Module) or (caller is not None and caller.module is module):
@@ -56,7 +57,7 @@ class DirectCalls(CallStack):
             elif is_resumed(frame.f_code) and id(module) in self.deferring:
                 continue  # the call that created the generator went through the hooks
             else:
-                args, kwargs = arguments_of(frame)
+                args, kwargs = _arguments_of(frame)
                 with _NoFunctions():
                     step = self.begin_module(entry, calling_lines(frame.f_back), args, kwargs)
                 if is_resumed(frame.f_code):
@@ -70,3 +71,18 @@ class DirectCalls(CallStack):
         if step.forward is not None:
             step.forward, step.error = None, error
             step.output = UNSEEN if error is None else None
+
+
+def _module_of(forward: types.FrameType) -> Any:
+    """Return the `self` of a running forward; None if the function has none."""
+    names = forward.f_code.co_varnames[: forward.f_code.co_argcount]
+    return forward.f_locals.get(names[0]) if names else None
+
+
+def _arguments_of(forward: types.FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the positional and keyword arguments of a running forward, read from its variables."""
+    values = inspect.getargvalues(forward)
+    found = [values.locals[name] for name in values.args[1:] if name in values.locals]
+    more = values.locals.get(values.varargs, ()) if values.varargs else ()
+    named = values.locals.get(values.keywords, {}) if values.keywords else {}
+    return (*found, *more), dict(named)

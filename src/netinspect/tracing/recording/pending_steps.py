@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from netinspect.records.steps import Step
 from netinspect.records.values import Literal, Structure, Value
 from netinspect.records.work import Work
+from netinspect.tracing.calling_lines import Calling
 from netinspect.tracing.model.registered import Entry
 from netinspect.tracing.recording.functions import Name
-from netinspect.tracing.source_lines import Calling, source_line
+from netinspect.tracing.source_lines import source_line
 
 UNSEEN = Literal(type="unseen", text="<not seen>")
 """Output of a layer whose hooks were bypassed: its steps are recorded, its return value is not."""

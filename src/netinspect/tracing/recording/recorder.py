@@ -21,6 +21,7 @@ from torch.jit import ScriptModule
 from torch.overrides import TorchFunctionMode
 
 from netinspect.errors import class_name
+from netinspect.tracing.calling_lines import Calling, calling_lines
 from netinspect.tracing.model.registered import Entry
 from netinspect.tracing.model.unregistered import CalledModules
 from netinspect.tracing.recording.deferred_outputs import consume_output, is_deferred
@@ -47,7 +48,6 @@ from netinspect.tracing.recording.pending_steps import innermost_running
 from netinspect.tracing.recording.threads import in_all_threads
 from netinspect.tracing.safe_access import is_a
 from netinspect.tracing.snapshot.model_snapshot import ModelSnapshot
-from netinspect.tracing.source_lines import Calling, calling_lines
 from netinspect.tracing.tensors.describe import describe_call, tensors_of
 
 _NoFunctions = torch._C.DisableTorchFunction
