@@ -11,12 +11,11 @@ import os
 import reprlib
 import stat
 from collections.abc import Mapping
-from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from netinspect.errors import UsageError, suggestion
-from netinspect.records.base import record
+from netinspect.records.base import field, record, replace
 
 KEYS: dict[str, tuple[type, ...]] = {
     "target": (str,),

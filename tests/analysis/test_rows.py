@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 import netinspect
 from netinspect.analysis.rows import RowKeys, Selection
 from netinspect.errors import UsageError
+from netinspect.records.base import replace
 from netinspect.rendering.document import Table
 from netinspect.rendering.formats import Style
 from netinspect.reports.cost import compute as cost

@@ -8,12 +8,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netinspect.cli.console import terminal_width
+from netinspect.records.base import replace
 from netinspect.records.saved import dump_trace
 from tests.records.examples import small_trace
 from tests.support import Outcome

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import types
@@ -11,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from netinspect.records.base import Number, field_names, fields, is_record
 from netinspect.records.trace import Trace
 from netinspect.reports.report_types import report_types
 
@@ -20,7 +20,7 @@ _SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
     int: st.integers(),
     bool: st.booleans(),
-    float: st.floats(),
+    Number: st.floats(),
     type(None): st.none(),
 }
 
@@ -30,7 +30,7 @@ def record_types() -> list[type]:
     found: dict[str, type] = {}
 
     def visit(hint: Any) -> None:
-        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if is_record(hint):
             if found.get(hint.__name__) is hint:
                 return
             # Schemas and errors refer to records by class name alone.
@@ -48,8 +48,7 @@ def record_types() -> list[type]:
 
 def field_types(cls: Any) -> dict[str, Any]:
     """Return the types of a record's fields, by name."""
-    hints = typing.get_type_hints(cls)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    return {field.name: field.type for field in fields(cls)}
 
 
 @functools.cache
@@ -66,7 +65,7 @@ def strategy_for(hint: Any, depth: int = 3) -> st.SearchStrategy[Any]:
         if depth == 0:
             return st.just(())
         return st.lists(strategy_for(members[0], depth - 1), max_size=2).map(tuple)
-    assert dataclasses.is_dataclass(hint), hint
+    assert is_record(hint), hint
     build: Any = hint
     return st.builds(
         build, **{name: strategy_for(each, depth) for name, each in field_types(hint).items()}
@@ -81,9 +80,8 @@ def equal_records(one: Any, other: Any) -> bool:
         return one == other or (math.isnan(one) and math.isnan(other))
     if isinstance(one, tuple):
         return len(one) == len(other) and all(map(equal_records, one, other))
-    if dataclasses.is_dataclass(one):
+    if is_record(type(one)):
         return all(
-            equal_records(getattr(one, field.name), getattr(other, field.name))
-            for field in dataclasses.fields(one)
+            equal_records(getattr(one, name), getattr(other, name)) for name in field_names(type(one))
         )
     return bool(one == other)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import json
 import math
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from netinspect.records.base import record
+from netinspect.records.base import field_names, record
 from netinspect.records.codec import CodecError, from_data, to_data
 from netinspect.records.steps import Failure, Step
 from netinspect.records.tensors import Gradient, Statistics
@@ -151,41 +150,41 @@ def test_from_data_uses_defaults_for_missing_entries() -> None:
 @pytest.mark.parametrize(
     ("cls", "data", "message"),
     [
-        (Gradient, [], "Gradient: expected an object, found list"),
-        (Gradient, None, "Gradient: expected an object, found NoneType"),
-        (Gradient, {"shape": []}, "Gradient: no entry 'norm'"),
-        (Gradient, {"shape": {}, "norm": 1.0}, "Gradient.shape: expected a list, found dict"),
-        (Gradient, {"shape": [1, 2.5], "norm": 1.0}, "Gradient.shape[1]: unexpected float"),
-        (Gradient, {"shape": [True], "norm": 1.0}, "Gradient.shape[0]: unexpected bool"),
-        (Gradient, {"shape": [], "norm": "1"}, "Gradient.norm: expected a number, found str"),
-        (Gradient, {"shape": [], "norm": True}, "Gradient.norm: expected a number, found bool"),
+        (Gradient, [], "Gradient: expected object, got array"),
+        (Gradient, None, "Gradient: expected object, got null"),
+        (Gradient, {"shape": []}, "Gradient: object missing required field norm"),
+        (Gradient, {"shape": {}, "norm": 1.0}, "Gradient.shape: expected array, got object"),
+        (Gradient, {"shape": [1, 2.5], "norm": 1.0}, "Gradient.shape[1]: expected int | str, got float"),
+        (Gradient, {"shape": [True], "norm": 1.0}, "Gradient.shape[0]: expected int | str, got bool"),
+        (Gradient, {"shape": [], "norm": "1"}, "Gradient.norm: expected a number, got str"),
+        (Gradient, {"shape": [], "norm": True}, "Gradient.norm: expected a number, got bool"),
         (Gradient, {"shape": [], "norm": 10**400}, "Gradient.norm: the number is too large"),
-        (Literal, {"type": "int", "text": 3}, "Literal.text: expected str, found int"),
+        (Literal, {"type": "int", "text": 3}, "Literal.text: expected str, got int"),
         (
             Failure,
             {**SMALL["failure"], "phase": "sideways"},
-            "Failure.phase: expected one of 'forward', 'backward'; found 'sideways'",
+            "Failure.phase: invalid enum value 'sideways'",
         ),
         (
             Failure,
             {**SMALL["failure"], "phase": ["forward"]},
-            "Failure.phase: expected one of 'forward', 'backward'; found ['forward']",
+            "Failure.phase: expected str, got array",
         ),
-        (Failure, {**SMALL["failure"], "step": True}, "Failure.step: unexpected bool"),
-        (Item, {"key": "0", "value": {}}, "Item.value: unknown kind None"),
-        (Item, {"key": "0", "value": {"kind": "x"}}, "Item.value: unknown kind 'x'"),
-        (Item, {"key": "0", "value": {"kind": []}}, "Item.value: unknown kind []"),
-        (Item, {"key": "0", "value": 3}, "Item.value: unexpected int"),
-        (Item, {"key": "0", "value": None}, "Item.value: unexpected NoneType"),
+        (Failure, {**SMALL["failure"], "step": True}, "Failure.step: expected int | null, got bool"),
+        (Item, {"key": "0", "value": {}}, "Item.value: object missing required field kind"),
+        (Item, {"key": "0", "value": {"kind": "x"}}, "Item.value.kind: invalid value 'x'"),
+        (Item, {"key": "0", "value": {"kind": []}}, "Item.value.kind: expected str, got list"),
+        (Item, {"key": "0", "value": 3}, "Item.value: expected object, got int"),
+        (Item, {"key": "0", "value": None}, "Item.value: expected object, got null"),
         (
             Item,
             {"key": "0", "value": {"kind": "structure", "type": "list", "items": [{"key": "0"}]}},
-            "Item.value.items[0]: no entry 'value'",
+            "Item.value.items[0]: object missing required field value",
         ),
         (
             Trace,
             put(SMALL, ("modules", 1, "hooks", 0, "line"), "7"),
-            "Trace.modules[1].hooks[0].line: unexpected str",
+            "Trace.modules[1].hooks[0].line: expected int | null, got str",
         ),
     ],
 )
@@ -230,8 +229,7 @@ def test_from_data_names_missing_entries_without_default() -> None:
         except CodecError as error:
             named += 1
             holder = f"Trace{path_text(spot[:-1])}"
-            wanted = (f"{holder}: no entry {spot[-1]!r}", f"{holder}: unknown kind None")
-            assert str(error) in wanted  # noqa: PT017
+            assert str(error) == f"{holder}: object missing required field {spot[-1]}"  # noqa: PT017
         else:
             # Only the entry itself may differ.
             assert put(again, spot, None) == put(SMALL, spot, None)
@@ -239,18 +237,14 @@ def test_from_data_names_missing_entries_without_default() -> None:
 
 
 def test_to_data_refuses_other_types() -> None:
-    # A subclass such as `torch.Size` would be decoded as another type.
-    class Sizes(tuple[int, ...]):
-        __slots__ = ()
-
     @record
     class Holder:
         """Holds anything."""
 
         entry: Any
 
-    for entry in (Sizes((1, 2)), {1: 2}, {1}, b"x", 1j, object()):
-        with pytest.raises(TypeError, match=f"cannot save a {type(entry).__name__}"):
+    for entry in (1j, object()):
+        with pytest.raises(TypeError, match=f"type {type(entry).__name__} is unsupported"):
             to_data(Holder(entry=entry))
 
 
@@ -274,6 +268,5 @@ def test_record_fields_have_json_types() -> None:
     for cls in TYPES:
         # `strategy_for` asserts that it supports the type of every field.
         assert strategy_for(cls) is not None
-        for field in dataclasses.fields(cls):
-            # JSON documents use these names themselves.
-            assert field.name not in ("schema", "schema_version")
+        # JSON documents use these names themselves.
+        assert not {"schema", "schema_version"} & set(field_names(cls))

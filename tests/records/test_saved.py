@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netinspect.errors import ExitCode, SavedTraceError
+from netinspect.records.base import replace
 from netinspect.records.modules import Module
 from netinspect.records.saved import dump_trace, identity, parse_trace
 from netinspect.records.steps import Step
@@ -116,17 +116,17 @@ def test_save_option_is_deterministic(cli: Cli, tmp_path: Path) -> None:
         (
             '{"schema": "netinspect-saved-trace", "schema_version": 3}',
             "the saved trace net.json is damaged",
-            "Trace: no entry 'target'",
+            "Trace: object missing required field target",
         ),
         (
             changed(versions={"netinspect": "1", "torch": 2}),
             "the saved trace net.json is damaged",
-            "Trace.versions.torch: expected str, found int",
+            "Trace.versions.torch: expected str, got int",
         ),
         (
             changed(tensor_mode="imagined"),
             "the saved trace net.json is damaged",
-            "Trace.tensor_mode: expected one of 'real'",
+            "Trace.tensor_mode: invalid enum value 'imagined'",
         ),
     ],
     ids=range(17),
@@ -144,7 +144,7 @@ def test_parse_trace_refuses_deep_nesting() -> None:
         value = {"kind": "structure", "type": "l", "items": [{"key": "0", "value": value}]}
     error = refusal(changed(output=value))
     assert error.message == "the saved trace net.json is damaged"
-    assert error.cause == "its entries are nested too deeply"
+    assert error.cause == "Trace.output: its entries are nested too deeply"
 
 
 def test_parse_trace_ignores_unknown_entries() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
+from netinspect.records.base import replace
 from netinspect.records.codec import CodecError, from_data, json_schema, to_data
 from netinspect.records.timing import StepTimes, Times, Timing, check_timing, digest
 from tests.records.examples import small_trace

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import torch
 
 import netinspect
 from netinspect.analysis.diagnosis.diagnose import diagnose
+from netinspect.records.base import replace
 from netinspect.records.report_header import Diagnosis
 from netinspect.rendering.failure import build_failure
 from tests.nets.mistakes import FAMILIES

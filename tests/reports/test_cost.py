@@ -237,7 +237,7 @@ def test_cost_marks_incomplete_numbers_as_lower_bounds() -> None:
 
 
 def test_cost_marks_the_whole_total_of_a_partly_counted_trace() -> None:
-    from dataclasses import replace
+    from netinspect.records.base import replace
 
     trace = replace(netinspect.load("lenet"), counted="partly")
     text = netinspect.cost(trace).text(width=160)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from torch import nn
 import netinspect
 from netinspect.analysis.allocation_totals import CATEGORIES
 from netinspect.errors import ForwardError, UsageError
+from netinspect.records.base import replace
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.memory import (
     Allocation,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from torch import nn
 
 import netinspect
 from netinspect.errors import UsageError
+from netinspect.records.base import replace
 from netinspect.records.modules import DEEPEST
 from netinspect.reports.tree.compute import build_tree
 from netinspect.reports.tree.record import TreeNode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from netinspect.memory_tracker.cached_run import MEMORY_TRACK
 from netinspect.memory_tracker.request import TrackOptions, TrackRequest
+from netinspect.records.base import replace
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.records.request import Target, TraceRequest
 from netinspect.trace_cache.dependencies import Dependencies

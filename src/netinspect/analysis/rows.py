@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from netinspect.errors import UsageError, suggestion
+from netinspect.records.base import record
 
 Row = TypeVar("Row")
 
@@ -22,7 +23,7 @@ def refuse_negative(name: str, limit: int | None) -> None:
         raise UsageError(f"{name} is {limit}", hint="give 0 or more; without it, there is no limit")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RowKeys(Generic[Row]):
     """The path and the numbers of a table's rows, for filtering and sorting."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from netinspect._utils.classes import is_a
 from netinspect.api._load import load, one_or_several, resolve
 from netinspect.api._view import View
 from netinspect.errors import UsageError
+from netinspect.records.base import replace
 from netinspect.records.request import Target, TraceRequest, format_model_args
 from netinspect.records.trace import Trace
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from netinspect._utils.process import without_collector
 from netinspect.checkpoints.folders.file_sets import FileSet, Folder, open_file
@@ -15,6 +14,7 @@ from netinspect.checkpoints.recognize import find_mistaken, recognize
 from netinspect.checkpoints.scan.examination import examine
 from netinspect.checkpoints.scan.ledger import MOST_LAYERS, Ledger
 from netinspect.errors import CheckpointError, LoadError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Global, StoredFile
 from netinspect.records.pickles import ExaminedPart, Pickle, PickleScan, UnexaminedPart
 

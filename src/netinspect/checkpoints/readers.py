@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import cast
 
 from netinspect.checkpoints.formats.table import HEAD, format_named, load
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.recognize import recognize, unreadable
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -28,6 +27,7 @@ from netinspect.cli.requests import (
 )
 from netinspect.cli.results import show
 from netinspect.errors import UsageError
+from netinspect.records.base import replace
 
 EXAMPLES = (
     ("netinspect memory resnet18 --batch 32 --train", "the peak of training"),

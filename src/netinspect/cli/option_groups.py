@@ -1,8 +1,7 @@
-"""Option groups: dataclasses whose fields become options of a command."""
+"""Option groups: records whose fields become options of a command."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 import typing
@@ -11,13 +10,15 @@ from typing import Any
 
 import typer
 
+from netinspect.records.base import field_names, fields, is_record
+
 _TYPED = "typed"
 
 
 def expand(command: Callable[..., None]) -> Callable[..., None]:
     """Expand a command's option groups into a flat signature.
 
-    A parameter whose annotation is a dataclass is a group: its fields become options, and it is built
+    A parameter whose annotation is a record is a group: its fields become options, and it is built
     from them when the command is called. A field called `typed` does not become an option; it
     gets the names of the typed options.
     """
@@ -27,29 +28,22 @@ def expand(command: Callable[..., None]) -> Callable[..., None]:
     bundles: dict[str, tuple[type, list[str]]] = {}
     for parameter in inspect.signature(command).parameters.values():
         hint = hints[parameter.name]
-        if not dataclasses.is_dataclass(hint) or not isinstance(hint, type):
+        if not is_record(hint):
             flat.append(parameter.replace(annotation=hint, kind=keyword))
             continue
-        field_hints = typing.get_type_hints(hint, include_extras=True)
-        fields = dataclasses.fields(hint)
-        bundles[parameter.name] = (hint, [field.name for field in fields])
+        bundles[parameter.name] = (hint, list(field_names(hint)))
         flat += [
-            inspect.Parameter(
-                field.name,
-                keyword,
-                annotation=field_hints[field.name],
-                default=field.default,
-            )
-            for field in fields
+            inspect.Parameter(field.name, keyword, annotation=field.type, default=field.default)
+            for field in fields(hint)
             if field.name != _TYPED
         ]
 
     @functools.wraps(command)
     def run(context: typer.Context, **values: Any) -> None:
         typed = frozenset(name for name in values if _is_typed(context, name))
-        for name, (bundle, fields) in bundles.items():
-            values[name] = bundle(
-                **{field: typed if field == _TYPED else values.pop(field) for field in fields}
+        for name, (group, names) in bundles.items():
+            values[name] = group(
+                **{field: typed if field == _TYPED else values.pop(field) for field in names}
             )
         command(**values)
 

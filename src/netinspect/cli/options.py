@@ -1,6 +1,6 @@
 """Options that commands share, each declared once.
 
-A command takes groups of options as frozen dataclasses. `app.py` passes each command to
+A command takes groups of options as records. `app.py` passes each command to
 `option_groups.expand`, which turns the fields of its groups into the flat signature that Typer reads.
 """
 

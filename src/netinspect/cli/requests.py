@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from netinspect._utils.opened_files import note_opened
@@ -15,6 +15,7 @@ from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.cli.outputs import check_outputs, write_output
 from netinspect.cli.streams import users_output_on_stderr
 from netinspect.errors import UsageError
+from netinspect.records.base import replace
 from netinspect.records.request import Target, TraceRequest, format_model_args
 from netinspect.rendering.formats import Format
 from netinspect.settings import Settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import typer
@@ -11,6 +10,7 @@ from netinspect.cli.console import print_message, style_for
 from netinspect.cli.options import OutputOptions
 from netinspect.cli.outputs import write_output, write_stdout
 from netinspect.errors import ExitCode
+from netinspect.records.base import replace
 from netinspect.rendering.formats import PICTURES, Format
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import ForwardNames, forward_names
 from netinspect.inputs.spec import DTYPES, InputSpec
 from netinspect.inputs.tensors import build_value
+from netinspect.records.base import replace
 from netinspect.records.trace import GIVEN, Input
 from netinspect.records.values import TensorSpec
 from netinspect.tracing.arguments import Argument

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -20,6 +20,7 @@ from netinspect.inputs.declared import declared_specs, live_example
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import forward_names
 from netinspect.inputs.spec import InputSpec, is_name, parse_spec
+from netinspect.records.base import replace
 from netinspect.records.request import TraceRequest
 from netinspect.records.steps import Failure
 from netinspect.records.trace import GIVEN, Attempt

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -14,6 +13,7 @@ from netinspect.inputs.arguments import given_arguments
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import forward_names
 from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.records.base import replace
 from netinspect.records.trace import GIVEN
 from netinspect.tracing.arguments import Argument
 from netinspect.tracing.model.members import entries

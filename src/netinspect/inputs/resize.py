@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
 
 from netinspect.errors import UsageError
 from netinspect.inputs.symbols import SymbolRequest
+from netinspect.records.base import replace
 from netinspect.tracing.arguments import Argument
 from netinspect.tracing.safe_access import (
     fields_of,

@@ -16,10 +16,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from netinspect.errors import UsageError, suggestion
-from netinspect.records.base import record
+from netinspect.records.base import record, replace
 
 DTYPES = (
     "float32", "float64", "float16", "bfloat16", "complex64", "complex128",

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +17,7 @@ from netinspect._utils.opened_files import note_opened
 from netinspect.errors import ForwardError, NetinspectError, UsageError
 from netinspect.memory_tracker.child import ERRORS, PROGRESS
 from netinspect.memory_tracker.request import TrackRequest
+from netinspect.records.base import replace
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.memory import Tracking
 

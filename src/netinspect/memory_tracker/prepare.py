@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from netinspect.analysis.symbolic.size_grid import points_of
 from netinspect.errors import UsageError
@@ -21,6 +20,7 @@ from netinspect.memory_tracker.request import (
     TrackRequest,
     checked,
 )
+from netinspect.records.base import replace
 from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Input, Trace
 from netinspect.records.values import TensorSpec

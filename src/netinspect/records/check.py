@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from netinspect.records.base import field_names
 from netinspect.records.codec import CodecError
 from netinspect.records.polynomial import Polynomial
 from netinspect.records.trace import Trace
+from netinspect.records.values import Structure, Value
 from netinspect.records.work import WorkExpressions
+
+_DEEPEST = 100
+"""Maximum depth of nested values; reports walk them recursively."""
 
 
 def check_references(trace: Trace) -> None:
@@ -22,6 +27,9 @@ def check_references(trace: Trace) -> None:
     _check_modules(trace)
     _check_steps(trace)
     _check_expressions(trace)
+    _check_depth("Trace.output", trace.output)
+    for index, each in enumerate(trace.inputs):
+        _check_depth(f"Trace.inputs[{index}].value", each.value)
     failed = trace.failure.step if trace.failure is not None else None
     if failed is not None and not 0 <= failed < len(trace.steps):
         raise CodecError(f"Trace.failure.step: there is no {failed}")
@@ -71,6 +79,18 @@ def _check_steps(trace: Trace) -> None:
         for producer in step.producers:
             if not 0 <= producer < index:
                 raise CodecError(f"{spot}.producers: {producer} is not an earlier step")
+        _check_depth(f"{spot}.inputs", step.inputs)
+        _check_depth(f"{spot}.output", step.output)
+
+
+def _check_depth(spot: str, value: Value | None) -> None:
+    depth, values = 0, [value]
+    while values := [
+        item.value for each in values if isinstance(each, Structure) for item in each.items
+    ]:
+        depth += 1
+        if depth > _DEEPEST:
+            raise CodecError(f"{spot}: its entries are nested too deeply")
 
 
 def _check_expressions(trace: Trace) -> None:
@@ -81,7 +101,7 @@ def _check_expressions(trace: Trace) -> None:
     for spot, works in spots:
         for work in works:
             expressions = work.expressions
-            for name in () if expressions is None else WorkExpressions.__dataclass_fields__:
+            for name in () if expressions is None else field_names(WorkExpressions):
                 each: Polynomial | None = getattr(expressions, name)
                 if each is None:
                     continue

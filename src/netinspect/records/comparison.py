@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.records.base import record
+from netinspect.records.base import Number, record
 
 
 @record
@@ -23,19 +23,19 @@ class Comparison:
     differing: int | None = None
     """Elements whose values differ. NaN counts as equal to NaN, and 0 as equal to -0."""
 
-    max_absolute: float | None = None
+    max_absolute: Number | None = None
     """Largest |a - b| over elements that are not NaN; infinite if an element is infinite in one tensor
     and differs in the other. None without such elements."""
 
-    max_relative: float | None = None
+    max_relative: Number | None = None
     """Largest |a - b| / max(|a|, |b|) over finite elements, 0 if both are 0; at most 2. None without
     finite elements."""
 
-    relative_norm: float | None = None
+    relative_norm: Number | None = None
     """Norm of a - b divided by the norm of a (Frobenius), over finite elements; None if the norm of a
     is 0 and b differs, or without finite elements."""
 
-    cosine: float | None = None
+    cosine: Number | None = None
     """Cosine similarity over finite elements; None if one tensor is all zeros, or without finite
     elements."""
 

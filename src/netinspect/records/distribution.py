@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal as OneOf
 
-from netinspect.records.base import record
+from netinspect.records.base import Number, record
 from netinspect.records.tensors import Statistics
 
 
@@ -24,22 +24,22 @@ class Distribution:
     exact: bool
     """True if the sample is all finite elements."""
 
-    q01: float
+    q01: Number
     """1 % quantile, interpolated linearly between elements, as by `torch.quantile`."""
 
-    q25: float
-    median: float
-    q75: float
-    q99: float
+    q25: Number
+    median: Number
+    q75: Number
+    q99: Number
 
     bars: tuple[int, ...]
     """Number of elements in each of several bins of equal width from `low` to `high`. The first and the
     last bin also contain the elements beyond these. Empty if all elements are equal."""
 
-    low: float
+    low: Number
     """The 1 % quantile; the minimum if the 1 % and 99 % quantiles are equal."""
 
-    high: float
+    high: Number
 
 
 @record

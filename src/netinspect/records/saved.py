@@ -9,7 +9,7 @@ from typing import Any
 
 from netinspect.errors import LoadError, SavedTraceError
 from netinspect.records.check import check_references
-from netinspect.records.codec import CodecError, from_data, to_data
+from netinspect.records.codec import CodecError, from_data, to_json
 from netinspect.records.trace import Trace
 
 _TOO_DEEP = "its entries are nested too deeply"
@@ -22,7 +22,7 @@ def identity() -> dict[str, Any]:
 
 def dump_trace(trace: Trace) -> str:
     """Encode a trace as a JSON document in ASCII; equal traces give equal documents."""
-    return json.dumps(identity() | to_data(trace), allow_nan=False, separators=(",", ":")) + "\n"
+    return to_json(trace, identity()) + "\n"
 
 
 def read_trace(file: Path, *, name: str) -> Trace:

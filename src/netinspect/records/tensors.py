@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal as OneOf
 
-from netinspect.records.base import record
+from netinspect.records.base import Number, record
 from netinspect.records.values import TensorSpec
 
 
@@ -12,14 +12,14 @@ from netinspect.records.values import TensorSpec
 class Statistics:
     """Statistics of a tensor's finite elements, and counts over all elements."""
 
-    mean: float | None
+    mean: Number | None
     """None if no element is finite, or the dtype is not a number."""
 
-    std: float | None
+    std: Number | None
     """Sample standard deviation (n - 1), as `Tensor.std`; None below two finite elements."""
 
-    min: float | None
-    max: float | None
+    min: Number | None
+    max: Number | None
     zeros: int
     nan: int
     inf: int
@@ -30,7 +30,7 @@ class Gradient:
     """The gradient of one parameter."""
 
     shape: tuple[int | str, ...]
-    norm: float
+    norm: Number
     """Euclidean norm over all elements."""
 
 

@@ -9,7 +9,7 @@ import hashlib
 from typing import ClassVar
 from typing import Literal as OneOf
 
-from netinspect.records.base import record
+from netinspect.records.base import Number, field_names, record
 from netinspect.records.codec import CodecError
 from netinspect.records.saved import dump_trace
 from netinspect.records.trace import Trace, Versions
@@ -19,12 +19,12 @@ from netinspect.records.trace import Trace, Versions
 class Times:
     """Durations in seconds, one of each kind for each repeat, in the order of the repeats."""
 
-    wall: tuple[float, ...]
-    cpu: tuple[float, ...] = ()
+    wall: tuple[Number, ...]
+    cpu: tuple[Number, ...] = ()
     """CPU time of the thread that ran forward, or of the process if several threads computed; empty if
     not measured."""
 
-    device: tuple[float, ...] = ()
+    device: tuple[Number, ...] = ()
     """Time in which the device was busy; empty if not measured, as on a CPU."""
 
 
@@ -101,7 +101,7 @@ def check_timing(timing: Timing, trace: Trace) -> None:
 
 
 def _check_times(spot: str, times: Times, repeats: int) -> None:
-    for name in Times.__dataclass_fields__:
+    for name in field_names(Times):
         seconds = getattr(times, name)
         if len(seconds) != repeats and (seconds or name == "wall"):
             raise CodecError(f"{spot}.{name}: expected {repeats} times, got {len(seconds)}")

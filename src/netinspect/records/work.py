@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal as OneOf
 
-from netinspect.records.base import record
+from netinspect.records.base import field_names, record
 from netinspect.records.polynomial import Polynomial, add
 
 Kind = OneOf[
@@ -116,7 +116,7 @@ class Cost:
 
 def sum_of(costs: Iterable[Cost]) -> Cost:
     """Return the sum of costs."""
-    numbers = [name for name in Cost.__dataclass_fields__ if name != "expressions"]
+    numbers = [name for name in field_names(Cost) if name != "expressions"]
     totals = dict.fromkeys(numbers, 0)
     symbolic = []
     for cost in costs:
@@ -126,7 +126,7 @@ def sum_of(costs: Iterable[Cost]) -> Cost:
             symbolic.append(cost.expressions)
     expressions = None
     if symbolic:
-        names = CostExpressions.__dataclass_fields__
+        names = field_names(CostExpressions)
         expressions = CostExpressions(
             **{name: add(getattr(each, name) for each in symbolic) for name in names}
         )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Generic, TypeVar, overload
 from typing import Literal as OneOf
 
-from netinspect.records.base import record
+from netinspect.records.base import record, replace
 
 T = TypeVar("T")
 Item = TypeVar("Item", contravariant=True)

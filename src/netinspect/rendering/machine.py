@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -13,7 +12,7 @@ from typing import ClassVar, Protocol
 
 from netinspect._utils.safe_text import safe
 from netinspect.records.base import SCHEMA_VERSION
-from netinspect.records.codec import to_data
+from netinspect.records.codec import to_json
 from netinspect.rendering.document import (
     Block,
     Cell,
@@ -73,7 +72,7 @@ def dump_csv(document: Document, columns: Sequence[str] | None = None) -> str:
 def dump_json(report: Report) -> str:
     """Encode a report as JSON with the name and version of its schema."""
     identity = {"schema": f"netinspect-{report.name}", "schema_version": SCHEMA_VERSION}
-    return json.dumps(identity | to_data(report), indent=2, allow_nan=False) + "\n"
+    return to_json(report, identity, indent=2) + "\n"
 
 
 def _records(table: Table, columns: Sequence[str] | None) -> Iterator[list[str]]:

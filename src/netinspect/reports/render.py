@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from netinspect.errors import UsageError, suggestion
+from netinspect.records.base import replace
 from netinspect.rendering.document import Document, Table
 from netinspect.rendering.formats import PICTURES, Format, Style
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
+from netinspect.records.base import replace
 from netinspect.records.request import TraceRequest
 from netinspect.records.saved import dump_trace, parse_trace
 from netinspect.records.trace import Trace

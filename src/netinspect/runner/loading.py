@@ -6,11 +6,11 @@ Torch is imported only if a model has to be run.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from netinspect._utils import process
 from netinspect.errors import LoadError, UsageError, class_name, text_of
+from netinspect.records.base import replace
 from netinspect.records.request import Target, TraceRequest
 from netinspect.records.trace import Trace
 from netinspect.runner.run_options import GivenValues, RunOptions

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from netinspect.errors import UsageError, suggestion
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.request import InputRequest, check_sources
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
+from netinspect.records.base import field, record
 from netinspect.records.request import TraceRequest
 
 TENSOR_MODES = ("auto", "real", "zeros", "meta", "fake")
@@ -37,7 +38,7 @@ class GivenValues:
         return self.args is None and self.kwargs is None and self.model_args is None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunOptions:
     """A request with its parsed inputs and symbols, and the budget of its searches."""
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from torch import nn
 
@@ -22,6 +21,7 @@ from netinspect.inputs.budget import Budget
 from netinspect.inputs.infer.attempts import suppress_output
 from netinspect.inputs.resize import Dimension, Shape, dimensions_for, resized, shapes_by_name
 from netinspect.inputs.symbols import SymbolRequest
+from netinspect.records.base import replace
 from netinspect.records.request import TraceRequest
 from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Trace

@@ -7,10 +7,10 @@ such as a matrix inverse fail on zeros. Modes are tried in order, and the trace 
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.declared import declared_example
 from netinspect.inputs.infer.batch_statistics import are_single, wants_two_examples, with_reason
 from netinspect.inputs.infer.model_facts import device_of
+from netinspect.records.base import replace
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
@@ -212,7 +213,7 @@ def _trace(
     if choice is not None and wants_two_examples(trace.failure) and _may_choose_batch(choice, options):
         two = replace(options, inputs=replace(options.inputs, batch=2))
         choice = _choose(model, tensor_mode, two, target)
-        choice = replace(choice, arguments=[*map(with_reason, choice.arguments)])
+        choice = dataclasses.replace(choice, arguments=[*map(with_reason, choice.arguments)])
         trace = _captured(model, choice, tensor_mode, two, target)
     if tensor_mode == "zeros" and any(map(_reads_values, trace.steps)):
         warnings += (ZEROS_NOTE,)

@@ -11,12 +11,11 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from typing import Literal as OneOf
 
 from netinspect._utils.code_owners import is_installed, is_users, owner
-from netinspect.records.base import record
+from netinspect.records.base import record, replace
 
 if TYPE_CHECKING:
     from netinspect.trace_cache.audit_recorder import AuditRecorder

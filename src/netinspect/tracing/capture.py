@@ -6,7 +6,7 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from typing import Literal as OneOf
 
@@ -17,6 +17,7 @@ from netinspect._utils.classes import plain_name
 from netinspect._utils.process import without_collector
 from netinspect._utils.tracebacks import traceback_lines
 from netinspect.errors import class_name, message_of
+from netinspect.records.base import replace
 from netinspect.records.request import TraceRequest
 from netinspect.records.steps import Failure, Step
 from netinspect.records.tensors import Buffer, Gradient, Parameter, Unregistered

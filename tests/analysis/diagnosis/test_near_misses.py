@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from torch import Tensor, nn, zeros
 from torch.nn import functional as F
 
 from netinspect.analysis.diagnosis.diagnose import diagnose
+from netinspect.records.base import replace
 from netinspect.records.trace import Trace
 from netinspect.records.values import TensorSpec
 from tests.nets.case import capture_trace, rows

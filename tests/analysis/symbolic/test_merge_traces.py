@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import torch
 import netinspect
 from netinspect.analysis.operator_counts import cost_of_steps
 from netinspect.analysis.rows import Selection
+from netinspect.records.base import field_names, replace
 from netinspect.records.polynomial import read_size
 from netinspect.records.saved import dump_trace, parse_trace
 from netinspect.records.trace import Trace
@@ -26,7 +26,7 @@ SAMPLES = (
     "alexnet", "autoencoder", "encoder", "lenet", "lstm_tagger", "mlp", "resnet18", "shared_layer",
     "tiny_gpt", "two_inputs", "unet",
 )  # fmt: skip
-NUMBERS = tuple(CostExpressions.__dataclass_fields__)
+NUMBERS = field_names(CostExpressions)
 
 
 def shapes(trace: Trace) -> list[tuple[int | str, ...]]:

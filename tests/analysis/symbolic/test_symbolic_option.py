@@ -7,7 +7,6 @@ import io
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 import netinspect
 from netinspect.errors import SavedTraceError, UsageError
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
+from netinspect.records.base import replace
 from netinspect.records.request import Target, TraceRequest
 from netinspect.records.saved import parse_trace
 from netinspect.runner.cached_traces import request_without_forward, without_forward

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import re
@@ -10,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def damage(seed: Seed, steps: list[Step]) -> Seed:
         else:
             end = at + (kind == "word")
             parts[at:end] = [seed.words[far % len(seed.words)]]
-    return replace(seed, parts=tuple(parts))
+    return dataclasses.replace(seed, parts=tuple(parts))
 
 
 def _damaged(part: bytes, parts: list[bytes], kind: str, where: int, far: int, what: int) -> bytes:

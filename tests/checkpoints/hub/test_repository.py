@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import gguf
@@ -21,6 +20,7 @@ from safetensors.numpy import save
 from netinspect import read_checkpoint
 from netinspect.checkpoints.hub.repository import Reference
 from netinspect.errors import CheckpointError, LoadError, UsageError
+from netinspect.records.base import replace
 from tests.checkpoints.hub.hub_files import INDEX, read, small, weights
 from tests.checkpoints.hub.hub_server import COMMIT, File, Hub, Repository
 from tests.support import PATIENCE

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from netinspect.checkpoints.values.fingerprints import same_content
 from netinspect.checkpoints.values.statistics import _PART, summarize_values
 from netinspect.checkpoints.values.threads import Workspace
 from netinspect.errors import CheckpointError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from netinspect.checkpoints.values import compare as compare_module
 from netinspect.checkpoints.values.compare import compare_pairs
 from netinspect.checkpoints.values.data import PIECE, CheckpointData
 from netinspect.errors import LoadError
+from netinspect.records.base import replace
 from netinspect.records.comparison import Comparison
 from tests.checkpoints.values.pairs import compare_tensors
 from tests.checkpoints.values.tensor_values import (

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from netinspect.checkpoints.values.data import (
 )
 from netinspect.checkpoints.values.threads import Workspace
 from netinspect.errors import CheckpointError, LoadError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
 from tests.checkpoints.values.tensor_values import (
     COMPLEX,

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from netinspect.checkpoints.values.data import PIECE, CheckpointData
 from netinspect.checkpoints.values.fingerprints import fingerprint, same_content
 from netinspect.checkpoints.values.threads import Workspace
 from netinspect.errors import LoadError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 from tests.checkpoints.values.tensor_values import normal, write_raw
 

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from netinspect.checkpoints.values.data import PIECE, CheckpointData
 from netinspect.checkpoints.values.quantiles import BARS, SAMPLE, sample_places
 from netinspect.checkpoints.values.statistics import summarize_values
 from netinspect.errors import LoadError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.distribution import ValueSummary
 from netinspect.records.tensors import Statistics
@@ -347,12 +347,12 @@ def test_values_take_bounded_memory(tmp_path: Path) -> None:
     write_raw(tmp_path / "x", {"a": torch.ones(150 << 20, dtype=torch.uint8), "b": torch.ones(30 << 20)})
     code = """
 import sys
-from dataclasses import replace
 from tests.checkpoints.values.pairs import compare_tensors
 from netinspect.checkpoints.values.data import CheckpointData
 from netinspect.checkpoints.values.anomalies import detect_anomalies
 from netinspect.checkpoints.io.source import LocalSource
 from netinspect.checkpoints.values.statistics import summarize_values
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 path = sys.argv[1]
 with LocalSource(path) as source:

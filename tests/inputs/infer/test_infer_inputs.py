@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.errors import UsageError
+from netinspect.records.base import replace
 from tests.nets.inference import NETS
 from tests.support import Outcome
 from tests.tracing.process_snapshot import snapshot
@@ -100,8 +100,8 @@ def test_inferred_specs_can_be_given(name: str) -> None:
     given = netinspect.load(f"tests.nets.inference:{name}", inputs=specs(found))
     assert given.attempts == ()
     assert given.output == found.output
-    assert [dataclasses.replace(each, site=None) for each in given.steps] == [
-        dataclasses.replace(each, site=None) for each in found.steps
+    assert [replace(each, site=None) for each in given.steps] == [
+        replace(each, site=None) for each in found.steps
     ]
 
 

@@ -224,7 +224,7 @@ def test_work_in_threads_is_counted() -> None:
 
 
 def test_old_saved_trace_reports_missing_costs() -> None:
-    from dataclasses import replace
+    from netinspect.records.base import replace
 
     trace = capture_model(nn.Linear(3, 3), rows(2, 3))
     old = replace(trace, counted="no", steps=tuple(replace(step, work=()) for step in trace.steps))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from netinspect.records.base import replace
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
 from netinspect.tracing.recording import recorder
@@ -226,7 +226,7 @@ def test_failing_equal_call_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
     assert repeated == 1
     assert one.failure is not None
     assert one.failure.step == 2
-    assert dataclasses.replace(one.steps[2], work=()) == other.steps[2]
+    assert replace(one.steps[2], work=()) == other.steps[2]
 
 
 @pytest.mark.parametrize("function", [torch.nonzero, torch.masked_select, torch.where, torch.unique])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from netinspect.analysis.symbolic.polynomial_fit import Fit
 from netinspect.analysis.symbolic.size_grid import HIGHEST_POWER
+from netinspect.records.base import field_names, replace
 from netinspect.records.polynomial import Polynomial
 from netinspect.records.steps import Step
 from netinspect.records.symbols import Symbol, Symbolic
@@ -255,7 +255,7 @@ class _Merger:
                 bytes_read=0,
                 bytes_written=0,
             )
-        names = WorkExpressions.__dataclass_fields__
+        names = field_names(WorkExpressions)
         expressions = {
             name: self._amount(name, [getattr(each, name) if each else 0 for each in works])
             for name in names

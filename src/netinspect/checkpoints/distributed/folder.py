@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from netinspect.checkpoints.distributed import metadata
 from netinspect.checkpoints.distributed.metadata import Facts
@@ -15,6 +14,7 @@ from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.errors import CheckpointError, LoadError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredFile, StoredPiece, StoredTensor
 
 _MOST_FILES = 100_000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 from netinspect._utils.process import without_collector
 from netinspect.checkpoints.io.source import LocalSource
 from netinspect.errors import CheckpointError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint, StoredPiece, StoredTensor
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from netinspect.checkpoints.folders.file_sets import FileSet
@@ -14,6 +13,7 @@ from netinspect.checkpoints.io.bounded_json import read_object
 from netinspect.checkpoints.io.short_text import short
 from netinspect.checkpoints.io.sub_source import MemorySource
 from netinspect.errors import CheckpointError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredFile, StoredPiece, StoredTensor
 
 _OFFSETS = "DCP_SHARDING_INFO"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from netinspect.checkpoints.folders.file_sets import FileSet
 from netinspect.checkpoints.io.bounded_json import read_object
 from netinspect.checkpoints.io.short_text import LONGEST_TEXT
 from netinspect.errors import LoadError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint, Entry
 
 _LARGEST = 4 << 20

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint, Global, StoredFile, StoredTensor
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from netinspect.checkpoints.folders.file_sets import FileSet
 from netinspect.checkpoints.folders.join import join, prefixed
 from netinspect.checkpoints.folders.weight_sets import find_sets
 from netinspect.errors import CheckpointError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
 
 INDEX = "model_index.json"

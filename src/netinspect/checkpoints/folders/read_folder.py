@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from netinspect.checkpoints.folders import pipelines
 from netinspect.checkpoints.folders.configuration import with_configuration
@@ -30,6 +29,7 @@ from netinspect.checkpoints.formats.table import WEIGHT_SUFFIXES
 from netinspect.checkpoints.io.short_text import some
 from netinspect.checkpoints.readers import read_source
 from netinspect.errors import CheckpointError, LoadError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
 
 _MOST_TENSORS = 500_000

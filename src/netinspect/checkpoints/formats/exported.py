@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from netinspect.checkpoints.formats.exported_graph import DTYPES, read_graph
@@ -21,6 +20,7 @@ from netinspect.checkpoints.pickle.stream import PickleError
 from netinspect.checkpoints.pickle.tensor_facts import Tensor
 from netinspect.checkpoints.pickle.tensors import strided
 from netinspect.errors import CheckpointError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint, Entry, Graph
 
 _STRIDED = 7

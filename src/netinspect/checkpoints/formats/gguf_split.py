@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from netinspect.checkpoints.io.short_text import some
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
 
 _COUNT, _NUMBER, _TENSORS = "split.count", "split.no", "split.tensors.count"

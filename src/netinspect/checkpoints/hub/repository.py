@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Self
 from urllib.parse import unquote
 
@@ -21,7 +20,7 @@ from netinspect.checkpoints.hub.client import Client, Listing
 from netinspect.checkpoints.hub.remote import DownloadBudget, RemoteSource
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import LoadError, UsageError
-from netinspect.records.base import record
+from netinspect.records.base import record, replace
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.pickles import PickleScan
 

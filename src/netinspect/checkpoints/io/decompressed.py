@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import replace
 
 from netinspect.checkpoints.io.compressed import DamagedError, TooMuch, decompress_into, peek
 from netinspect.checkpoints.io.source import ByteSource, LocalSource
 from netinspect.checkpoints.io.sub_source import MemorySource
 from netinspect.errors import CheckpointError, LoadError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import StoredFile
 
 LARGEST = 1 << 30

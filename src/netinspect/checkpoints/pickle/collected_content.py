@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from netinspect._utils import units
@@ -18,6 +17,7 @@ from netinspect.checkpoints.pickle.tensor_extractor import MOST_ENTRIES, Found, 
 from netinspect.checkpoints.pickle.tensor_facts import Tensor
 from netinspect.checkpoints.pickle.tensors import Tensors
 from netinspect.errors import CheckpointError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import (
     Checkpoint,
     Entry,

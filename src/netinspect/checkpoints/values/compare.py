@@ -5,9 +5,10 @@ Pieces with equal bytes are not examined further unless the tensors differ elsew
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -100,14 +101,14 @@ def compare_pairs(
     # If a tensor differs elsewhere, parts with equal bytes contribute to the norm.
     found = run(
         {
-            place: replace(task, thorough=True)
+            place: dataclasses.replace(task, thorough=True)
             for place, task in enumerate(tasks)
             if results[place].only_bytes and not found[task.number].only_bytes
         }
     )
     found = run(
         {
-            place: replace(task, thorough=True, scale=scale)
+            place: dataclasses.replace(task, thorough=True, scale=scale)
             for place, task in enumerate(tasks)
             if (scale := _scale(found[task.number])) != 1
         }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from netinspect.analysis.diagnosis.messages import reports
 from netinspect.inputs.spec import parse_spec
+from netinspect.records.base import replace
 from netinspect.records.steps import Failure
 from netinspect.tracing.arguments import Argument
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from netinspect.inputs.spec import InputSpec
-from netinspect.records.base import record
+from netinspect.records.base import record, replace
 
 
 @record

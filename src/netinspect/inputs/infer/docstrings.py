@@ -12,7 +12,6 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from netinspect._utils.signatures import annotations_of, signature_of
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
 from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 from netinspect.inputs.signature import class_forward
+from netinspect.records.base import replace
 
 _LONGEST_NAME = 200
 _MOST_PARTS = 20

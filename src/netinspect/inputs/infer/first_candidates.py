@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import nn
 
 from netinspect.inputs.infer.argument_names import Meaning, guess_by_name, meaning_of
@@ -13,6 +11,7 @@ from netinspect.inputs.infer.from_layers import first_layer_guess, guess_for_lay
 from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 from netinspect.inputs.signature import ForwardArgument, keys_by_argument
 from netinspect.inputs.spec import InputSpec
+from netinspect.records.base import replace
 from netinspect.tracing.model.members import named_modules
 from netinspect.tracing.safe_access import is_a
 

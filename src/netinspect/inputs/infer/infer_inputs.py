@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.infer.attempts import AttemptResult, AttemptRunner, Exhausted, Stopped
@@ -16,6 +16,7 @@ from netinspect.inputs.infer.model_facts import ModelFacts
 from netinspect.inputs.infer.refine import refinements
 from netinspect.inputs.infer.solve_sizes import solve_sizes
 from netinspect.inputs.infer.usual_inputs import prefer_usual_inputs
+from netinspect.records.base import replace
 from netinspect.records.steps import Failure
 from netinspect.records.trace import Attempt
 from netinspect.tracing.capture import Forward

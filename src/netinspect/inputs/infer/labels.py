@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
 from netinspect.inputs.infer.model_facts import ModelFacts
 from netinspect.inputs.signature import ForwardNames
+from netinspect.records.base import replace
 from netinspect.records.steps import Failure, Step
 from netinspect.records.values import tensors_in
 

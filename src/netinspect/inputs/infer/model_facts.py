@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -86,7 +87,7 @@ def read_facts(model: nn.Module, *, training: bool = False) -> ModelFacts:
         training: Whether forward will run in train mode.
     """
     with torch._C.DisableTorchFunction():
-        return replace(_read_facts(model), training=training)
+        return dataclasses.replace(_read_facts(model), training=training)
 
 
 def _read_facts(model: nn.Module) -> ModelFacts:

@@ -8,7 +8,7 @@ become a hint of the diagnosis.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -18,6 +18,7 @@ from netinspect.inputs.budget import Budget
 from netinspect.inputs.infer.attempts import suppress_output
 from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.inputs.tensors import build_tensor
+from netinspect.records.base import replace
 from netinspect.records.dataflow import sources_of
 from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from netinspect.analysis.diagnosis.messages import reports
 from netinspect.analysis.diagnosis.size_mismatch import reported_sizes, wanted_unit
@@ -18,6 +17,7 @@ from netinspect.inputs.infer.from_libraries import guess_of_library
 from netinspect.inputs.infer.labels import with_labels
 from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 from netinspect.inputs.spec import InputSpec
+from netinspect.records.base import replace
 from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Failure, Step
 from netinspect.tracing.model.members import find_module

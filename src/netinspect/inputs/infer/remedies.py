@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import nn
 
 from netinspect.inputs.budget import Budget
@@ -11,6 +9,7 @@ from netinspect.inputs.choose import Choice
 from netinspect.inputs.infer.labels import missing_labels
 from netinspect.inputs.infer.passing_sizes import find_passing_sizes
 from netinspect.inputs.signature import forward_names
+from netinspect.records.base import replace
 from netinspect.records.steps import Failure
 from netinspect.records.trace import GIVEN, Trace
 from netinspect.tracing.model.forwardless import other_methods, refuses

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
 from netinspect.analysis.header import build_header, refuse_without_forward
@@ -12,6 +12,7 @@ from netinspect.analysis.operator_counts import cost_of, cost_of_steps
 from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection, refuse_negative
 from netinspect.analysis.totals import totals
 from netinspect.errors import SavedTraceError, UsageError, suggestion
+from netinspect.records.base import replace
 from netinspect.records.steps import SourceLine, Step
 from netinspect.records.trace import Backward, Trace
 from netinspect.records.work import Work, sum_of

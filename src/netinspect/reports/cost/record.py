@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from typing import Literal as OneOf
 
-from netinspect.records.base import record
+from netinspect.records.base import Number, record
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.steps import SourceLine
 from netinspect.records.work import Cost
@@ -27,7 +27,7 @@ class CostRow:
     """Number of calls of the module, function or operator."""
 
     cost: Cost
-    share: float
+    share: Number
     """Share of all MACs, 0 to 1."""
 
     parameters: int | None

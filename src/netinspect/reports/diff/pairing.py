@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from netinspect.records.base import replace
 from netinspect.records.named_tensors import NamedTensor
 from netinspect.reports.diff.record import Rename
 from netinspect.reports.diff.renames import Evidence, renames_of_pairs, renames_of_rules

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from netinspect._utils import units
 from netinspect.analysis.named_tensors import named_tensors
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.named_tensors import NamedTensor
 from netinspect.records.trace import Trace

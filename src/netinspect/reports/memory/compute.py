@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby, pairwise
 
 from netinspect.analysis.allocation_totals import (
@@ -16,6 +15,7 @@ from netinspect.analysis.allocation_totals import (
 from netinspect.analysis.header import build_header
 from netinspect.analysis.rows import refuse_negative
 from netinspect.analysis.symbolic.memory_growth import Growth, build_growth
+from netinspect.records.base import replace
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.records.trace import Input, Trace
 from netinspect.reports.memory.record import Amounts, Memory, MemoryModule, MemoryPoint

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from netinspect._utils import units
+from netinspect.records.base import replace
 from netinspect.records.memory import BatchProbe, BatchSearch
 from netinspect.records.memory_growth import AmountExpressions, PeakRange
 from netinspect.records.polynomial import Polynomial

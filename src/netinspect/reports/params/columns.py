@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from netinspect._utils import units
+from netinspect.records.base import replace
 from netinspect.records.named_tensors import NamedTensor
 from netinspect.rendering import format_values
 from netinspect.rendering.bars import bars

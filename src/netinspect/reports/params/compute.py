@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from netinspect.analysis.header import header_and_totals
 from netinspect.analysis.named_tensors import named_tensors
 from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection
 from netinspect.errors import SavedTraceError
+from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.distribution import Finding, ValueSummary
 from netinspect.records.named_tensors import NamedTensor

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from netinspect._utils import units
+from netinspect.records.base import replace
 from netinspect.records.checkpoint_header import CheckpointHeader
 from netinspect.records.named_tensors import NamedTensor
 from netinspect.rendering.document import (

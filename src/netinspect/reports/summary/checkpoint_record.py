@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from netinspect.records.base import record
+from netinspect.records.base import Number, record
 from netinspect.records.checkpoint import Entry, Graph
 from netinspect.records.checkpoint_header import CheckpointHeader, Fact, PackedWeights, StoredTotals
 
@@ -32,7 +32,7 @@ class Group:
     """Elements, without tensors that were counted under an earlier name."""
 
     bytes: int
-    share: float
+    share: Number
     """Share of all bytes, 0 to 1, of all siblings in all folded parents together."""
 
     dtypes: tuple[str, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Literal as OneOf
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from netinspect.analysis.module_index import Structure
 from netinspect.analysis.operator_counts import cost_of_steps
 from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection, refuse_negative
 from netinspect.analysis.totals import ties, totals
+from netinspect.records.base import replace
 from netinspect.records.modules import DEEPEST, Module
 from netinspect.records.steps import Step
 from netinspect.records.tensors import Parameter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from typing import Literal as OneOf
 
-from netinspect.records.base import record
+from netinspect.records.base import Number, record
 from netinspect.records.report_header import ReportHeader, Tie, Totals
 from netinspect.records.steps import SourceLine
 from netinspect.records.values import Value
@@ -45,7 +45,7 @@ class SummaryRow:
 
     trainable: OneOf["yes", "no", "partial", "none"]
     bytes: int
-    share: float
+    share: Number
     """Share of all parameters, 0 to 1."""
 
     tied: int

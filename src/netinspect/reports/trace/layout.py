@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from netinspect._utils import units
+from netinspect.records.base import replace
 from netinspect.rendering import format_values
 from netinspect.rendering.amounts import tensor_amounts
 from netinspect.rendering.document import (

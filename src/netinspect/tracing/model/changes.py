@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
 from torch import nn
 
 from netinspect._utils.classes import plain_name
+from netinspect.records.base import replace
 from netinspect.records.modules import Change, Module
 from netinspect.records.steps import Step
 from netinspect.records.tensors import Buffer, Parameter
@@ -137,7 +139,7 @@ class Before:
         if not temporary:
             return after
         parts = [_walked((), entry.module, entry.path) for entry in temporary]
-        return replace(
+        return dataclasses.replace(
             after,
             temporary=After(
                 (),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from netinspect._utils.classes import plain_name
+from netinspect.records.base import replace
 from netinspect.records.tensors import Unregistered
 from netinspect.tracing.model.members import (
     modules,

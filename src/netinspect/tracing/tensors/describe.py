@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from torch.nn.parameter import is_lazy
 
 from netinspect._utils.classes import plain_name
 from netinspect.records import values
+from netinspect.records.base import replace
 from netinspect.tracing.safe_access import class_attribute, is_a, is_mapping, text_of, values_of
 from netinspect.tracing.tensors.container_items import entries_of
 from netinspect.tracing.tensors.inner_tensors import (

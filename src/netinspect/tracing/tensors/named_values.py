@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
 
 from netinspect.errors import class_name
+from netinspect.records.base import replace
 from netinspect.records.tensors import Buffer, Gradient, Parameter
 from netinspect.tracing.tensors.reprs import printed
 from netinspect.tracing.tensors.statistics import statistics
