@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from netinspect._utils.own_folders import SAMPLES
 from netinspect._utils.tracebacks import exception_lines, frame_lines, traceback_lines
 from tests.support import PATIENCE
 
@@ -58,6 +59,11 @@ def test_traceback_lines_reads_no_device_or_pipe(
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("/dev/zero") >= 1
     assert done.stdout.count(str(pipe)) >= 1
+
+
+def test_traceback_lines_shows_installed_sample() -> None:
+    file = str(SAMPLES / "net.py")
+    assert any(file in line for line in traceback_lines(raised("1 / 0", file)))
 
 
 def test_traceback_lines_shows_source_of_file(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ _OURS = f"{PACKAGE}{os.sep}"
 _SAMPLES = f"{SAMPLES}{os.sep}"
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__))
 _STANDARD_LIBRARY = (_LIBRARY + os.sep, os.path.realpath(_LIBRARY) + os.sep)
-_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
 @functools.cache
@@ -60,7 +60,7 @@ def asking_frame(is_asker: Callable[[str], bool]) -> FrameType | None:
 
 def is_installed(file: str) -> bool:
     """Return whether a file is in a folder of installed packages."""
-    return any(part in file for part in _INSTALLED)
+    return any(part in file for part in INSTALLED)
 
 
 @functools.lru_cache(maxsize=4096)

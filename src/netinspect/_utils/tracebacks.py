@@ -5,19 +5,17 @@ from __future__ import annotations
 import linecache
 import os
 import traceback
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from netinspect._utils.classes import is_a
+from netinspect._utils.code_owners import owner
 
 # These bypass attributes of the same names that a user's class may define.
 _TRACEBACK: Any = vars(BaseException)["__traceback__"].__get__
 _CAUSE: Any = vars(BaseException)["__cause__"].__get__
 _CONTEXT: Any = vars(BaseException)["__context__"].__get__
 _PARTS: Any = vars(BaseExceptionGroup)["exceptions"].__get__
-
-_OWN = str(Path(__file__).parent.parent) + os.sep
 
 _MOST_FRAMES = 50
 """Maximum number of frames, the innermost ones."""
@@ -34,7 +32,7 @@ def traceback_lines(error: BaseException) -> tuple[str, ...]:
     _shield(error)
     # More than needed, because every call of a module has frames of netinspect.
     frames = traceback.extract_tb(error.__traceback__, limit=-4 * _MOST_FRAMES)
-    others = [frame for frame in frames if not frame.filename.startswith(_OWN)]
+    others = [frame for frame in frames if owner(frame.filename) != "ours"]
     lines = "".join(traceback.format_list(others[-_MOST_FRAMES:])).splitlines()
     return tuple(line[:_LONGEST_LINE] for line in lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path
 
 from netinspect._utils import units
+from netinspect._utils.code_owners import INSTALLED
 from netinspect.records.report_header import LayoutShare, ReportHeader, Tie, Totals
 from netinspect.records.steps import SourceLine
 from netinspect.records.trace import CHANGES, Input
@@ -12,8 +13,6 @@ from netinspect.records.values import Layout, Literal, Structure, TensorSpec, Va
 from netinspect.rendering.amounts import symbol_notes
 from netinspect.rendering.document import Line, line
 
-# Paths of installed packages start at the package, wherever the virtual environment is.
-_PACKAGE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _MODES = {
     "meta": ", on the meta device",
     "zeros": ", with zero-filled weights",
@@ -79,7 +78,8 @@ def short_path(file: str) -> str:
     """Shorten a path: relative to its package or to the current folder, or to its last two parts."""
     if not os.path.isabs(file):
         return file
-    for folder in _PACKAGE_FOLDERS:
+    # Paths of installed packages start at the package, wherever the virtual environment is.
+    for folder in INSTALLED:
         _, found, inside = file.rpartition(folder)
         if found:
             return inside

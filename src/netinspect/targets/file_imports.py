@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from netinspect._utils.code_owners import is_installed
 from netinspect.errors import LoadError
 from netinspect.targets.isolation.process_state import current_folder
 from netinspect.targets.isolation.project_imports import Project, ProjectLoader
@@ -127,7 +128,7 @@ def _files(module: ModuleType) -> list[str]:
 def _is_in(folder: str, file: str) -> bool:
     """Return whether a file belongs to a folder, not to a virtual environment inside it."""
     inside = file.removeprefix(folder + os.sep)
-    return inside != file and not {"site-packages", "dist-packages"} & set(Path(inside).parts)
+    return inside != file and not is_installed(os.sep + inside)
 
 
 def _is_found(name: str, folder: str, file: str) -> bool:
