@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect.records.modules import Attribute, Hook, Module
-from netinspect.records.steps import Failure, SourceLine, Step
+from netinspect.records.steps import Failure, Origin, SourceLine, Step
 from netinspect.records.tensors import Buffer, Gradient, Parameter, Statistics
 from netinspect.records.trace import Backward, Code, Input, Trace, Versions
 from netinspect.records.values import Item, Literal, Structure, TensorSpec, Value
@@ -74,8 +74,7 @@ def step(index: int, name: str, path: str, parent: int | None, *, failed: bool =
         source=SourceLine(file="/net.py", line=5, function="forward", text="x = self.one(x)"),
         site=None,
         via=(),
-        producers=() if index < 2 else (1,),
-        parameters=(),
+        input_origins=(Origin(producers=() if index < 2 else (1,), arguments=("x",) * (index < 2)),),
         failed=failed,
         grad_fn="AddmmBackward0",
     )

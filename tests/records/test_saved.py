@@ -15,9 +15,9 @@ from netinspect.errors import ExitCode, SavedTraceError
 from netinspect.records.base import replace
 from netinspect.records.modules import Module
 from netinspect.records.saved import dump_trace, identity, parse_trace
-from netinspect.records.steps import Step
+from netinspect.records.steps import Origin, Step
 from netinspect.records.trace import Trace
-from tests.records.examples import small_trace
+from tests.records.examples import small_trace, tensor
 from tests.records.strategies import equal_records
 from tests.support import Outcome
 
@@ -164,6 +164,13 @@ def with_step(position: int, **entries: Any) -> Trace:
     return replace(small_trace(), steps=tuple(steps))
 
 
+ORIGIN = "Trace.steps[2].input_origins[0]"
+
+
+def with_origin(**entries: Any) -> Trace:
+    return with_step(2, input_origins=(Origin(**entries),))
+
+
 def with_failure(**entries: Any) -> Trace:
     failure: Any = small_trace().failure
     return replace(small_trace(), failure=replace(failure, **entries))
@@ -203,8 +210,22 @@ def with_failure(**entries: Any) -> Trace:
         (with_step(1, parent=7), "Trace.steps[1].parent: 7 is not an earlier step"),
         (with_step(0, depth=1), "Trace.steps[0].depth: expected 0, got 1"),
         (with_step(2, depth=10**20), f"Trace.steps[2].depth: expected 1, got {10**20}"),
-        (with_step(2, producers=(1, 2)), "Trace.steps[2].producers: 2 is not an earlier step"),
-        (with_step(2, producers=(-1,)), "Trace.steps[2].producers: -1 is not an earlier step"),
+        (with_origin(producers=(1, 2)), f"{ORIGIN}.producers: 2 is not an earlier step"),
+        (with_origin(producers=(-1,)), f"{ORIGIN}.producers: -1 is not an earlier step"),
+        (with_origin(arguments=("y",)), f"{ORIGIN}.arguments: there is no 'y'"),
+        (with_origin(parameters=("x",)), f"{ORIGIN}.parameters: there is no 'x'"),
+        (
+            with_step(2, input_origins=()),
+            "Trace.steps[2].input_origins: expected length 1, the number of tensors, got 0",
+        ),
+        (
+            replace(small_trace(), output_origins=(Origin(),)),
+            "Trace.output_origins: expected length 0, the number of tensors, got 1",
+        ),
+        (
+            replace(small_trace(), output=tensor(2), output_origins=(Origin(producers=(3,)),)),
+            "Trace.output_origins[0].producers: 3 is not an earlier step",
+        ),
         (with_step(2, module="three"), "Trace.steps[2].module: there is no 'three'"),
         (with_failure(step=3), "Trace.failure.step: there is no 3"),
         (with_failure(step=-1), "Trace.failure.step: there is no -1"),

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from netinspect.records.check import check_references
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
 from netinspect.tracing.recording.pending_steps import UNSEEN
@@ -48,8 +49,7 @@ def check_steps(trace: Trace) -> None:
             # What is written through one view is read through another of another shape.
             in_place = trace.steps[producer].name[-1:] == "_"
             assert made & given or in_place or unsorts
-    names = {entry.name for entry in trace.parameters} | {entry.name for entry in trace.buffers}
-    assert all(set(step.parameters) <= names for step in trace.steps)
+    check_references(trace)
 
 
 def own_record(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Calls, Any]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.unregistered import notes_of
 from netinspect.records.request import TraceRequest
+from netinspect.records.steps import Origin
 from netinspect.reports.source.compute import annotate_source
 from netinspect.reports.summary.compute import build_summary
 from netinspect.tracing.recording.data_flow import DataFlow
@@ -278,8 +279,8 @@ def test_reused_memory_has_no_old_producers() -> None:
     flow = DataFlow()
     for index in range(50):
         tensor = torch.zeros(1000)
-        assert flow.producers(tensor) == ()
+        assert flow.origin(tensor) == Origin()
         flow.add_output(tensor, index)
         flow.add_write(tensor, index)
-        assert flow.producers(tensor[:3]) == (index,)
+        assert flow.origin(tensor[:3]).producers == (index,)
         del tensor

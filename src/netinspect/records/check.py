@@ -5,13 +5,14 @@ A captured trace is always consistent, but a saved one may have been edited, and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from netinspect.records.base import field_names
 from netinspect.records.codec import CodecError
 from netinspect.records.polynomial import Polynomial
+from netinspect.records.steps import Origin
 from netinspect.records.trace import Trace
-from netinspect.records.values import Structure, Value
+from netinspect.records.values import Structure, Value, tensors_in
 from netinspect.records.work import WorkExpressions
 
 _DEEPEST = 100
@@ -30,6 +31,7 @@ def check_references(trace: Trace) -> None:
     _check_depth("Trace.output", trace.output)
     for index, each in enumerate(trace.inputs):
         _check_depth(f"Trace.inputs[{index}].value", each.value)
+    _check_origins(trace)
     failed = trace.failure.step if trace.failure is not None else None
     if failed is not None and not 0 <= failed < len(trace.steps):
         raise CodecError(f"Trace.failure.step: there is no {failed}")
@@ -76,9 +78,6 @@ def _check_steps(trace: Trace) -> None:
         depth = 0 if step.parent is None else trace.steps[step.parent].depth + 1
         if step.depth != depth:
             raise CodecError(f"{spot}.depth: expected {depth}, got {step.depth}")
-        for producer in step.producers:
-            if not 0 <= producer < index:
-                raise CodecError(f"{spot}.producers: {producer} is not an earlier step")
         _check_depth(f"{spot}.inputs", step.inputs)
         _check_depth(f"{spot}.output", step.output)
 
@@ -91,6 +90,30 @@ def _check_depth(spot: str, value: Value | None) -> None:
         depth += 1
         if depth > _DEEPEST:
             raise CodecError(f"{spot}: its entries are nested too deeply")
+
+
+def _check_origins(trace: Trace) -> None:
+    names = {each.name for each in trace.parameters} | {each.name for each in trace.buffers}
+    inputs = {entry.name for entry in trace.inputs}
+    prefixes = tuple(f"{name}." for name in inputs)  # of the entries of a dictionary
+
+    def check(spot: str, value: Value | None, origins: Sequence[Origin], index: int) -> None:
+        expected = sum(1 for _ in tensors_in(value))
+        if len(origins) != expected:
+            raise CodecError(
+                f"{spot}: expected length {expected}, the number of tensors, got {len(origins)}"
+            )
+        for position, origin in enumerate(origins):
+            for producer in origin.producers:
+                if not 0 <= producer < index:
+                    raise CodecError(f"{spot}[{position}].producers: {producer} is not an earlier step")
+            arguments = [name for name in origin.arguments if not name.startswith(prefixes)]
+            _check_known(f"{spot}[{position}].arguments", arguments, inputs)
+            _check_known(f"{spot}[{position}].parameters", origin.parameters, names)
+
+    for index, step in enumerate(trace.steps):
+        check(f"Trace.steps[{index}].input_origins", step.inputs, step.input_origins, index)
+    check("Trace.output_origins", trace.output, trace.output_origins, len(trace.steps))
 
 
 def _check_expressions(trace: Trace) -> None:

@@ -24,6 +24,30 @@ class SourceLine:
 
 
 @record
+class Origin:
+    """Origin of one tensor that a call takes or that the model returns.
+
+    It is empty for a tensor that was made outside of the recorded calls.
+    """
+
+    producers: tuple[int, ...] = ()
+    """Indices of the earlier steps that made the tensor, or have written to its memory since. A step
+    that writes to this very tensor, as `relu_` does, replaces the earlier ones, whose result it took."""
+
+    arguments: tuple[str, ...] = ()
+    """Names of the model's own arguments that the tensor is, or is a view of; empty once a step has
+    written to this very tensor."""
+
+    parameters: tuple[str, ...] = ()
+    """Dotted names of the parameter or buffer that the tensor is, or that it replaces, as in
+    `torch.func.functional_call`."""
+
+    in_object: bool = False
+    """True if the tensor is in an object that is not a plain container, such as a KV cache. Plain
+    containers are tuples, lists, sets, mappings, dataclasses and their subclasses."""
+
+
+@record
 class Step:
     """One call in `forward`: of a module, or of a function or tensor method."""
 
@@ -61,14 +85,8 @@ class Step:
     """The calling lines between `forward` and `source` in the same module call, innermost first, if
     `forward` uses helper methods."""
 
-    producers: tuple[int, ...]
-    """Indices of the steps that produced its input tensors."""
-
-    parameters: tuple[str, ...]
-    """Dotted names of the parameters and buffers among its inputs."""
-
-    arguments: tuple[str, ...] = ()
-    """Names of the model's own inputs among its inputs."""
+    input_origins: tuple[Origin, ...]
+    """Origins of the tensors in `inputs`, in the order of `tensors_in`."""
 
     failed: bool = False
     grad_fn: str | None = None
@@ -76,6 +94,21 @@ class Step:
 
     work: tuple[Work, ...] = ()
     """The operators that ran in this step, without those of nested steps."""
+
+    @property
+    def producers(self) -> tuple[int, ...]:
+        """Indices of the steps that produced its input tensors, each once."""
+        return tuple(dict.fromkeys(index for each in self.input_origins for index in each.producers))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Dotted names of the parameters and buffers among its inputs, each once."""
+        return tuple(dict.fromkeys(name for each in self.input_origins for name in each.parameters))
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the model's own arguments among its inputs, each once."""
+        return tuple(dict.fromkeys(name for each in self.input_origins for name in each.arguments))
 
 
 @record

@@ -7,7 +7,7 @@ from typing import Literal as OneOf
 
 from netinspect.records.base import record
 from netinspect.records.modules import Change, Hook, Module
-from netinspect.records.steps import Failure, Step
+from netinspect.records.steps import Failure, Origin, Step
 from netinspect.records.symbols import Symbolic
 from netinspect.records.tensors import Buffer, Parameter, Unregistered
 from netinspect.records.values import Value
@@ -119,6 +119,8 @@ class Trace:
 
     steps: tuple[Step, ...]
     output: Value | None
+    """None if forward did not return."""
+
     output_values: str | None
     """The output as torch prints it, if values were requested."""
 
@@ -156,6 +158,9 @@ class Trace:
     unregistered: tuple[Unregistered, ...] = ()
     """Modules and tensors in use that are not registered; those that forward makes and calls, once for
     each class and size."""
+
+    output_origins: tuple[Origin, ...] = ()
+    """Origins of the tensors in `output`, in the order of `tensors_in`."""
 
     symbolic: Symbolic | None = None
     """The sizes that are reported as symbols; None if none were requested."""

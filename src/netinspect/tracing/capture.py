@@ -19,7 +19,7 @@ from netinspect._utils.tracebacks import traceback_lines
 from netinspect.errors import class_name, message_of
 from netinspect.records.base import replace
 from netinspect.records.request import TraceRequest
-from netinspect.records.steps import Failure, Step
+from netinspect.records.steps import Failure, Origin, Step
 from netinspect.records.tensors import Buffer, Gradient, Parameter, Unregistered
 from netinspect.records.trace import Attempt, Backward, Trace, Versions
 from netinspect.records.values import Literal, Value
@@ -43,7 +43,7 @@ from netinspect.tracing.recording.recorder import Recorder
 from netinspect.tracing.snapshot.model_snapshot import snapshot_for_run
 from netinspect.tracing.snapshot.random_state import seed_everything
 from netinspect.tracing.source_lines import raising_line
-from netinspect.tracing.tensors.describe import describe
+from netinspect.tracing.tensors.describe import LiveTensors, describe
 from netinspect.tracing.tensors.named_values import as_printed, with_gradients, with_values
 from netinspect.tracing.user_warnings import at_the_users_line
 from netinspect.version import __version__
@@ -55,6 +55,7 @@ class Forward:
 
     steps: tuple[Step, ...] = ()
     output: Value | None = None
+    output_origins: tuple[Origin, ...] = ()
     output_values: str | None = None
     failure: Failure | None = None
     backward: Backward | None = None
@@ -115,8 +116,8 @@ def capture(
         parameters, buffers = ran.tensors or (parameters, buffers)
         unregistered = ran.unregistered or unregistered
         if ran.after is not None:
-            modules, parameters, buffers, ran.steps = ran.after.whole(
-                modules, parameters, buffers, ran.steps
+            modules, parameters, buffers, ran.steps, ran.output_origins = ran.after.whole(
+                modules, parameters, buffers, ran.steps, ran.output_origins
             )
     if ran.gradients or request.values or request.stats:
         live = live_tensors(model, ran.after)
@@ -142,6 +143,7 @@ def capture(
         example=tuple(example),
         steps=ran.steps,
         output=ran.output,
+        output_origins=ran.output_origins,
         output_values=ran.output_values,
         mode="train" if request.train else "eval",
         tensor_mode=tensor_mode,
@@ -242,7 +244,9 @@ def _run(
         ran.reads_values = operators.reads_values or not counting
         if error is None:
             with torch._C.DisableTorchFunction():
-                ran.output = describe(output)
+                tensors = LiveTensors()
+                ran.output = describe(output, tensors)
+                ran.output_origins = recorder.output_origins(tensors)
             is_idle = len(ran.steps) == 1 and not ran.steps[0].work and not ran.notes
             if is_idle and isinstance(ran.output, Literal):
                 ran.warnings.append(

@@ -14,7 +14,7 @@ from torch import nn
 
 from netinspect.records.values import tensors_in
 from netinspect.rendering import format_values
-from netinspect.tracing.tensors.describe import describe, tensors_of
+from netinspect.tracing.tensors.describe import LiveTensors, describe, tensors_of
 
 
 @dataclasses.dataclass
@@ -126,7 +126,7 @@ WHOLE: dict[str, tuple[Callable[[], Any], str]] = {
 def test_output_text_is_complete_or_marked(name: str) -> None:
     make, text = WHOLE[name]
     value = make()
-    tensors: list[torch.Tensor] = []
+    tensors = LiveTensors()
     described = describe(value, tensors)
     assert format_values.value(described) == text
     # What other readers of the value take out of it is the same.

@@ -13,7 +13,7 @@ from torch import nn
 from netinspect._utils.classes import plain_name
 from netinspect.records.base import replace
 from netinspect.records.modules import Change, Module
-from netinspect.records.steps import Step
+from netinspect.records.steps import Origin, Step
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.values import TensorSpec
 from netinspect.tracing.model.members import (
@@ -38,6 +38,7 @@ class Whole(NamedTuple):
     parameters: tuple[Parameter, ...]
     buffers: tuple[Buffer, ...]
     steps: tuple[Step, ...]
+    output_origins: tuple[Origin, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class After:
         parameters: Sequence[Parameter],
         buffers: Sequence[Buffer],
         steps: Sequence[Step],
+        output_origins: Sequence[Origin],
     ) -> Whole:
         """Return everything that the steps refer to: registered after the run, or removed during it.
 
@@ -80,6 +82,7 @@ class After:
             parameters: Parameters before the run.
             buffers: Buffers before the run.
             steps: Steps of the run.
+            output_origins: Origins of the output of the run.
         """
         temporary: tuple[Parameter | Buffer, ...] = ()
         if self.temporary is not None:
@@ -105,6 +108,7 @@ class After:
             (*self.parameters, *(each for each in removed if isinstance(each, Parameter))),
             (*self.buffers, *(each for each in removed if isinstance(each, Buffer))),
             tuple([_without_unknown_names(step, names) for step in steps]),
+            tuple([_known_origin(origin, names) for origin in output_origins]),
         )
 
 
@@ -296,7 +300,13 @@ def _without_unknown_names(step: Step, names: Collection[str]) -> Step:
     """Remove the names of tensors that are not recorded."""
     if all(name in names for name in step.parameters):
         return step
-    return replace(step, parameters=tuple(name for name in step.parameters if name in names))
+    return replace(
+        step, input_origins=tuple([_known_origin(each, names) for each in step.input_origins])
+    )
+
+
+def _known_origin(origin: Origin, names: Collection[str]) -> Origin:
+    return replace(origin, parameters=tuple([name for name in origin.parameters if name in names]))
 
 
 def _in_order(found: Mapping[str, Module]) -> Iterator[Module]:

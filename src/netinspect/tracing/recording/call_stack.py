@@ -6,24 +6,22 @@ import itertools
 import sys
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
 
-from netinspect.records.steps import Step
+from netinspect.records.steps import Origin, Step
 from netinspect.records.values import Structure
 from netinspect.records.work import Work
 from netinspect.tracing.calling_lines import Calling
 from netinspect.tracing.definitions import runs_torchs_forward
 from netinspect.tracing.model.registered import Entry, Registered
-from netinspect.tracing.recording.data_flow import DataFlow
+from netinspect.tracing.recording.data_flow import UNKNOWN, DataFlow
 from netinspect.tracing.recording.functions import Name, name_of_class
 from netinspect.tracing.recording.pending_steps import PendingStep, freeze
-from netinspect.tracing.tensors.describe import describe, describe_call, tensors_of
-from netinspect.tracing.tensors.packed_weights import names_of_packed
-
-Item = TypeVar("Item")
+from netinspect.tracing.tensors.describe import LiveTensors, describe, describe_call, tensors_of
 
 
 class TooManySteps(RuntimeError):
@@ -57,20 +55,25 @@ class CallStack:
         self.outer: list[PendingStep] = []
         """Open module calls of the thread that started this one."""
 
-        self.flow = DataFlow()
+        # The arguments outlive the run, so no other object reuses their addresses.
+        self.flow = DataFlow(
+            (name, tensor) for name, value in (arguments or {}).items() for tensor in tensors_of(value)
+        )
+        self._places: dict[int, int] = {}
+        """Final numbers of the steps, if the steps of several threads were merged."""
+
         self._numbers: Iterator[int] | None = None
         """Shared step counter of all threads; None while there is one thread."""
 
-        self._unregistered: dict[int, tuple[weakref.ref[torch.Tensor], list[PendingStep]]] = {}
-        """Parameters that were not registered when steps received them, with those steps, by address."""
+        self._unregistered: dict[
+            int, tuple[weakref.ref[torch.Tensor], list[tuple[PendingStep, int]]]
+        ] = {}
+        """Parameters that were not registered when steps received them, by address, with those steps and
+        the positions of the origins."""
 
         self._backward = backward
         self._max_steps = max_steps
         self._calls: dict[str, int] = {}
-        # The arguments outlive the run, so no other object reuses their addresses.
-        self._arguments = {
-            id(tensor): name for name, value in (arguments or {}).items() for tensor in tensors_of(value)
-        }
 
     @property
     def uses_vmap(self) -> bool:
@@ -103,7 +106,7 @@ class CallStack:
         """Merge the steps of other threads into this stack and renumber all of them."""
         own = (step for pending in (self.pending, *others) for step in list(pending))
         pending = sorted(own, key=lambda step: step.index)
-        places = {step.index: place for place, step in enumerate(pending)}
+        self._places = {step.index: place for place, step in enumerate(pending)}
         calls: dict[str, int] = {}
         for place, step in enumerate(pending):
             step.index = place
@@ -111,8 +114,16 @@ class CallStack:
                 step.call = calls[step.module] = calls.get(step.module, 0) + 1
             elif step.parent is not None:
                 step.call = step.parent.call
-            step.producers = tuple(places[each] for each in step.producers if each in places)
+            step.origins = [self._renumbered(origin) for origin in step.origins]
         self.pending[:] = pending
+
+    def _renumbered(self, origin: Origin) -> Origin:
+        places = self._places
+        if not places or not origin.producers:
+            return origin
+        return replace(
+            origin, producers=tuple(places[each] for each in origin.producers if each in places)
+        )
 
     def update_moved_paths(self) -> None:
         """Update the paths of modules that forward moved, for example within a `ModuleList`."""
@@ -127,10 +138,8 @@ class CallStack:
             old = called.entry.path
             new = moved.get(id(called.entry.module), old)
             step.module = new
-            step.parameters = tuple(
-                new + name[len(old) :] if old and name.startswith(f"{old}.") else name
-                for name in step.parameters
-            )
+            if old:
+                step.origins = [_moved(origin, f"{old}.", f"{new}.") for origin in step.origins]
             if step is called:
                 calls[new] = calls.get(new, 0) + 1
             step.call = calls[new] if step is called else called.call
@@ -154,16 +163,14 @@ class CallStack:
         path = entry.path
         self._calls[path] = self._calls.get(path, 0) + 1
         cls: Any = type(entry.module)
-        tensors: list[torch.Tensor] = []
+        tensors = LiveTensors()
         inputs = describe_call(args, kwargs, tensors)
         step = self._begin(name_of_class(cls), path, entry, calling, inputs, tensors)
-        if self.registered.packed:
-            self.add_packed(step, args, kwargs)
         step.library = runs_torchs_forward(cls)
         return step
 
     def begin_function(
-        self, called: Name, calling: Calling, inputs: Structure, tensors: list[torch.Tensor]
+        self, called: Name, calling: Calling, inputs: Structure, tensors: LiveTensors
     ) -> PendingStep:
         """Begin a function call with these tensors."""
         parent = self.open_module()
@@ -177,33 +184,12 @@ class CallStack:
         entry: Entry | None,
         calling: Calling,
         inputs: Structure,
-        tensors: list[torch.Tensor],
+        tensors: LiveTensors,
     ) -> PendingStep:
         if self._max_steps is not None and len(self.pending) >= self._max_steps:
             raise TooManySteps(f"forward takes more than {self._max_steps} steps")
         parent = self.open_module()
-        caller = None if parent is None else parent.entry
-        names = self.registered.tensors
-        flow = self.flow
-        producers: list[int] = []
-        parameters: list[str] = []
-        arguments: list[str] = []
-        unregistered: list[torch.Tensor] = []
-        for tensor in tensors:
-            name = names.get(id(tensor))
-            if name is not None:
-                parameters.append(name)
-                producers += flow.writers(tensor)
-                continue
-            tensor_producers = flow.producers(tensor)
-            if tensor_producers:
-                producers += tensor_producers
-            elif (argument := self._arguments.get(id(flow.unwrapped(tensor)))) is not None:
-                arguments.append(argument)
-            elif type(tensor) is nn.Parameter:
-                unregistered.append(tensor)
-            if caller is not None and caller.tensors:
-                parameters += self.registered.replaced_names(caller, tensor)
+        origins = self._origins(tensors, None if parent is None else parent.entry)
         step = PendingStep(
             len(self.pending) if self._numbers is None else next(self._numbers),
             called,
@@ -212,46 +198,98 @@ class CallStack:
             entry,
             self._calls.get(path) or 1,
             inputs,
-            _distinct(producers),
-            _distinct(parameters),
-            _distinct(arguments),
+            origins,
             calling,
             sys.exc_info()[1],
         )
-        for tensor in unregistered:
-            known = self._unregistered.get(id(tensor))
-            if known is None or known[0]() is not tensor:
-                known = self._unregistered[id(tensor)] = weakref.ref(tensor), []
-            known[1].append(step)
+        if not tensors.packed and id(UNKNOWN) in map(id, origins):
+            self._note_unregistered(step, tensors)
         self.pending.append(step)
         return step
+
+    def _origins(self, tensors: LiveTensors, caller: Entry | None) -> list[Origin]:
+        """Return the origins of tensors.
+
+        Args:
+            tensors: The tensors.
+            caller: Module whose forward received them; None outside of all modules.
+        """
+        registered, flow = self.registered, self.flow
+        origins: list[Origin] = []
+        for tensor in tensors:
+            name = registered.tensors.get(id(tensor))
+            if name is not None:
+                origin = flow.parameter(tensor, name)
+            else:
+                origin = flow.origin(tensor)
+                if caller is not None and caller.tensors:
+                    names = registered.replaced_names(caller, tensor)
+                    origin = replace(origin, parameters=tuple(names)) if names else origin
+            origins.append(origin)
+        for position in tensors.in_objects:
+            origins[position] = replace(origins[position], in_object=True)
+        for position, packed, count in reversed(tensors.packed):
+            named = registered.packed.get(id(packed))
+            origins[position:position] = (
+                [Origin(parameters=(name,)) for name in named] if named else [UNKNOWN] * count
+            )
+        return origins
+
+    def output_origins(self, tensors: LiveTensors) -> tuple[Origin, ...]:
+        """Return the origins of the tensors in the output of the run."""
+        return tuple(map(self._renumbered, self._origins(tensors, None)))
+
+    def replace_inputs(
+        self, step: PendingStep, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        """Replace the recorded inputs of a module call by those that its own pre-hooks returned."""
+        tensors = LiveTensors()
+        step.inputs = describe_call(args, kwargs, tensors)
+        given, caller = step.origins, None if step.parent is None else step.parent.entry
+        step.origins = self._origins(tensors, caller)
+        for position, origin in enumerate(step.origins):
+            # Steps of the hooks are part of this call; they used what the call was given.
+            if max(origin.producers, default=-1) >= step.index:
+                step.origins[position] = given[position] if position < len(given) else UNKNOWN
+
+    def _note_unregistered(self, step: PendingStep, tensors: LiveTensors) -> None:
+        for position, tensor in enumerate(tensors):
+            if step.origins[position] is UNKNOWN and type(tensor) is nn.Parameter:
+                known = self._unregistered.get(id(tensor))
+                if known is None or known[0]() is not tensor:
+                    known = self._unregistered[id(tensor)] = weakref.ref(tensor), []
+                known[1].append((step, position))
 
     def name_unregistered(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Name parameters that were registered after a step had received them."""
         for name, tensor in tensors.items() if self._unregistered else ():
             reference, pending = self._unregistered.get(id(tensor), (None, ()))
             if reference is not None and reference() is tensor:
-                for step in pending:
-                    step.parameters = _distinct([*step.parameters, name])
-
-    def add_packed(self, step: PendingStep, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Add the names of weights that a quantized layer passes in a packed object."""
-        packed = names_of_packed((args, kwargs), self.registered.packed)
-        step.parameters = _distinct([*step.parameters, *packed])
+                for step, position in pending:
+                    names = (*step.origins[position].parameters, name)
+                    step.origins[position] = replace(step.origins[position], parameters=names)
 
     def end(self, step: PendingStep, output: Any) -> bool:
         """Record the output of a call; return False if it contains no tensor."""
-        tensors: list[torch.Tensor] = []
+        tensors = LiveTensors()
         step.output = describe(output, tensors)
         for tensor in tensors:
             # Usually a function inside the module is the producer; the module itself is the producer
-            # only if it returns its own input, as Identity does.
-            if step.entry is None or max(self.flow.producers(tensor), default=-1) < step.index:
+            # only if it returns its own input, as Identity does. The root returns arguments as such.
+            if step.entry is None or self._returns_input(step, self.flow.origin(tensor)):
                 self.flow.add_output(tensor, step.index)
             if self._backward and step.grad_fn is None and tensor.grad_fn is not None:
                 step.grad_fn = type(tensor.grad_fn).__name__
         return bool(tensors)
 
+    def _returns_input(self, step: PendingStep, origin: Origin) -> bool:
+        is_older = max(origin.producers, default=-1) < step.index
+        return is_older and (step.parent is not None or not origin.arguments)
 
-def _distinct(items: list[Item]) -> tuple[Item, ...]:
-    return tuple(items) if len(items) < 2 else tuple(dict.fromkeys(items))
+
+def _moved(origin: Origin, old: str, new: str) -> Origin:
+    """Return an origin with another prefix of the names of its parameters."""
+    if not any(name.startswith(old) for name in origin.parameters):
+        return origin
+    names = [new + name[len(old) :] if name.startswith(old) else name for name in origin.parameters]
+    return replace(origin, parameters=tuple(names))

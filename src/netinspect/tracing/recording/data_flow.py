@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 
+from netinspect.records.steps import Origin
 from netinspect.tracing.tensors.inner_tensors import NO_STORAGE
+
+UNKNOWN = Origin()
+"""Origin of a tensor that was made outside of the recorded calls."""
 
 _MAX_WRITES = 64
 """Maximum number of remembered writes to different parts of one storage. Without a limit, a loop over
@@ -29,36 +34,56 @@ class _Part(NamedTuple):
 
 
 class DataFlow:
-    """Producers of every recorded tensor.
+    """Origins of every recorded tensor.
 
     Tensors and storages are identified by address, with a weak reference to detect a reused address. A
     tensor that no step returned may be a view of one that a step returned. The memory of a tensor may
     later be written through another tensor.
+
+    Args:
+        arguments: Names and tensors of the model's arguments.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, arguments: Iterable[tuple[str, torch.Tensor]] = ()) -> None:
         self.uses_vmap = False
         """True if some tensor was inside `torch.vmap`."""
 
         self._transforms = False
-        self._producers: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
+        self._origins: dict[int, tuple[weakref.ref[torch.Tensor], Origin]] = {}
+        for name, tensor in arguments:
+            self._set(tensor, Origin(arguments=(name,)))
+        self._parameters: dict[str, Origin] = {}
         self._writes: dict[int, tuple[weakref.ref[torch.UntypedStorage], dict[_Part, int]]] = {}
         self._last_write = -1
 
-    def producers(self, tensor: torch.Tensor) -> tuple[int, ...]:
-        """Return the indices of the steps that produced a tensor's values; empty for an input."""
-        entry = self._producers.get(id(tensor))
+    def origin(self, tensor: torch.Tensor) -> Origin:
+        """Return the origin of a tensor that is not registered."""
+        entry = self._origins.get(id(tensor))
         # Addresses are reused after a tensor is freed; the weak reference detects that.
         if entry is not None and entry[0]() is tensor:
-            producers = entry[1]
+            origin = entry[1]
         else:
-            producers = self._producers_of_base(tensor)
-            self._producers[id(tensor)] = weakref.ref(tensor), producers
+            origin = self._set(tensor, self._origin_of_base(tensor))
+        return self._with_writers(origin, tensor)
+
+    def parameter(self, tensor: torch.Tensor, name: str) -> Origin:
+        """Return the origin of a registered tensor with this name."""
+        origin = self._parameters.get(name)
+        if origin is None:
+            origin = self._parameters[name] = Origin(parameters=(name,))
+        return self._with_writers(origin, tensor)
+
+    def _with_writers(self, origin: Origin, tensor: torch.Tensor) -> Origin:
+        producers = origin.producers
         since = producers[0] if len(producers) == 1 else max(producers, default=-1)
         # Getting a storage is slow; most tensors are not older than the last write.
         if self._last_write > since and (writers := self.writers(tensor, since)):
-            producers = (*producers, *writers)
-        return producers
+            return replace(origin, producers=(*producers, *writers))
+        return origin
+
+    def _set(self, tensor: torch.Tensor, origin: Origin) -> Origin:
+        self._origins[id(tensor)] = weakref.ref(tensor), origin
+        return origin
 
     def writers(self, tensor: torch.Tensor, since: int = -1) -> Sequence[int]:
         """Return the steps after `since` that wrote to a tensor's memory through any tensor."""
@@ -76,9 +101,9 @@ class DataFlow:
 
     def add_output(self, tensor: torch.Tensor, index: int) -> None:
         """Record that a step returned a tensor."""
-        self._producers[id(tensor)] = weakref.ref(tensor), (index,)
+        origin = self._set(tensor, Origin(producers=(index,)))
         if self._transforms and (inner := self.unwrapped(tensor)) is not tensor:
-            self._producers[id(inner)] = weakref.ref(inner), (index,)
+            self._set(inner, origin)
 
     def add_write(self, tensor: torch.Tensor, index: int) -> None:
         """Record that a step wrote to a tensor in place."""
@@ -102,19 +127,23 @@ class DataFlow:
             entry[1].pop(next(iter(list(entry[1]))), None)
 
     def propagate(self, inputs: Iterable[torch.Tensor], outputs: Iterable[torch.Tensor]) -> None:
-        """Give outputs the producers of the inputs, for a call that is not recorded as a step."""
-        producers = tuple(dict.fromkeys(index for tensor in inputs for index in self.producers(tensor)))
+        """Give outputs the origins of the inputs, for a call that is not recorded as a step."""
+        origins = [self.origin(tensor) for tensor in inputs]
+        origin = Origin(
+            producers=tuple(dict.fromkeys(index for each in origins for index in each.producers)),
+            arguments=tuple(dict.fromkeys(name for each in origins for name in each.arguments)),
+        )
         for tensor in outputs:
-            self._producers[id(tensor)] = weakref.ref(tensor), producers
+            self._set(tensor, origin)
 
-    def _producers_of_base(self, tensor: torch.Tensor) -> tuple[int, ...]:
+    def _origin_of_base(self, tensor: torch.Tensor) -> Origin:
         inner = self.unwrapped(tensor)
-        for origin in (inner, inner._base):
-            if origin is not None and origin is not tensor:
-                entry = self._producers.get(id(origin))
-                if entry is not None and entry[0]() is origin:
+        for whole in (inner, inner._base):
+            if whole is not None and whole is not tensor:
+                entry = self._origins.get(id(whole))
+                if entry is not None and entry[0]() is whole:
                     return entry[1]
-        return ()
+        return UNKNOWN
 
     def unwrapped(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return the tensor wrapped by a torch.func transform; any other tensor unchanged."""

@@ -7,7 +7,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from netinspect.records.steps import Step
+from netinspect.records.steps import Origin, Step
 from netinspect.records.values import Literal, Structure, Value
 from netinspect.records.work import Work
 from netinspect.tracing.calling_lines import Calling
@@ -36,9 +36,7 @@ class PendingStep:
     """Number of the call of this module, from 1."""
 
     inputs: Structure
-    producers: tuple[int, ...]
-    parameters: tuple[str, ...]
-    arguments: tuple[str, ...]
+    origins: list[Origin]
     calling: Calling
     handled: BaseException | None
     """Exception that was being handled when the call began, so that the call did not raise it."""
@@ -111,9 +109,7 @@ def freeze(
                 source=line(calling.source),
                 site=line(site),
                 via=tuple([found for location in calling.via if (found := line(location)) is not None]),
-                producers=step.producers,
-                parameters=step.parameters,
-                arguments=step.arguments,
+                input_origins=tuple(step.origins),
                 failed=id(step.error) in fatal,
                 grad_fn=step.grad_fn,
                 work=work.get(step.index, ()),

@@ -48,7 +48,7 @@ from netinspect.tracing.recording.pending_steps import innermost_running
 from netinspect.tracing.recording.threads import in_all_threads
 from netinspect.tracing.safe_access import is_a
 from netinspect.tracing.snapshot.model_snapshot import ModelSnapshot
-from netinspect.tracing.tensors.describe import describe_call, tensors_of
+from netinspect.tracing.tensors.describe import LiveTensors, describe_call, tensors_of
 
 _NoFunctions = torch._C.DisableTorchFunction
 
@@ -194,7 +194,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
         """Replace the recorded inputs by those that the module's own pre-hooks returned."""
         if self.registered.find(module) is not None and (current := self._current()) is not None:
             with _NoFunctions():
-                current.stack[-1].inputs = describe_call(args, kwargs)
+                current.replace_inputs(current.stack[-1], args, kwargs)
 
     def enter_any(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """Begin the call of a module that accepts no hooks or was registered during the run."""
@@ -306,7 +306,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
             with _NoFunctions():
                 self.flow.propagate(tensors_of((args, kwargs)), tensors_of(output))
             return output
-        tensors: list[torch.Tensor] = []
+        tensors = LiveTensors()
         key = None if self.registered.packed else key_of(func, args, kwargs, tensors)
         memoised = None if key is None else self._memoised.get(key)
         if memoised is None:
@@ -342,12 +342,10 @@ class Recorder(DirectCalls, TorchFunctionMode):
         """Run and record a function that was not memoised; memoise it under `key`."""
         name = called.plain
         with _NoFunctions():
-            tensors: list[torch.Tensor] = []
+            tensors = LiveTensors()
             inputs = describe_call(args, kwargs, tensors)
             self.follow(calling)
             step = self.begin_function(called, calling, inputs, tensors)
-            if self.registered.packed:
-                self.add_packed(step, args, kwargs)
         try:
             output = func(*args, **kwargs)
         except BaseException as error:

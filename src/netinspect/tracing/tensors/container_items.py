@@ -11,6 +11,7 @@ import torch
 
 from netinspect._utils.classes import is_made_by_python
 from netinspect.tracing.safe_access import (
+    class_attribute,
     dictionary_of,
     fields_of,
     is_a,
@@ -64,6 +65,17 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
             yield from ((str(index), entry) for index, entry in enumerate(_held(value)))
     elif _is_object(value):
         yield from _attributes(value)
+
+
+def is_plain_container(value: Any) -> bool:
+    """Return whether a value is a tuple, list, set, mapping or dataclass, or of a subclass of one."""
+    cls = type(value)
+    return (
+        is_a(value, (tuple, list, *_SETS, types.SimpleNamespace))
+        or id(cls) in _VIEWS
+        or is_mapping(value)
+        or type(class_attribute(cls, "__dataclass_fields__")) is dict
+    )
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,7 @@ from netinspect._utils.classes import plain_name
 from netinspect.records import values
 from netinspect.records.base import replace
 from netinspect.tracing.safe_access import class_attribute, is_a, is_mapping, text_of, values_of
-from netinspect.tracing.tensors.container_items import entries_of
+from netinspect.tracing.tensors.container_items import entries_of, is_plain_container
 from netinspect.tracing.tensors.inner_tensors import (
     NO_STORAGE,
     bytes_of,
@@ -152,8 +152,21 @@ def _mapped_sizes(tensor: torch.Tensor) -> tuple[int, ...]:
     return tuple(sizes)
 
 
+class LiveTensors(list[torch.Tensor]):
+    """The live tensors of a described value, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_objects: set[int] = set()
+        """Positions of those in objects that are not plain containers."""
+
+        self.packed: list[tuple[int, torch.ScriptObject, int]] = []
+        """C++ objects whose described tensors are not live: the position at which these would be, the
+        object, and their number."""
+
+
 def describe(
-    value: Any, tensors: list[torch.Tensor] | None = None, _within: tuple[int, ...] = ()
+    value: Any, tensors: LiveTensors | None = None, _within: tuple[int, ...] = ()
 ) -> values.Value:
     """Describe any value: its tensors, and the containers and objects around them.
 
@@ -186,25 +199,28 @@ def describe(
     if id(value) in _within:
         return values.Literal(type=plain_name(cls), text=f"<the {plain_name(cls)} around this>")
     if cls is torch.ScriptObject:
-        return _packed(value)
+        return _packed(value, tensors)
     if is_sequence and _is_plain_sequence(value):
         return _literal(value)
     entries = entries_of(value)
     if entries or is_sequence or is_mapping(value):
         within = (*_within, id(value))
-        return values.Structure(
-            type=plain_name(cls),
-            items=tuple([_item(key, describe(entry, tensors, within)) for key, entry in entries]),
-        )
+        first = 0 if tensors is None else len(tensors)
+        items = tuple([_item(key, describe(entry, tensors, within)) for key, entry in entries])
+        if tensors is not None and len(tensors) > first and not is_plain_container(value):
+            tensors.in_objects.update(range(first, len(tensors)))
+        return values.Structure(type=plain_name(cls), items=items)
     return values.Literal(type=plain_name(cls), text=f"<{plain_name(cls)}>")
 
 
-def _packed(value: torch.ScriptObject) -> values.Value:
+def _packed(value: torch.ScriptObject, tensors: LiveTensors | None) -> values.Value:
     """Describe an object of a C++ class by the tensors packed in it, if it exposes them."""
     name = str(value).rstrip(">").rpartition(".")[2]
     items = tuple(
         values.Item(key=key, value=tensor_spec(tensor)) for key, tensor in packed_tensors(value)
     )
+    if tensors is not None and items:
+        tensors.packed.append((len(tensors), value, len(items)))
     return (
         values.Structure(type=name, items=items)
         if items
@@ -214,7 +230,7 @@ def _packed(value: torch.ScriptObject) -> values.Value:
 
 def tensors_within(value: Any) -> list[torch.Tensor]:
     """Return the live tensors in any value that `describe` finds."""
-    tensors: list[torch.Tensor] = []
+    tensors = LiveTensors()
     with torch._C.DisableTorchFunction():
         describe(value, tensors)
     return tensors
@@ -223,7 +239,7 @@ def tensors_within(value: Any) -> list[torch.Tensor]:
 def describe_call(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
-    tensors: list[torch.Tensor] | None = None,
+    tensors: LiveTensors | None = None,
 ) -> values.Structure:
     """Describe the arguments of a call, positional ones first; `tensors` as in `describe`."""
     described = [describe(value, tensors) for value in args]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
-from netinspect.tracing.safe_access import is_a, state_of, values_of
+from netinspect.tracing.safe_access import state_of
 
 _PACKED = id(torch.ScriptObject)
 
@@ -55,17 +55,3 @@ def _sort(state: Any, tensors: list[torch.Tensor], packed: list[Any]) -> None:
     elif isinstance(state, (tuple, list)):
         for each in state:
             _sort(each, tensors, packed)
-
-
-def names_of_packed(value: Any, names: Mapping[int, Sequence[str]]) -> Iterator[str]:
-    """Yield the names of the weights in packed objects that a quantized layer passes to its function.
-
-    Args:
-        value: Arguments of the function.
-        names: Names of the tensors in each packed object, by its address.
-    """
-    if type(value) is torch.ScriptObject:
-        yield from names.get(id(value), ())
-    elif is_a(value, (tuple, list, dict)):
-        for each in values_of(value):
-            yield from names_of_packed(each, names)
