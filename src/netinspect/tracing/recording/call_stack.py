@@ -6,12 +6,12 @@ import itertools
 import sys
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
+from netinspect.records.base import replace
 from netinspect.records.steps import Origin, Step
 from netinspect.records.values import Structure
 from netinspect.records.work import Work

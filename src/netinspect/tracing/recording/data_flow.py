@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 
+from netinspect.records.base import replace
 from netinspect.records.steps import Origin
 from netinspect.tracing.tensors.inner_tensors import NO_STORAGE
 
