@@ -342,6 +342,37 @@ def test_stdout_has_only_results(tmp_path: Path, redirected: str) -> None:
             assert f"late {what}\n" in done.stderr
 
 
+COMPUTES = """\
+import threading, time
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64, 64)
+
+    def forward(self, x):
+        def go():
+            y = x
+            while True:
+                y = self.fc(y).relu()
+
+        for _ in range(3):
+            threading.Thread(target=go, daemon=True).start()
+        time.sleep(0.02)
+        return self.fc(x)
+"""
+
+
+def test_daemon_threads_that_compute_end_quietly(
+    installed: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text(COMPUTES, encoding="utf-8")
+    outcome = installed("summary", "net.py:Net", "-i", "2x64", "--no-cache", cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+
+
 def test_model_ends_process_in_forward(installed: Callable[..., Outcome], tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(
         "import os\nfrom torch import nn\nEXAMPLE_INPUTS = ('x=2x8',)\n"

@@ -146,6 +146,21 @@ def _hooks_done() -> None:
     if _state.worker == os.getpid() and signal.getitimer(signal.ITIMER_REAL)[0]:
         _report({"ended": True})
         signal.setitimer(signal.ITIMER_REAL, TEARDOWN)
+        if threading.active_count() > 1:
+            _end_without_message()
+
+
+def _end_without_message() -> None:
+    """Have C++ end the process quietly where it would abort it.
+
+    Before 3.14, Python unwinds the stack of each daemon thread that computes when the process ends. Some
+    functions of torch forbid that: C++ then prints "terminate called" and aborts the process.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError):  # another C++ library
+        set_handler = ctypes.CDLL("libstdc++.so.6")._ZSt13set_terminatePFvvE
+        set_handler(ctypes.CDLL(None)._exit)
 
 
 def _report(entry: dict[str, Any]) -> None:
