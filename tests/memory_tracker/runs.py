@@ -79,11 +79,13 @@ class Asking(nn.Module):
         return self.layer(x) if x.sum().item() > 0 else x
 
 
-def tracked(model: nn.Module, *specs: str, with_values: bool = False, **options: Any) -> MemoryTrack:
+def tracked(
+    model: nn.Module, *specs: str, training: bool = False, with_values: bool = False, **options: Any
+) -> MemoryTrack:
     """Track a model in this process, exactly as the allocator of the CPU would count."""
     request = TrackRequest(
         name=type(model).__name__,
-        run=TraceRequest(inputs=specs),
+        run=TraceRequest(inputs=specs, train=training),
         options=TrackOptions(**{"device": "cpu", **options}),
         with_values=with_values,
     )

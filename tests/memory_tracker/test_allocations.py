@@ -266,8 +266,8 @@ def test_fake_deepcopy_is_tracked_like_original() -> None:
     """Torch's transformers copy their layers; views of a fake copy do not share its memory."""
     request = TrackRequest(
         name="encoder",
-        run=TraceRequest(inputs=("2x3x32x32",)),
-        options=TrackOptions(device="cpu", training=True),
+        run=TraceRequest(inputs=("2x3x32x32",), train=True),
+        options=TrackOptions(device="cpu"),
     )
 
     class NewModel:

@@ -86,9 +86,8 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def asked(target: str, **more: object) -> TrackRequest:
-    options = TrackOptions(device="cpu", training=True)
-    run = TraceRequest(target=parse_target(target), inputs=("16x64",), **more)  # type: ignore[arg-type]
-    return TrackRequest(name=target, run=run, options=options)
+    run = TraceRequest(target=parse_target(target), inputs=("16x64",), train=True, **more)  # type: ignore[arg-type]
+    return TrackRequest(name=target, run=run, options=TrackOptions(device="cpu"))
 
 
 def test_child_result_equals_own_process(net: str) -> None:

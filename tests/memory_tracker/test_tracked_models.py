@@ -141,9 +141,8 @@ def last_away():
 
 
 def request_for(target: str, *specs: str, training: bool = True, **more: Any) -> TrackRequest:
-    options = TrackOptions(device="cpu", training=training)
-    run = TraceRequest(target=parse_target(target), inputs=specs)
-    return TrackRequest(name=target, run=run, options=options, **more)
+    run = TraceRequest(target=parse_target(target), inputs=specs, train=training)
+    return TrackRequest(name=target, run=run, options=TrackOptions(device="cpu"), **more)
 
 
 def tracked_target(request: TrackRequest) -> MemoryTrack:

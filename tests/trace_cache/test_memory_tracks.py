@@ -85,7 +85,7 @@ def batch_of(tracks: Tracks, request: TrackRequest = REQUEST, cache: TraceCache 
     [
         replace(REQUEST, run=replace(RUN, seed=1)),
         replace(REQUEST, run=replace(RUN, inputs=("3x8",))),
-        replace(REQUEST, options=TrackOptions(training=True)),
+        replace(REQUEST, run=replace(RUN, train=True)),
         replace(REQUEST, options=TrackOptions(limit=1 << 30)),
         replace(REQUEST, options=TrackOptions(dtype="bfloat16")),
         replace(REQUEST, run=replace(RUN, model_args="{'width': 3}")),

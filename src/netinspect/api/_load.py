@@ -15,6 +15,7 @@ from netinspect.records.trace import Trace
 if TYPE_CHECKING:
     from torch import nn
 
+    from netinspect.runner.run_options import GivenValues
     from netinspect.trace_cache.lookup import TraceCache
 
 
@@ -101,8 +102,7 @@ def load(
             the trace describes the failure.
         UsageError: The inputs do not match the model's signature, or cannot be read.
     """
-    from netinspect.runner.loading import load_trace, not_a_model, trace_live
-    from netinspect.runner.run_options import GivenValues, RunOptions
+    from netinspect.runner.run_options import GivenValues
 
     found = resolve(model)
     text = format_model_args(model_args or {})
@@ -112,7 +112,7 @@ def load(
         online=online,
         run_file=run_file,
         inputs=one_or_several(inputs),
-        inputs_from=None if inputs_from is None else _function(inputs_from),
+        inputs_from=None if inputs_from is None else resolve(inputs_from),
         input_files=one_or_several(input_files),
         batch=batch,
         seed=seed,
@@ -128,6 +128,16 @@ def load(
         symbolic=one_or_several(symbolic),
     )
     given = GivenValues(args, kwargs, model_args if text is None else None)
+    return trace_of(found, request, given, cache)
+
+
+def trace_of(
+    found: Any, request: TraceRequest, given: GivenValues, cache: bool | TraceCache = False
+) -> Trace:
+    """Return the trace of what `resolve` returned; see `load`."""
+    from netinspect.runner.loading import load_trace, not_a_model, trace_live
+    from netinspect.runner.run_options import RunOptions
+
     if is_a(found, Target):
         return load_trace(request, given, cache)
     if is_a(found, Trace):
@@ -203,9 +213,3 @@ def resolve(model: Any) -> Any:
 def one_or_several(texts: str | Sequence[str]) -> tuple[str, ...]:
     """Return texts as a tuple; a single string is one text, not a sequence of characters."""
     return (texts,) if isinstance(texts, str) else tuple(texts)
-
-
-def _function(text: str) -> Target:
-    from netinspect.targets.target import parse_target
-
-    return parse_target(text)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from netinspect._utils.classes import is_a
-from netinspect.api._load import load, one_or_several, resolve
+from netinspect.api._load import one_or_several, resolve, trace_of
 from netinspect.api._view import View
 from netinspect.errors import UsageError
 from netinspect.records.base import replace
@@ -89,58 +89,42 @@ def memory(
         ForwardError: The model fails.
     """
     from netinspect.memory_tracker.prepare import read_options
-    from netinspect.targets.target import check_live, parse_target
+    from netinspect.runner.run_options import GivenValues
 
     tracks = None
     if cache:
         from netinspect.trace_cache.lookup import TraceCache
 
         tracks = cache if isinstance(cache, TraceCache) else TraceCache()
-    symbols = one_or_several(symbolic)
-    options = read_options(
+    found = resolve(model)
+    request = TraceRequest(
+        target=found if is_a(found, Target) else None,
+        model_args=literal_model_args(model_args or {}),
+        online=online,
+        run_file=run_file,
+        inputs=one_or_several(inputs),
+        inputs_from=None if inputs_from is None else resolve(inputs_from),
         batch=batch,
+        seed=seed,
         train=train,
+        symbolic=one_or_several(symbolic),
+    )
+    options = read_options(
+        request,
         optimizer=optimizer,
         dtype=dtype,
         checkpoint=checkpoint_activations,
         allocator=allocator,
         limit=device_memory,
-        symbolic=symbols,
     )
-    found = resolve(model)
-    target: Target | None
-    if is_a(found, Trace):
-        if symbols:
-            raise UsageError(
-                f"a trace of {found.target} cannot be expressed in other symbols",
-                hint="give the model or its target itself, or a trace that was loaded with symbolic=",
-            )
-        trace, target = found, None
-    else:
-        target = found if is_a(found, Target) else None
-        if target is not None:
-            check_live(target)
-        trace = load(
-            model,
-            args=args or None,
-            inputs=inputs,
-            inputs_from=inputs_from,
-            model_args=model_args,
-            seed=seed,
-            online=online,
-            run_file=run_file,
-            train=train,
-            symbolic=symbols,
-            cache=tracks or False,
+    if is_a(found, Trace) and request.symbolic:
+        raise UsageError(
+            f"a trace of {found.target} cannot be expressed in other symbols",
+            hint="give the model or its target itself, or a trace that was loaded with symbolic=",
         )
-    request = TraceRequest(
-        target=target,
-        model_args=literal_model_args(model_args or {}),
-        online=online,
-        run_file=run_file,
-        inputs_from=None if inputs_from is None else parse_target(inputs_from),
-    )
-    is_live = target is None and trace is not found
+    # The batch is for the run without data alone.
+    trace = trace_of(found, replace(request, batch=None), GivenValues(args or None), tracks or False)
+    is_live = request.target is None and trace is not found
     track = partial(_track_live, model, args) if is_live else None
     return memory_of(
         trace,
@@ -173,8 +157,8 @@ def memory_of(
 
     Args:
         trace: The trace of the model, with its inputs.
-        request: The request of the trace: how the model is built again.
-        options: How to run it.
+        request: The request of the run: how the model is built again, its mode and batch.
+        options: How to track it.
         depth: As for `memory`, as are the following ones.
         top: Number of modules.
         points: Number of points.
@@ -213,9 +197,9 @@ def memory_of(
         build_memory(
             trace,
             tracking,
-            inputs=tracked_inputs(trace, options),
+            inputs=tracked_inputs(trace, run),
             allocator=options.device,
-            optimizer=options.optimizer if options.training else None,
+            optimizer=options.optimizer if request.train else None,
             dtype=options.dtype,
             checkpoint=options.checkpoint,
             depth=depth,

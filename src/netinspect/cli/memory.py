@@ -18,13 +18,7 @@ from netinspect.cli.options import (
     TopOption,
     depth_or_all,
 )
-from netinspect.cli.requests import (
-    print_cache_outcome,
-    read_request,
-    read_target,
-    run_request,
-    sizes_asked_for,
-)
+from netinspect.cli.requests import print_cache_outcome, read_request, run_request
 from netinspect.cli.results import show
 from netinspect.errors import UsageError
 from netinspect.records.base import replace
@@ -93,7 +87,6 @@ def command(
     The run is tracked on tensors without data; with --train, two training iterations.
     """
     from netinspect.memory_tracker.prepare import read_options
-    from netinspect.targets.target import check_live
     from netinspect.trace_cache.lookup import TraceCache
 
     # Report a wrong option before running the model.
@@ -102,27 +95,21 @@ def command(
         raise UsageError(
             "--optimizer changes nothing in inference, which has none", hint="it goes with --train"
         )
-    parsed = read_target(target, output)
-    check_live(parsed)
-    batch, symbols = sizes_asked_for(parsed, model, symbolic)
+    request = replace(
+        read_request(target, model, output, symbolic=symbolic),
+        model_args=literal_model_args(model.model_args()),
+    )
     options = read_options(
-        batch=batch,
-        train=model.train,
+        request,
         optimizer=optimizer,
         dtype=dtype,
         checkpoint=checkpoint_activations,
         allocator=allocator,
         limit=device_memory,
-        symbolic=symbols,
     )
-    # The inputs are found on what they are declared with: the batch is for the run without data alone.
-    plain = replace(model, batch=None)
     tracks = TraceCache() if model.cache else None
-    request = replace(
-        read_request(parsed, plain, output, symbolic=symbols),
-        model_args=literal_model_args(model.model_args()),
-    )
-    trace = run_request(request, plain, output)
+    # The inputs are found on what they are declared with: the batch is for the run without data alone.
+    trace = run_request(replace(request, batch=None), model, output)
     with progress_line(quiet=output.quiet) as progress:
         view = memory_of(
             trace,

@@ -45,7 +45,7 @@ _LIMITS: dict[str, tuple[int, int]] = {
 _NUMBER = r"\s*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*"
 _VALUES = re.compile(rf"{_NUMBER}(?:,{_NUMBER})+|{_NUMBER},\s*")
 _LIST = re.compile(r"list(?P<length>[0-9]{0,4})")
-_MAXIMUM_LIST = 1024
+MAXIMUM_LIST = 1024
 _LITERALS = ("True", "False", "None")
 _INTEGERS = frozenset(dtype for dtype in DTYPES if "int" in dtype)
 _EXAMPLE = "write it like 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999"
@@ -108,7 +108,7 @@ class InputSpec:
         """
         if batch is None or not (self.shape or self.listed):
             return self
-        if self.listed and 0 < batch <= _MAXIMUM_LIST:
+        if self.listed and 0 < batch <= MAXIMUM_LIST:
             return replace(self, listed=batch)
         return self.with_size(0, batch)
 
@@ -168,8 +168,8 @@ def parse_spec(text: str) -> InputSpec:
     if parts and (match := _LIST.fullmatch(parts[-1].strip())):
         parts.pop()
         listed = int(match["length"] or 1)
-        if not 0 < listed <= _MAXIMUM_LIST:
-            raise _bad(text, f"a list has 1 to {_MAXIMUM_LIST} entries")
+        if not 0 < listed <= MAXIMUM_LIST:
+            raise _bad(text, f"a list has 1 to {MAXIMUM_LIST} entries")
     if len(parts) > 2:
         raise _bad(text, "expected at most a shape, a dtype and a range")
     for index, part in enumerate(parts):

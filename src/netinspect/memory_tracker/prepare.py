@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from netinspect.analysis.symbolic.size_grid import points_of
 from netinspect.errors import UsageError
@@ -24,6 +24,7 @@ from netinspect.records.base import replace
 from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Input, Trace
 from netinspect.records.values import TensorSpec
+from netinspect.targets.target import check_live
 
 _UNITS = {
     "b": 1,
@@ -59,46 +60,42 @@ def read_size(text: str | int) -> int:
 
 
 def read_options(
+    request: TraceRequest,
     *,
-    batch: int | None = None,
-    train: bool = False,
-    optimizer: str = "adamw",
-    dtype: str | None = None,
-    checkpoint: bool = False,
-    allocator: str = "cuda",
-    limit: str | int | None = None,
-    symbolic: Sequence[str] = (),
+    optimizer: str,
+    dtype: str | None,
+    checkpoint: bool,
+    allocator: str,
+    limit: str | int | None,
 ) -> TrackOptions:
-    """Parse the options of a run.
+    """Parse the options of a run, and check them with its request.
 
     Args:
-        batch: First dimension of every input; None to leave it.
-        train: Track two iterations of training instead of one forward.
+        request: Request of the run.
         optimizer: One of `OPTIMIZERS`.
         dtype: A key of `DTYPES`, or torch's name; None for no cast.
         checkpoint: Recompute the activations of repeated blocks.
         allocator: One of `DEVICES`.
         limit: Memory to find the largest batch for.
-        symbolic: Sizes that the trace replaces by symbols.
 
     Raises:
-        UsageError: A value is unknown, or options contradict each other.
+        UsageError: A value is unknown, options contradict each other, or the target is a saved trace.
     """
+    if request.target is not None:
+        check_live(request.target)
     names = {**DTYPES, **{name: name for name in DTYPES.values()}}
     wanted = None if dtype is None else names[checked("dtype", dtype, tuple(names))]
     checked("optimizer", optimizer, OPTIMIZERS)
     chosen: Device = "cuda" if checked("allocator", allocator, DEVICES) == "cuda" else "cpu"
-    if checkpoint and not train:
+    if checkpoint and not request.train:
         raise UsageError(
             "--checkpoint-activations has no effect in inference, which saves no activations",
             hint="add --train",
         )
-    if batch is not None and batch < 1:
-        raise UsageError(f"the batch is {batch}", hint="give 1 or more")
-    parse_symbols(symbolic, batch=batch)
+    if request.batch is not None and request.batch < 1:
+        raise UsageError(f"the batch is {request.batch}", hint="give 1 or more")
+    parse_symbols(request.symbolic, batch=request.batch)
     return TrackOptions(
-        batch=batch,
-        training=train,
         optimizer=optimizer,
         dtype=wanted,
         device=chosen,
@@ -119,7 +116,7 @@ def prepare(
     Args:
         trace: A trace of the model, with its inputs.
         options: How to run.
-        request: Request of the trace, or of its model.
+        request: Request of the run, or of its model.
         has_values: Whether the caller passes the inputs themselves.
 
     Raises:
@@ -132,7 +129,7 @@ def prepare(
             hint="give it as --input, such as x=2x3x32x32; a dotted name is a key of a dictionary\n"
             "or name a function that creates it: --inputs-from FILE:FUNCTION",
         )
-    if without_spec and (options.batch is not None or options.limit is not None):
+    if without_spec and (request.batch is not None or options.limit is not None):
         raise UsageError(
             f"the batch of the input {without_spec[0]} cannot be changed: no input spec describes it",
             hint="omit --batch and --device-memory: the function that creates the inputs sets the batch",
@@ -145,7 +142,7 @@ def prepare(
         )
     symbols = trace.symbolic.symbols if trace.symbolic is not None else ()
     first = [place for each in symbols for place in each.dimensions if place.endswith(":0")]
-    if options.batch is not None and first:
+    if request.batch is not None and first:
         raise UsageError(
             f"--batch sets the first dimension of every input, and {first[0]} is a symbol",
             hint="omit --batch",
@@ -158,7 +155,6 @@ def prepare(
             inputs=specs,
             inputs_from=request.inputs_from if without_spec else None,
             input_files=(),
-            batch=None,
             symbolic=(),
         ),
         options=options,
@@ -193,22 +189,23 @@ def _resized(trace: Trace, sizes: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def tracked_inputs(trace: Trace, options: TrackOptions) -> tuple[Input, ...]:
-    """Return the inputs of the trace with the batch and dtype of the options."""
-    return tuple(_changed(entry, options) for entry in trace.inputs)
+def tracked_inputs(trace: Trace, request: TrackRequest) -> tuple[Input, ...]:
+    """Return the inputs of the trace with the batch and dtype of the run."""
+    batch, dtype = request.run.batch, request.options.dtype
+    return tuple(_changed(entry, batch, dtype) for entry in trace.inputs)
 
 
-def _changed(entry: Input, options: TrackOptions) -> Input:
+def _changed(entry: Input, batch: int | None, cast_to: str | None) -> Input:
     value = entry.value
     if not isinstance(value, TensorSpec) or not entry.spec:
         return entry
     shape, dtype, width = value.shape, value.dtype, value.bytes // max(1, value.elements)
-    if entry.spec and not all(isinstance(size, int) for size in shape):
+    if not all(isinstance(size, int) for size in shape):
         shape = parse_spec(entry.spec).shape  # the trace has symbols for sizes
-    if options.batch is not None and shape:
-        shape = (options.batch, *shape[1:])
-    if options.dtype is not None and "float" in dtype:
-        dtype, width = options.dtype, 4 if options.dtype == "float32" else 2
+    if batch is not None and shape:
+        shape = (batch, *shape[1:])
+    if cast_to is not None and "float" in dtype:
+        dtype, width = cast_to, 4 if cast_to == "float32" else 2
     size = math.prod(each for each in shape if isinstance(each, int)) * width
     changed = replace(value, shape=shape, dtype=dtype, bytes=size)
-    return replace(entry, value=changed, spec=str(parse_spec(entry.spec).with_batch(options.batch)))
+    return replace(entry, value=changed, spec=str(parse_spec(entry.spec).with_batch(batch)))

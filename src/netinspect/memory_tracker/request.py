@@ -30,12 +30,8 @@ class NamedShape:
 
 @record
 class TrackOptions:
-    """Options of a run; see `read_options`."""
+    """Options of a run that a trace does not have; see `read_options`."""
 
-    batch: int | None = None
-    """First dimension of every input; None to leave it."""
-
-    training: bool = False
     optimizer: str = "adamw"
     dtype: str | None = None
     """Dtype to cast to, by torch's name; None for no cast."""
@@ -56,7 +52,7 @@ class TrackRequest:
     """Target as typed, or class name of a live model."""
 
     run: TraceRequest
-    """The request for the model and its inputs: specs or a function, from a trace."""
+    """The request for the model, its mode and its inputs: specs or a function, from a trace."""
 
     options: TrackOptions
     others: tuple[tuple[str, ...], ...] = ()

@@ -129,7 +129,7 @@ class Runs:
                 mode = stack.enter_context(fake_tensors())
                 model, limit = self._source.without_data(mode), None
                 _check(model, request)
-                set_mode(model, request.options.training)
+                set_mode(model, request.run.train)
                 adapt(model, dtype)
             else:
                 stack.enter_context(_quiet())
@@ -140,7 +140,7 @@ class Runs:
                 if any(is_a(module, nn.LSTM) for module in modules(model)):
                     stack.enter_context(without_onednn())
                 _check(model, request)
-                set_mode(model, request.options.training)
+                set_mode(model, request.run.train)
                 if dtype is not None:
                     cast(model, dtype)
                 seed_everything(request.run.seed)
@@ -154,7 +154,7 @@ class Runs:
                 self._run(model, args, kwargs, tracker, batch)
             return MemoryTrack(
                 batch=_first_dimension(specs),
-                training=request.options.training,
+                training=request.run.train,
                 steps=tuple(tracker.steps),
                 allocations=tracker.allocations(),
                 wrapped=wrapped,
@@ -169,7 +169,7 @@ class Runs:
             ForwardError: The weights alone exceed the limit.
         """
         weights = sum(each.numel() * each.element_size() for each in parameters(model))
-        if tensor_mode == "zeros" and not self._request.options.training:
+        if tensor_mode == "zeros" and not self._request.run.train:
             return _MAX_BYTES + weights  # zero-filled weights take no memory until they are written to
         if weights > _MAX_BYTES:
             raise self._too_large(model, f"its weights take {size(weights)}", batch)
@@ -194,7 +194,7 @@ class Runs:
             return consume_output(run_forward(model, args, kwargs)).output
 
         try:
-            if options.training:
+            if self._request.run.train:
                 foreach = options.device == "cuda"
                 with torch.enable_grad():
                     train(model, call, options.optimizer, foreach=foreach, observer=tracker)

@@ -10,7 +10,7 @@ from torch import nn
 from netinspect._utils.units import size
 from netinspect.analysis.allocation_totals import peak_bytes, totals
 from netinspect.errors import ForwardError, UsageError
-from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.inputs.spec import MAXIMUM_LIST, InputSpec, parse_spec
 from netinspect.memory_tracker.given_arguments import Given
 from netinspect.memory_tracker.max_batch import MAXIMUM, find_largest
 from netinspect.memory_tracker.request import TrackRequest
@@ -18,9 +18,6 @@ from netinspect.memory_tracker.runs import Runs, run_once
 from netinspect.memory_tracker.tracked_models import LiveSource, Source
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.tracing.snapshot.model_snapshot import preserved, preserved_defaults
-
-_MAXIMUM_LIST = 1024
-"""Maximum length of a list of tensors in the inputs; see `InputSpec`."""
 
 
 def track(
@@ -48,7 +45,7 @@ def track(
 
 def _track_all(request: TrackRequest, runs: Runs, progress: Callable[[str], None] | None) -> Tracking:
     specs = [parse_spec(text) for text in request.run.inputs]
-    found = runs.track(specs, request.options.batch)
+    found = runs.track(specs, request.run.batch)
     search = None
     if request.options.limit is not None and found.batch is not None:
 
@@ -72,7 +69,7 @@ def _others(
     for texts in request.others:
         inputs = ", ".join(texts)
         try:
-            tracks.append(runs.track([*map(parse_spec, texts)], request.options.batch))
+            tracks.append(runs.track([*map(parse_spec, texts)], request.run.batch))
         except ForwardError as error:
             return (), f"the run fails on {inputs}: {error.cause or error.message}"
         if progress is not None:
@@ -96,7 +93,7 @@ def track_live(
 
 def _maximum(specs: list[InputSpec]) -> int:
     """Return a batch for which tensors can be created."""
-    maximum = _MAXIMUM_LIST if any(spec.listed for spec in specs) else MAXIMUM
+    maximum = MAXIMUM_LIST if any(spec.listed for spec in specs) else MAXIMUM
     while maximum > 2:
         try:
             for spec in specs:
