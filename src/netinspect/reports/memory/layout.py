@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from netinspect._utils import units
 from netinspect.records.base import replace
@@ -39,27 +40,32 @@ _BAR = 24
 """Width in characters of a bar as high as the peak."""
 
 
-class _HasAmounts(Protocol):
-    """A row with bytes by category, and with expressions of them if there are symbols."""
+class _HasTotal(Protocol):
+    """A row with bytes, and with expressions of them if there are symbols."""
+
+    @property
+    def total(self) -> int:
+        """Bytes of the row."""
+
+    @property
+    def expressions(self) -> AmountExpressions | None:
+        """Expressions by category and of their sum; None without symbols."""
+
+
+class _HasAmounts(_HasTotal, Protocol):
+    """A row with bytes by category."""
 
     @property
     def amounts(self) -> Amounts:
         """Bytes by category."""
-
-    @property
-    def total(self) -> int:
-        """Their sum."""
-
-    @property
-    def expressions(self) -> AmountExpressions | None:
-        """The amounts as expressions; None without symbols."""
 
 
 class _Share(NamedTuple):
     """One category of the memory at the peak."""
 
     category: str
-    bytes: int
+    total: int
+    expressions: AmountExpressions | None
 
 
 def lay_out(report: Memory) -> Document:
@@ -75,9 +81,15 @@ def lay_out(report: Memory) -> Document:
 
 
 def _bytes_columns(
-    report: Memory, *, expression_drop: int
-) -> tuple[Column[_HasAmounts], Column[_HasAmounts], Column[_HasAmounts]]:
-    """Return the columns `bytes`, `share` and `expression` of the total of a row."""
+    report: Memory, *, expression_drop: int = 0, field: Callable[[Any], str] = lambda row: "total"
+) -> tuple[Column[_HasTotal], Column[_HasTotal], Column[_HasTotal]]:
+    """Return the columns `bytes`, `share` and `expression` of a row.
+
+    Args:
+        report: The report.
+        expression_drop: Order in which the column `expression` is dropped.
+        field: Returns the field of the expressions for the bytes of a row.
+    """
     return (
         size_column("bytes", lambda row: row.total),
         Column(
@@ -89,8 +101,8 @@ def _bytes_columns(
         ),
         Column(
             key="expression",
-            value=lambda row: whole(_expression(row.expressions, "total")),
-            text=lambda row: _format_expression(row.expressions, "total"),
+            value=lambda row: whole(_expression(row.expressions, field(row))),
+            text=lambda row: _format_expression(row.expressions, field(row)),
             align="right",
             drop=expression_drop,
             shown=_has_expressions(report),
@@ -140,23 +152,11 @@ def _peak(report: Memory) -> Table:
             value=lambda row: row.category,
             text=lambda row: f"{_CATEGORIES[row.category]} {row.category.replace('_', ' ')}",
         ),
-        size_column("bytes", lambda row: row.bytes),
-        Column(
-            key="share",
-            value=lambda row: round(_share(row.bytes, report), 6),
-            text=lambda row: units.percent(_share(row.bytes, report)),
-            align="right",
-            drop=1,
-        ),
-        Column(
-            key="expression",
-            value=lambda row: whole(_expression(peak.expressions, row.category)),
-            text=lambda row: _format_expression(peak.expressions, row.category),
-            align="right",
-            shown=_has_expressions(report),
-        ),
+        *_bytes_columns(report, field=lambda share: share.category),
     )
-    shares = [_Share(category, getattr(peak.amounts, category)) for category in _CATEGORIES]
+    shares = [
+        _Share(category, getattr(peak.amounts, category), peak.expressions) for category in _CATEGORIES
+    ]
     total = {
         "category": "  peak",
         "bytes": units.size(peak.total),
@@ -166,7 +166,7 @@ def _peak(report: Memory) -> Table:
     return make_table(
         "peak by category",
         columns,
-        [share for share in shares if share.bytes],
+        [share for share in shares if share.total],
         footer=(make_row(columns, total, "bold"),),
     )
 
