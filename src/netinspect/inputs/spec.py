@@ -84,6 +84,11 @@ class InputSpec:
         """Argument of `forward`: the name up to the first dot."""
         return None if self.name is None else self.name.partition(".")[0]
 
+    @property
+    def is_floating(self) -> bool:
+        """Whether the dtype is floating point."""
+        return "float" in self.dtype
+
     def with_shape(self, shape: tuple[int, ...]) -> InputSpec:
         """Return the spec with another shape."""
         return replace(self, shape=shape)

@@ -7,6 +7,7 @@ them. `wording` has the phrases that several of them use.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -242,13 +243,8 @@ _NAMES = {
     "multi_head_attention_forward": ("query", "key", "value"),
     "MultiheadAttention": ("query", "key", "value", "key_padding_mask", "", "attn_mask"),
     "scaled_dot_product_attention": ("query", "key", "value", "attn_mask"),
-    **dict.fromkeys(
-        ("cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"),
-        ("input", "target"),
-    ),
-    **dict.fromkeys(("binary_cross_entropy", "binary_cross_entropy_with_logits"), ("input", "target")),
 }
-"""Names of positional arguments, by function or layer."""
+"""Names of positional arguments, by function or layer; those of losses are `input` and `target`."""
 
 
 def _name_tensors(trace: Trace, step: Step) -> list[Given]:
@@ -256,6 +252,8 @@ def _name_tensors(trace: Trace, step: Step) -> list[Given]:
     given = [(key, spec) for item in step.inputs.items for key, spec in _leaves(item.value, (item.key,))]
     known = {entry.name: entry.spec for entry in trace.parameters}
     known |= {entry.name: entry.spec for entry in trace.buffers}
+    is_loss = re.fullmatch(r"(\w+_)?(loss|cross_entropy(_\w+)?)|kl_div", step.name) is not None
+    positional = ("input", "target") if is_loss else _NAMES.get(step.name, ())
     unmatched = list(step.parameters)
     names: dict[int, str] = {}
     # Start with the last tensor: if an input equals a weight in size, torch has the input first.
@@ -269,8 +267,8 @@ def _name_tensors(trace: Trace, step: Step) -> list[Given]:
             names[index] = ".".join(key)
         elif (name := _input_name(trace, step, int(key[0]))) is not None:
             names[index] = ".".join((name, *key[1:]))
-        elif len(key) == 1 and int(key[0]) < len(_NAMES.get(step.name, ())):
-            names[index] = _NAMES[step.name][int(key[0])]
+        elif len(key) == 1 and int(key[0]) < len(positional):
+            names[index] = positional[int(key[0])]
     unnamed = 0
     for index in range(len(given)):
         if index not in names:

@@ -36,7 +36,7 @@ def explain_convolution(call: Call) -> Explanation | None:
             channels = _channels(call, weight)
             remedies = [format_input_option(source, (1, channels, *given.shape))]
         wanted = f"{dimensions + 2} dimensions ({axes})"
-        return explain_rank(call, given, wanted, dimensions + 2, remedies, size_helps=True)
+        return explain_rank(call, given, wanted, [dimensions + 2], remedies, size_helps=True)
     position = given.rank - dimensions - 1
     if given.shape[position] != _channels(call, weight):
         return _explain_channels(call, given, weight, position)

@@ -38,12 +38,13 @@ def explain_embedding(call: Call) -> Explanation | None:
         )
     if not any(word in call.message for word in _OUTSIDE):
         return None
+    requirement = f"{call.place} has {rows} rows"
     if not remedies:
         remedies = [f"use indices below {rows}, or give {call.display_name} more rows"]
     return Explanation(
         f"{call.display_name} has {rows} rows, so indices must be from 0 to {limit}; "
         "at least one is out of range",
-        [Mismatch("range", f"0..{limit}", None, {**given.at(), **weight.at(0)})],
+        [Mismatch("range", f"0..{limit}", None, {**given.at(), **weight.at(0)}, requirement)],
         remedies,
     )
 

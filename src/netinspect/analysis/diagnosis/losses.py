@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from netinspect.analysis.diagnosis.broadcasting import explain_broadcasting
 from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, Shape
@@ -25,13 +26,15 @@ def explain_loss(call: Call) -> Explanation | None:
         wanted = _expected_target(call, given)
         return Explanation(
             f"{call.name} compares {format_shape(given.shape)} with a target, got none",
-            [Mismatch("tensor", wanted, None, {"target": ()})],
+            [Mismatch("tensor", wanted, None, {"target": ()}, _requirement(call, given))],
             [f"pass a target such as {wanted}"],
         )
     if call.name in _OF_CLASSES:
         return _explain_classes(call, given, target)
     if call.name in _ELEMENTWISE:
-        return explain_broadcasting(call)
+        found = explain_broadcasting(call)
+        target_too = [_mismatch(call, given, target, {})]
+        return found and replace(found, mismatches=[*found.mismatches, *target_too])
     return _explain_elements(call, given, target)
 
 
@@ -52,7 +55,12 @@ def _class_dimension(given: Given) -> int:
 
 def _mismatch(call: Call, given: Given, target: Given, marks: dict[str, tuple[int, ...]]) -> Mismatch:
     got = format_tensor(target.shape, target.spec.dtype)
-    return Mismatch("tensor", _expected_target(call, given), got, {**target.at(), **marks})
+    marks = {**target.at(), **marks}
+    return Mismatch("tensor", _expected_target(call, given), got, marks, _requirement(call, given))
+
+
+def _requirement(call: Call, given: Given) -> str:
+    return f"{call.name} compares {'x'.join(map(str, given.shape))} with it"
 
 
 def _explain_classes(call: Call, given: Given, target: Given) -> Explanation | None:

@@ -43,7 +43,7 @@ def explain_checked_layer(call: Call) -> Explanation | None:
         other = call.module.class_name[:-2] + f"{given.rank - 2}d"
         if other in _RANKS and given.rank > 3 and is_batch_norm:
             remedies.append(f"for {given.rank} dimensions, use {other}")
-        return explain_rank(call, given, f"{wanted} dimensions ({axes})", ranks[-1], remedies)
+        return explain_rank(call, given, f"{wanted} dimensions ({axes})", ranks, remedies)
     features = call.attribute("num_features")
     # Only `InstanceNorm` accepts unbatched input, whose first dimension is the channels.
     position = 1 if "Batch" in call.module.class_name else given.rank - ranks[-1] + 1

@@ -17,7 +17,7 @@ def explain_layer(call: Call) -> Explanation | None:
         return None
     if given.rank not in (2, 3):
         order = "N x L x features" if first else "L x N x features"
-        return explain_rank(call, given, f"3 dimensions ({order}), or 2 if unbatched", 3)
+        return explain_rank(call, given, f"3 dimensions ({order}), or 2 if unbatched", [3])
     if given.shape[-1] != size:
         return _explain_features(call, given, size)
     directions = 2 if call.attribute("bidirectional") is True else 1

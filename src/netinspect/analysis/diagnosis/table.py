@@ -25,6 +25,9 @@ from netinspect.analysis.diagnosis.dtype_device import (
     explain_dtype,
     explain_missing_device,
 )
+from netinspect.analysis.diagnosis.messages import reported_mismatches
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.wording import format_shape
 
 FAMILIES = (
     attention.FAMILY,
@@ -64,6 +67,29 @@ def explain(call: Call) -> tuple[Call, Explanation] | None:
             if found is not None:
                 return candidate, found
     return None
+
+
+def mismatches(call: Call) -> tuple[Mismatch, ...]:
+    """Return what a failed call expected: by all of its explanations, then by the error message.
+
+    Of kinds that an explanation has, those in the message are left out.
+    """
+    shapes = " and ".join(format_shape(each.shape) for each in call.given[:2])
+    found = [
+        mismatch if mismatch.requirement else mismatch._replace(requirement=requirement)
+        for candidate in _candidates(call)
+        for each in _explanations(candidate)
+        if (explanation := each(candidate)) is not None
+        for mismatch in explanation.mismatches
+        for requirement in [f"{call.name} of {shapes} in {call.place}"]
+    ]
+    known = {each.kind for each in found}
+    found += [
+        each._replace(requirement=f"{call.place} expects {each.expected}")
+        for each in reported_mismatches(call.message)
+        if each.kind not in known
+    ]
+    return tuple(found)
 
 
 def suggestions(call: Call) -> list[str]:

@@ -20,7 +20,7 @@ def explain_rank(
     call: Call,
     given: Given,
     wanted: str,
-    rank: int,
+    ranks: Sequence[int],
     remedies: Sequence[str] = (),
     *,
     size_helps: bool = False,
@@ -31,13 +31,13 @@ def explain_rank(
         call: The failed call.
         given: The tensor.
         wanted: The expected dimensions, such as `4 dimensions (N x C x H x W)`.
-        rank: The most likely one of the expected numbers of dimensions.
+        ranks: The numbers of dimensions that are accepted.
         remedies: What to do.
         size_helps: Whether an input of another size can fix the failure.
     """
     return Explanation(
         f"{call.display_name} expects {wanted}, got {given.rank}: {format_shape(given.shape)}",
-        [Mismatch("rank", rank, given.rank, given.whole())],
+        [Mismatch("rank", rank, given.rank, given.whole()) for rank in ranks],
         remedies,
         size_helps,
     )

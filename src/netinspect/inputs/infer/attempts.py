@@ -9,13 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 
-from netinspect.errors import message_of
+from netinspect.analysis.diagnosis.call import Call
+from netinspect.analysis.diagnosis.messages import reported_mismatches
+from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.table import mismatches
+from netinspect.errors import message_of, shorten
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.infer.candidate import Candidate, format_specs
+from netinspect.inputs.infer.model_facts import ModelFacts
+from netinspect.records.base import replace
 from netinspect.records.dataflow import failed_step
 from netinspect.records.steps import Failure, Step
-from netinspect.records.trace import Attempt
-from netinspect.tracing.capture import Forward
+from netinspect.records.trace import Attempt, Trace
+from netinspect.tracing.capture import Forward, capture
 
 MAXIMUM_ELEMENTS = 1 << 27
 
@@ -66,6 +72,8 @@ class AttemptResult:
     candidate: Candidate
     forward: Forward
     captured: CapturedOutput | None = None
+    mismatches: tuple[Mismatch, ...] = ()
+    """Requirements of the failed call, the most certain first."""
 
     @property
     def failure(self) -> Failure | None:
@@ -101,12 +109,15 @@ class AttemptRunner:
     stops_at: Callable[[Failure], bool]
     """Returns whether no other input can fix a failure; such a failure raises `Stopped`."""
 
-    with_model_dtype: Callable[[Candidate], Candidate]
-    """Gives the floats of a candidate the dtype of the model's parameters."""
+    facts: ModelFacts
+    frozen: frozenset[str]
+    """Arguments that the user passed."""
 
     budget: Budget
     attempts: list[Attempt] = field(default_factory=list)
     _results: dict[tuple[str, ...], AttemptResult] = field(default_factory=dict)
+    _model: Trace | None = None
+    """The modules and tensors of the model, once an attempt has failed."""
 
     def run(self, candidate: Candidate, why: str) -> AttemptResult:
         """Run a candidate, or return its cached result.
@@ -115,7 +126,7 @@ class AttemptRunner:
             Exhausted: The budget is spent. The first candidate always runs, without a limit.
             Stopped: It failed in a way that no other input can fix.
         """
-        candidate = self.with_model_dtype(candidate)
+        candidate = self._with_model_dtype(candidate)
         key = format_specs(candidate)
         if (known := self._results.get(key)) is not None:
             return known
@@ -134,7 +145,7 @@ class AttemptRunner:
             except InvalidCandidate as error:
                 forward = Forward(failure=error.failure)
         self.budget.charge(forward.steps)
-        result = AttemptResult(candidate, forward, captured)
+        result = AttemptResult(candidate, forward, captured, self._diagnose(forward))
         self._results[key] = result
         failure = result.failure
         self.attempts.append(Attempt(inputs=key, why=why, outcome=_outcome(result)))
@@ -144,7 +155,28 @@ class AttemptRunner:
 
     def has_run(self, candidate: Candidate) -> bool:
         """Return whether a candidate was run."""
-        return format_specs(self.with_model_dtype(candidate)) in self._results
+        return format_specs(self._with_model_dtype(candidate)) in self._results
+
+    def _with_model_dtype(self, candidate: Candidate) -> Candidate:
+        """Give floats the dtype of the model's parameters."""
+        return {
+            name: guess
+            if name in self.frozen or guess.spec.dtype != "float32"
+            else replace(guess, spec=replace(guess.spec, dtype=self.facts.float_dtype))
+            for name, guess in candidate.items()
+        }
+
+    def _diagnose(self, forward: Forward) -> tuple[Mismatch, ...]:
+        """Return what a failed call expected."""
+        failure, step = forward.failure, failed_step(forward.steps)
+        if failure is None:
+            return ()
+        if step is None:
+            return tuple(reported_mismatches(shorten(failure.message)))
+        if self._model is None:
+            self._model = capture(self.facts.model, None)
+        trace = replace(self._model, steps=forward.steps, failure=failure)
+        return mismatches(Call(trace, step, failure))
 
     def best(self, preferred: Callable[[AttemptResult], bool]) -> AttemptResult | None:
         """Return a result that passed, else a preferred failure, else the failure after most steps.

@@ -16,7 +16,6 @@ from netinspect.inputs.infer.model_facts import ModelFacts
 from netinspect.inputs.infer.refine import refinements
 from netinspect.inputs.infer.solve_sizes import solve_sizes
 from netinspect.inputs.infer.usual_inputs import prefer_usual_inputs
-from netinspect.records.base import replace
 from netinspect.records.steps import Failure
 from netinspect.records.trace import Attempt
 from netinspect.tracing.capture import Forward
@@ -58,9 +57,7 @@ def infer(
         budget: Limits of the search; its `stopped` reports whether they ended it.
     """
     frozen = frozenset(given)
-    runner = AttemptRunner(
-        run_forward, stops_at, lambda candidate: _with_model_dtype(candidate, facts, frozen), budget
-    )
+    runner = AttemptRunner(run_forward, stops_at, facts, frozen, budget)
     best: AttemptResult | None = None
     try:
         best = _search(runner, facts, given, known, frozen)
@@ -106,7 +103,7 @@ def _search(
     while waiting:
         _, _, entry, why = heapq.heappop(waiting)
         if isinstance(entry, AttemptResult):
-            solved = solve_sizes(runner, entry, frozen)
+            solved = solve_sizes(runner, entry)
             if solved is None:
                 continue
             entry, why = solved, "solved"
@@ -129,13 +126,3 @@ def _search(
             push(max(result.progress, 1), refined, describe_changes(result.candidate, refined))
         push(max(result.progress, 1), result, "")
     return None
-
-
-def _with_model_dtype(candidate: Candidate, facts: ModelFacts, frozen: frozenset[str]) -> Candidate:
-    """Give floats the dtype of the model's parameters."""
-    return {
-        name: guess
-        if name in frozen or guess.spec.dtype != "float32"
-        else replace(guess, spec=replace(guess.spec, dtype=facts.float_dtype))
-        for name, guess in candidate.items()
-    }

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
+from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
 from netinspect.inputs.infer.model_facts import ModelFacts
 from netinspect.inputs.signature import ForwardNames
+from netinspect.inputs.spec import parse_spec
 from netinspect.records.base import replace
-from netinspect.records.steps import Failure, Step
-from netinspect.records.values import tensors_in
+from netinspect.records.steps import Failure
 
 _LABELS = re.compile(r"(.*_)?(labels?|targets?|gt|ground_truths?|y|y_true)(_ids?)?", re.IGNORECASE)
-_OF_CLASSES = ("cross_entropy", "cross_entropy_loss", "nll_loss", "multi_margin_loss")
-_BETWEEN_0_AND_1 = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div")
-_SAME_SHAPE = (
-    "mse_loss",
-    "l1_loss",
-    "smooth_l1_loss",
-    "huber_loss",
-    "soft_margin_loss",
-    *_BETWEEN_0_AND_1,
-)
 _LONGEST = 200
 """Most characters of a name that is matched."""
 
@@ -47,12 +38,12 @@ def missing_labels(names: ForwardNames, passed: Collection[str], failure: Failur
 
 
 def with_labels(
-    candidate: Candidate, step: Step | None, failure: Failure, facts: ModelFacts
+    candidate: Candidate, mismatches: Sequence[Mismatch], failure: Failure, facts: ModelFacts
 ) -> Iterator[Candidate]:
     """Yield candidates with the labels that a failing loss expects, or else with usual labels."""
     if not facts.training:
         return
-    wanted = _expected_by(step) if step is not None else None
+    wanted = _expected_target(mismatches)
     for name in facts.names.names:
         given = candidate.get(name)
         # Labels of another shape may replace those of the candidate.
@@ -63,21 +54,12 @@ def with_labels(
         yield from ({**candidate, name: guess} for guess in _usual(candidate, name))
 
 
-def _expected_by(step: Step) -> Guess | None:
-    """Return a guess for the target of a loss, or None if the step is not a loss."""
-    scores = next(tensors_in(step.inputs), None)
-    if scores is None or step.name not in (*_OF_CLASSES, *_SAME_SHAPE):
-        return None
-    shape = tuple(size for size in scores.shape if isinstance(size, int))
-    reason = f"{step.name} compares {'x'.join(map(str, shape))} with it"
-    if step.name in _OF_CLASSES:
-        at = 1 if len(shape) > 1 else 0
-        classes = shape[at] if shape else 1
-        sizes = (*shape[:at], *shape[at + 1 :])
-        return tensor(*sizes, dtype="int64", low=0, high=max(0, classes - 1), reason=reason)
-    dtype = scores.dtype if "float" in scores.dtype else "float32"
-    low, high = (0.0, 1.0) if step.name in _BETWEEN_0_AND_1 else (None, None)
-    return tensor(*shape, dtype=dtype, low=low, high=high, reason=reason)
+def _expected_target(mismatches: Sequence[Mismatch]) -> Guess | None:
+    """Return the target that a failing loss expects, or None if the failed call is not a loss."""
+    for each in mismatches:
+        if each.kind == "tensor" and "target" in each.marks and isinstance(each.expected, str):
+            return Guess(spec=parse_spec(each.expected), reason=each.requirement)
+    return None
 
 
 def _usual(candidate: Candidate, name: str) -> Iterator[Guess]:

@@ -147,7 +147,7 @@ def _image_specs(arguments: Sequence[Argument], sources: set[str]) -> dict[int, 
         if len(argument.record.spec.split()) != 1 or type(argument.value) is not torch.Tensor:
             continue
         spec = parse_spec(argument.record.spec)
-        is_image = len(spec.shape) in (3, 4, 5) and spec.dtype.startswith(("float", "bfloat"))
+        is_image = len(spec.shape) in (3, 4, 5) and spec.is_floating
         if is_image and (argument.record.name in sources or len(arguments) == 1):
             found[at] = spec
     sides = {spec.shape[2:] for spec in found.values()}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 
-from netinspect.analysis.diagnosis.messages import reports
-from netinspect.analysis.diagnosis.size_mismatch import reported_sizes, wanted_unit
+from netinspect.analysis.diagnosis.mismatch import Kind, Mismatch
 from netinspect.inputs.infer.argument_names import Meaning, guess_by_name, meaning_of
 from netinspect.inputs.infer.attempts import AttemptResult
 from netinspect.inputs.infer.batch_statistics import TWO
@@ -22,50 +22,58 @@ from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Failure, Step
 from netinspect.tracing.model.members import find_module
 
-_NUMBERS = re.compile(r"long|\bint|float|double|half", re.IGNORECASE)
-_WANTS_INTEGERS = (
-    "tensors used as indices must be",
-    "Expected tensor for argument #1 'indices'",
-    "expected scalar type Long",
-    "one_hot is only applicable to index tensor",
-    "gather(): Expected dtype int",
-    "index_select(): Expected dtype int",
-    "must be an integer",
-    "Expected dtype int64",
-    "expected Long",
-)
-_WANTS_BOOLEANS = ("only supports boolean masks", "boolean tensor", "expected condition to be")
-
 
 def refinements(result: AttemptResult, facts: ModelFacts) -> Iterator[Candidate]:
     """Yield the candidates to try after a failed one, the most likely first.
 
-    `solve_sizes` handles sizes that the error does not name.
+    `solve_sizes` handles sizes that do not occur in the candidate.
     """
     candidate, step, failure, steps = result.candidate, result.step, result.failure, result.forward.steps
     if failure is None:
         return
     culprits = sources_of(step, steps) if step is not None else []
     culprits = [name for name in culprits if name in candidate] or list(candidate)
+    expected: dict[Kind, list[Mismatch]] = {}
+    for each in result.mismatches:
+        expected.setdefault(each.kind, []).append(each)
+    yield from _within_range(candidate, culprits, expected.get("range", ()))
     if step is not None:
-        yield from _from_its_layer(candidate, step, failure.message, facts)
+        yield from _from_its_layer(candidate, step, facts)
         yield from _channels_last(candidate, culprits, step, facts)
     yield from with_batch_dimension(result)
-    yield from _of_another_dtype(candidate, culprits, failure)
-    yield from _with_reported_sizes(result, culprits, facts)
-    yield from _not_negative(candidate, culprits, failure)
+    yield from _of_another_dtype(candidate, culprits, expected.get("dtype", ()))
+    yield from _in_words(candidate, culprits, failure, facts)
+    yield from _of_another_size(candidate, culprits, expected.get("size", ()))
+    yield from _multiples(candidate, culprits, expected.get("multiple", ()), failure)
     yield from _with_placeholder_tokens(candidate, failure, facts)
-    yield from _of_another_rank(candidate, culprits, failure)
-    yield from with_labels(candidate, step, failure, facts)
+    yield from _of_another_rank(candidate, culprits, expected.get("rank", ()))
+    yield from with_labels(candidate, result.mismatches, failure, facts)
     yield from _with_named_argument(candidate, failure, facts)
     yield from _with_optional_argument(candidate, step, failure, facts)
-    if reports(failure.message, "examples"):
+    if "examples" in expected:
         yield from _batched(candidate, culprits)
 
 
-def _from_its_layer(
-    candidate: Candidate, step: Step, message: str, facts: ModelFacts
+def _with_spec(candidate: Candidate, name: str, spec: InputSpec, reason: str) -> Candidate:
+    return {**candidate, name: replace(candidate[name], spec=spec, reason=reason)}
+
+
+def _within_range(
+    candidate: Candidate, culprits: Sequence[str], ranges: Sequence[Mismatch]
 ) -> Iterator[Candidate]:
+    """Yield candidates with valid indices, or with floats from 0 to 1 that are converted to indices."""
+    for name in culprits if ranges else ():
+        guess = candidate[name]
+        if guess.spec.is_floating:
+            if guess.spec.low is None:
+                reason = f"{guess.reason}; some values are indices"
+                yield _with_spec(candidate, name, guess.spec.with_range(0, 1), reason)
+        elif guess.spec.dtype == "int64" and isinstance(ranges[0].expected, str):
+            low, high = map(int, ranges[0].expected.split(".."))
+            yield _with_spec(candidate, name, guess.spec.with_range(low, high), ranges[0].requirement)
+
+
+def _from_its_layer(candidate: Candidate, step: Step, facts: ModelFacts) -> Iterator[Candidate]:
     """Yield candidates with the input that the failed layer expects of an argument it takes directly."""
     for name in step.arguments:
         current = candidate.get(name)
@@ -77,12 +85,6 @@ def _from_its_layer(
             guess = guess_for_layer(step.module, layer, name, facts)
         for weight in step.parameters:
             guess = guess or guess_for_weight(step.name, weight, facts.shapes.get(weight, ()), facts)
-        if guess is not None and "index out of range" in message and _kind(guess) == _kind(current):
-            yield {
-                **candidate,
-                name: replace(current, spec=_in_range_of(guess, current), reason=guess.reason),
-            }
-            continue
         # A firm guess of the same dtype and rank is not replaced: its sizes can be solved.
         if guess is not None and (
             not current.firm
@@ -90,10 +92,6 @@ def _from_its_layer(
             or len(guess.spec.shape) != len(current.spec.shape)
         ):
             yield {**candidate, name: guess}
-
-
-def _in_range_of(guess: Guess, current: Guess) -> InputSpec:
-    return replace(current.spec, low=guess.spec.low, high=guess.spec.high)
 
 
 def with_batch_dimension(result: AttemptResult) -> Iterator[Candidate]:
@@ -135,115 +133,110 @@ def _kind(guess: Guess) -> str:
     return guess.spec.dtype.rstrip("0123456789")
 
 
+_DTYPE_REASONS = {
+    "bool": "a boolean mask is expected",
+    "int64": "indices are expected",
+    "float32": "floats are expected",
+}
+
+
 def _of_another_dtype(
-    candidate: Candidate, culprits: Sequence[str], failure: Failure
+    candidate: Candidate, culprits: Sequence[str], expected: Sequence[Mismatch]
 ) -> Iterator[Candidate]:
-    message = failure.message
-    if any(text in message for text in _WANTS_BOOLEANS):
-        for name in reversed(culprits):
-            yield _with_dtype(candidate, name, "bool", "a boolean mask is expected")
-        return
-    wants_integers = any(text in message for text in _WANTS_INTEGERS)
-    mixes = "dtype" in message or "type" in message
-    if not wants_integers and not (mixes and _NUMBERS.search(message)):
-        return
-    for name in culprits:
-        is_float = candidate[name].spec.dtype.startswith(("float", "bfloat"))
-        if wants_integers and is_float:
-            yield _with_dtype(candidate, name, "int64", "indices are expected")
-        elif not wants_integers and not is_float:
-            yield _with_dtype(candidate, name, "float32", "floats are expected")
+    for each in expected:
+        dtype = "float32" if "float" in str(each.expected) else str(each.expected)
+        for name in reversed(culprits) if dtype == "bool" else culprits:
+            spec = candidate[name].spec
+            if dtype == "bool" or (dtype == "int64" and spec.is_floating):
+                spec = spec.with_dtype(dtype).with_range(0, 1)
+            elif dtype == "float32" and not spec.is_floating:
+                spec = spec.with_dtype(dtype)
+            else:
+                continue
+            yield _with_spec(candidate, name, spec, _DTYPE_REASONS[dtype])
 
 
-def _with_dtype(candidate: Candidate, name: str, dtype: str, reason: str) -> Candidate:
-    guess = candidate[name]
-    low, high = (0, 1) if dtype in ("int64", "bool") else (None, None)
-    return {
-        **candidate,
-        name: replace(guess, spec=replace(guess.spec, dtype=dtype, low=low, high=high), reason=reason),
-    }
+_FROM_MESSAGE = "expected by the error message of the model"
 
 
-def _with_reported_sizes(
-    result: AttemptResult, culprits: Sequence[str], facts: ModelFacts
+def _in_words(
+    candidate: Candidate, culprits: Sequence[str], failure: Failure, facts: ModelFacts
 ) -> Iterator[Candidate]:
-    """Yield candidates with the sizes that the model's own error message names."""
-    candidate, message = result.candidate, result.failure.message if result.failure is not None else ""
-    shape, wanted = parse_shape_in_words(message, facts), wanted_unit(result.step, message)
+    """Yield candidates with the shape that an error message describes, or with the length last."""
+    shape = parse_shape_in_words(failure.message, facts)
     for name in culprits:
         guess = candidate[name]
         sizes = guess.spec.shape
-        named = [size for size in sizes if re.search(rf"\b{size}\b", message)]
         if shape is not None and len(shape) != len(sizes):
-            yield {
-                **candidate,
-                name: replace(guess, spec=guess.spec.with_shape(shape), reason=_FROM_MESSAGE),
-            }
-        if len(sizes) == 3 and sizes[-1] in named and meaning_of(name) is Meaning.SPECTRUM:
-            turned = (*sizes[:-2], sizes[-1], sizes[-2])
-            reason = f"{guess.reason}; frames come last"
-            yield {**candidate, name: replace(guess, spec=guess.spec.with_shape(turned), reason=reason)}
-        for got, instead in reported_sizes(message):
-            indices = [index for index, size in enumerate(sizes) if size == got]
-            if len(indices) > 1:
-                yield {**candidate, name: guess.resized(dict.fromkeys(indices, instead), _FROM_MESSAGE)}
-            for index in indices:
-                yield {**candidate, name: guess.resized({index: instead}, _FROM_MESSAGE)}
+            yield _with_spec(candidate, name, guess.spec.with_shape(shape), _FROM_MESSAGE)
+        is_spectrum = len(sizes) == 3 and meaning_of(name) is Meaning.SPECTRUM
+        if is_spectrum and _names(failure, sizes[-1]):
+            turned = guess.spec.with_shape((*sizes[:-2], sizes[-1], sizes[-2]))
+            yield _with_spec(candidate, name, turned, f"{guess.reason}; frames come last")
+
+
+def _names(failure: Failure, size: int) -> bool:
+    return re.search(rf"\b{size}\b", failure.message) is not None
+
+
+def _of_another_size(
+    candidate: Candidate, culprits: Sequence[str], expected: Sequence[Mismatch]
+) -> Iterator[Candidate]:
+    """Yield candidates in which dimensions of a rejected size have the expected one.
+
+    A size of an operand must be unambiguous; otherwise `solve_sizes` finds the dimension.
+    """
+    for name in culprits:
+        guess = candidate[name]
+        for each in expected:
+            indices = [index for index, size in enumerate(guess.spec.shape) if size == each.got]
+            equal = [
+                size for other in culprits for size in candidate[other].spec.shape if size == each.got
+            ]
+            if not isinstance(each.expected, int) or (each.marks and len(equal) > 1):
+                continue
+            reason = f"solved from {each.requirement}" if each.marks else _FROM_MESSAGE
+            for group in ([indices] if len(indices) > 1 else []) + [[index] for index in indices]:
+                yield {**candidate, name: guess.resized(dict.fromkeys(group, each.expected), reason)}
+
+
+def _multiples(
+    candidate: Candidate, culprits: Sequence[str], expected: Sequence[Mismatch], failure: Failure
+) -> Iterator[Candidate]:
+    """Yield candidates in which one size is rounded up to a multiple that is expected of it."""
+    for name in culprits if expected else ():
+        guess, wanted = candidate[name], expected[0]
+        sizes = guess.spec.shape
+        named = [size for size in sizes if _names(failure, size)]
         for index, size in reversed([*enumerate(sizes)]):
-            unit = wanted.of(size) if wanted is not None else 1
+            # The elements of which a multiple is expected grow with each size.
+            elements = wanted.got if isinstance(wanted.got, int) else size
+            unit = int(wanted.expected or 1)
+            unit //= math.gcd(unit, elements // max(size, 1))
             # A larger batch does not change the other sizes.
             if size % unit and (size in named or not named) and (index or len(sizes) < 3):
                 yield {**candidate, name: guess.resized({index: -(-size // unit) * unit}, _FROM_MESSAGE)}
 
 
-_FROM_MESSAGE = "expected by the error message of the model"
-_RANKS = (
-    r"expected (?P<rank>\d)D(?: or (?P<other>\d)D)? input",
-    r"Expected (?:\dD \(unbatched\) or )?(?P<rank>\d)D \(batched\) input",
-    r"[Ii]nput to be \dD or (?P<rank>\d)D",
-    r"[Ii]nput must have (?P<rank>\d) dimensions",
-    r"too many values to unpack \(expected (?P<rank>\d)",
-    r"not equal to len\(dims\) = (?P<rank>\d)",
-    r"equation \((?P<rank>\d)\) does not match the number of dimensions",
-    r"same number of dimensions: got (?P<rank>\d) and (?P<other>\d)",
-    r"must be (?P<rank>\d)-?[dD]",
-    r"[Ee]xpected (?:a )?(?P<rank>\d)-?[dD]",
-)
-_DEEPER = (
-    "Dimension out of range",
-    "non-existing dimension",
-    "too many indices for tensor",
-    "index out of range",
-    "IndexError",
-)
-
-
 def _of_another_rank(
-    candidate: Candidate, culprits: Sequence[str], failure: Failure
+    candidate: Candidate, culprits: Sequence[str], expected: Sequence[Mismatch]
 ) -> Iterator[Candidate]:
-    ranks: list[int] = []
-    for pattern in _RANKS:
-        if (match := re.search(pattern, failure.message)) is not None:
-            ranks += [int(rank) for rank in match.groups() if rank]
-            break
-    fewer = re.search(r"not enough values to unpack \(expected (\d), got (\d)\)", failure.message)
+    ranks = [each.expected for each in expected if isinstance(each.expected, int)]
+    # A tensor may be a part of the input: both lack the same number of dimensions.
+    missing = [
+        each.expected - each.got
+        for each in expected
+        if isinstance(each.expected, int) and isinstance(each.got, int)
+    ]
+    if expected and not ranks:
+        missing = [1]
     for name in culprits:
-        guess = candidate[name]
-        wanted = list(ranks)
-        if fewer is not None:
-            # The unpacked tensor may be a slice of the input: both lack the same number of dimensions.
-            wanted = [int(fewer[1]), len(guess.spec.shape) + int(fewer[1]) - int(fewer[2])]
-        if not wanted and any(text in failure.message for text in _DEEPER):
-            wanted = [len(guess.spec.shape) + 1]
-        for rank in wanted:
-            if 0 < rank <= 6 and rank != len(guess.spec.shape):
-                yield from (
-                    {
-                        **candidate,
-                        name: replace(guess, spec=replace(guess.spec, shape=shape), reason=reason),
-                    }
-                    for shape, reason in _reshaped(guess, rank)
-                )
+        rank = len(candidate[name].spec.shape)
+        for other in dict.fromkeys((*ranks, *(rank + number for number in missing))):
+            if 0 < other <= 6 and other != rank:
+                for shape, reason in _reshaped(candidate[name], other):
+                    spec = replace(candidate[name].spec, shape=shape)
+                    yield _with_spec(candidate, name, spec, reason)
 
 
 def _reshaped(guess: Guess, rank: int) -> Iterator[tuple[tuple[int, ...], str]]:
@@ -283,17 +276,6 @@ def _with_named_argument(
                         **candidate,
                         name: replace(guess, reason=f"{guess.reason}; forward needs it"),
                     }
-
-
-def _not_negative(
-    candidate: Candidate, culprits: Sequence[str], failure: Failure
-) -> Iterator[Candidate]:
-    """Yield candidates with floats from 0 to 1, for floats that are converted to indices."""
-    for name in culprits if "out of range" in failure.message else ():
-        guess = candidate[name]
-        if guess.spec.dtype.startswith(("float", "bfloat")) and guess.spec.low is None:
-            reason = f"{guess.reason}; some values are indices"
-            yield {**candidate, name: replace(guess, spec=guess.spec.with_range(0, 1), reason=reason)}
 
 
 _FEATURES_AND_TOKENS = re.compile(

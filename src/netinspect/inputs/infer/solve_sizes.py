@@ -9,10 +9,10 @@ as long as a larger input gives a larger size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from netinspect.analysis.diagnosis.size_mismatch import Mismatch, find_mismatch
+from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.inputs.infer.attempts import AttemptResult, AttemptRunner
 from netinspect.inputs.infer.candidate import Candidate
 from netinspect.inputs.infer.model_facts import TOKENS
@@ -25,11 +25,13 @@ _ROUND = (256, 512, 128, 64, 320, 384, 96, 32, 192, 288, 448, 640)
 """Sides that can be halved often, for networks that join maps of several scales."""
 _HEIGHTS = (32, 64, 40, 80, 128, 48, 50, 96, 16, 100)
 
-_COLLAPSES = (
-    "larger than", "greater than actual input", "too small", "must be greater", "non-zero size",
-    "should be greater than zero", "Output size", "non-empty", "smaller than", "at least",
-    "non-negative", "at most", "Padding size",
-)  # fmt: skip
+
+class _Sizes(NamedTuple):
+    """Two sizes that should be equal."""
+
+    got: int
+    expected: int
+    requirement: str
 
 
 class _Outcome(NamedTuple):
@@ -38,37 +40,34 @@ class _Outcome(NamedTuple):
     state: str
     """`past` if the step passed, `lost` if it was not reached, otherwise `here`."""
 
-    mismatch: Mismatch | None = None
+    sizes: _Sizes | None = None
 
 
-def solve_sizes(
-    runner: AttemptRunner, failed: AttemptResult, frozen: frozenset[str]
-) -> Candidate | None:
+def solve_sizes(runner: AttemptRunner, failed: AttemptResult) -> Candidate | None:
     """Find sizes with which forward gets past the step that failed.
 
     Args:
         runner: Runs the candidates.
         failed: The failed attempt.
-        frozen: Arguments that the user passed; they are not changed.
 
     Returns:
         A candidate, or None if neither a single dimension nor the sides of an image can be solved for.
     """
-    step, failure = failed.step, failed.failure
-    if step is None or failure is None:
+    step, sizes = failed.step, _unequal_sizes(failed.mismatches)
+    if step is None:
         return None
+    where, kinds = step.module or step.name, {each.kind for each in failed.mismatches}
     names = [name for name in sources_of(step, failed.forward.steps) if name in failed.candidate]
-    names = [name for name in names or failed.candidate if name not in frozen]
-    mismatch = find_mismatch(step, failure)
+    names = [name for name in names or failed.candidate if name not in runner.frozen]
     for name in names:
         for dimensions in _groups(failed.candidate[name].spec.shape):
-            if mismatch is not None:
-                found = _solve_for(runner, failed, mismatch, name, dimensions)
-            elif "is invalid for input of size" in failure.message and len(dimensions) == 2:
+            if sizes is not None:
+                found = _solve_for(runner, failed, sizes, name, dimensions)
+            elif "multiple" in kinds and len(dimensions) == 2:
                 # A map is split into windows, of which there must be a whole number.
-                found = _first_round(runner, failed, step.module or step.name, name, dimensions)
-            elif any(text in failure.message for text in _COLLAPSES):
-                found = _grown(runner, failed, step.module or step.name, name, dimensions)
+                found = _first_round(runner, failed, where, name, dimensions)
+            elif "larger" in kinds:
+                found = _grown(runner, failed, where, name, dimensions)
             else:
                 found = None
             if found is not None:
@@ -89,52 +88,52 @@ def _groups(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
 def _solve_for(
     runner: AttemptRunner,
     failed: AttemptResult,
-    mismatch: Mismatch,
+    sizes: _Sizes,
     name: str,
     dimensions: tuple[int, ...],
 ) -> Candidate | None:
     shape = failed.candidate[name].spec.shape
     size = shape[dimensions[0]]
     largest = _LONGEST if len(shape) < 4 and len(dimensions) == 1 else _LARGEST_SIDE
-    reason = f"solved from {mismatch.text}"
+    reason = f"solved from {sizes.requirement}"
 
     def candidate_of(value: int) -> Candidate:
         return _with_size(failed.candidate, name, dimensions, value, reason)
 
     def run(value: int) -> _Outcome:
-        why = f"{name} with {value} in dimension {dimensions[0]}: {mismatch.text}"
+        why = f"{name} with {value} in dimension {dimensions[0]}: {sizes.requirement}"
         return _outcome(runner.run(candidate_of(value), why), failed)
 
-    moved: tuple[int, Mismatch] | None = None
+    moved: tuple[int, _Sizes] | None = None
     for other in (size * 2, size // 2):
         if 0 < other <= largest and other != size:
             outcome = run(other)
             if outcome.state == "past":
                 return candidate_of(other)
-            if outcome.mismatch is not None:
-                moved = other, outcome.mismatch
+            if outcome.sizes is not None:
+                moved = other, outcome.sizes
                 break
     if moved is None:
         return None
     other, now = moved
-    one_moves, other_moves = now.one != mismatch.one, now.other != mismatch.other
+    one_moves, other_moves = now.got != sizes.got, now.expected != sizes.expected
     if one_moves and other_moves:
-        return _first_round(runner, failed, mismatch.text, name, dimensions)
+        return _first_round(runner, failed, sizes.requirement, name, dimensions)
     if not one_moves and not other_moves:
         return None
 
     def got(outcome: _Outcome) -> int | None:
-        if outcome.mismatch is None:
+        if outcome.sizes is None:
             return None
-        return outcome.mismatch.one if one_moves else outcome.mismatch.other
+        return outcome.sizes.got if one_moves else outcome.sizes.expected
 
-    wanted = mismatch.other if one_moves else mismatch.one
-    start = mismatch.one if one_moves else mismatch.other
-    moved_to = now.one if one_moves else now.other
+    wanted = sizes.expected if one_moves else sizes.got
+    start = sizes.got if one_moves else sizes.expected
+    moved_to = now.got if one_moves else now.expected
     value = _search(run, got, wanted, (size, start), (other, moved_to), largest)
     if value is not None:
         return candidate_of(value)
-    return _oblong(runner, failed, mismatch, name, dimensions) if len(dimensions) == 2 else None
+    return _oblong(runner, failed, sizes, name, dimensions) if len(dimensions) == 2 else None
 
 
 def _search(
@@ -186,22 +185,22 @@ def _extrapolate(wanted: int, first: tuple[int, int], second: tuple[int, int]) -
 def _oblong(
     runner: AttemptRunner,
     failed: AttemptResult,
-    mismatch: Mismatch,
+    sizes: _Sizes,
     name: str,
     dimensions: tuple[int, ...],
 ) -> Candidate | None:
     """Try usual heights, each with the width that follows from it, if no square passes."""
     height, width = dimensions
-    reason = f"solved from {mismatch.text}"
+    reason = f"solved from {sizes.requirement}"
     start = failed.candidate[name].spec.shape[width]
     for side in _HEIGHTS:
         higher = _with_size(failed.candidate, name, (height,), side, reason)
         outcome = _outcome(runner.run(higher, f"{name} with a height of {side}"), failed)
         if outcome.state == "past":
             return higher
-        if outcome.mismatch is None or outcome.mismatch.other != mismatch.other:
+        if outcome.sizes is None or outcome.sizes.expected != sizes.expected:
             continue
-        for value in {start * mismatch.other // max(outcome.mismatch.one, 1)} - {0}:
+        for value in {start * sizes.expected // max(outcome.sizes.got, 1)} - {0}:
             candidate = _with_size(higher, name, (width,), value, reason)
             if _outcome(runner.run(candidate, f"{name} of {side} x {value}"), failed).state == "past":
                 return candidate
@@ -253,4 +252,12 @@ def _outcome(result: AttemptResult, failed: AttemptResult) -> _Outcome:
         return _Outcome("past")
     if result.step is None or result.progress < failed.progress:
         return _Outcome("lost")
-    return _Outcome("here", find_mismatch(result.step, result.failure))
+    return _Outcome("here", _unequal_sizes(result.mismatches))
+
+
+def _unequal_sizes(mismatches: Sequence[Mismatch]) -> _Sizes | None:
+    """Return the first sizes that are known and not equal."""
+    for each in mismatches:
+        if each.kind == "size" and isinstance(each.got, int) and isinstance(each.expected, int):
+            return _Sizes(each.got, each.expected, each.requirement)
+    return None
