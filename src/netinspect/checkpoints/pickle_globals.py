@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import accumulate
 
 from netinspect._utils.process import without_collector
 from netinspect.checkpoints.folders.file_sets import FileSet, Folder, open_file
@@ -15,8 +16,7 @@ from netinspect.checkpoints.scan.examination import examine
 from netinspect.checkpoints.scan.ledger import MOST_LAYERS, Ledger
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.base import replace
-from netinspect.records.checkpoint import Global, StoredFile
-from netinspect.records.pickles import ExaminedPart, Pickle, PickleScan, UnexaminedPart
+from netinspect.records.pickles import PickleScan, UnexaminedPart
 
 _MOST_FILES = 10_000
 
@@ -54,54 +54,46 @@ def scan_file_set(file_set: FileSet) -> PickleScan:
     Raises:
         LoadError: The folder cannot be read, or the network fails.
     """
-    files: list[StoredFile] = []
-    pickles: list[Pickle] = []
-    globals_: list[Global] = []
-    examined: list[ExaminedPart] = []
-    unexamined: list[UnexaminedPart] = []
-    problems: list[str] = []
-    warnings: list[str] = []
+    scans: list[PickleScan] = []
     count = 0
-    for each, reason in file_set.walk():
+    for name, reason in file_set.walk():
         count += reason is None
         if count > _MOST_FILES:
             reason = f"it and what follows: the first {_MOST_FILES:,} files are read"
-        if reason is not None:
-            unexamined.append(UnexaminedPart(file=each, member="", reason=reason))
-            if count > _MOST_FILES:
-                break
-            continue
-        try:
-            with file_set.open(each) as source:
-                scan = _scan(source)
-        except CheckpointError as error:
-            problems.append(f"{each}: {error.cause or error.message}")
-            continue
-        except LoadError as error:
-            if file_set.remote and not isinstance(error, SkippedError):
-                raise  # a network error applies to all other files too
-            reason = error.cause or error.message
-            unexamined.append(UnexaminedPart(file=each, member="", reason=reason))
-            continue
-        number = len(files)
-        files += scan.files
-        pickles += [replace(found, file=number) for found in scan.pickles]
-        globals_ += [replace(found, file=number) for found in scan.globals]
-        examined += scan.examined
-        unexamined += scan.unexamined
-        problems += [f"{each}: {text}" for text in scan.problems]
-        warnings += [f"{each}: {text}" for text in scan.warnings]
+            scans.append(_unread(name, reason))
+            break
+        scans.append(_scan_member(file_set, name) if reason is None else _unread(name, reason))
+    numbers = list(accumulate((len(each.files) for each in scans), initial=0))
+    numbered = list(zip(numbers, scans, strict=False))
     return PickleScan(
         target=file_set.name,
         format="folder",
-        files=tuple(files),
-        pickles=tuple(pickles),
-        globals=tuple(globals_),
-        examined=tuple(examined),
-        unexamined=tuple(unexamined),
-        problems=tuple(problems),
-        warnings=tuple(warnings),
+        files=tuple(file for scan in scans for file in scan.files),
+        pickles=tuple(replace(each, file=number) for number, scan in numbered for each in scan.pickles),
+        globals=tuple(replace(each, file=number) for number, scan in numbered for each in scan.globals),
+        examined=tuple(each for scan in scans for each in scan.examined),
+        unexamined=tuple(each for scan in scans for each in scan.unexamined),
+        problems=tuple(f"{scan.target}: {text}" for scan in scans for text in scan.problems),
+        warnings=tuple(f"{scan.target}: {text}" for scan in scans for text in scan.warnings),
     )
+
+
+def _scan_member(file_set: FileSet, name: str) -> PickleScan:
+    """Read the pickles of one file of a folder; an error becomes a problem or an unexamined part."""
+    try:
+        with file_set.open(name) as source:
+            return replace(_scan(source), target=name)
+    except CheckpointError as error:
+        return PickleScan(target=name, format="", problems=(error.cause or error.message,))
+    except LoadError as error:
+        if file_set.remote and not isinstance(error, SkippedError):
+            raise  # a network error applies to all other files too
+        return _unread(name, error.cause or error.message)
+
+
+def _unread(name: str, reason: str) -> PickleScan:
+    part = UnexaminedPart(file=name, member="", reason=reason)
+    return PickleScan(target=name, format="", unexamined=(part,))
 
 
 def _scan_target(source: ByteSource) -> PickleScan:

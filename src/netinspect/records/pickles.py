@@ -52,9 +52,9 @@ class PickleScan:
 
     target: str
     format: str
-    files: tuple[StoredFile, ...]
-    pickles: tuple[Pickle, ...]
-    globals: tuple[Global, ...]
+    files: tuple[StoredFile, ...] = ()
+    pickles: tuple[Pickle, ...] = ()
+    globals: tuple[Global, ...] = ()
     examined: tuple[ExaminedPart, ...] = ()
     unexamined: tuple[UnexaminedPart, ...] = ()
     problems: tuple[str, ...] = ()

@@ -162,9 +162,12 @@ class TestSeveralSets:
     @pytest.mark.parametrize(
         ("name", "cause"),
         [
-            ("flax_model.msgpack", "flax_model.msgpack is of Flax: flax.serialization.msgpack_restore"),
-            ("tf_model.h5", "tf_model.h5 is of Keras: keras or h5py reads it"),
-            ("saved_model.pb", "tf.saved_model.load reads the folder"),
+            (
+                "flax_model.msgpack",
+                "is a Flax checkpoint (MessagePack): flax.serialization.msgpack_restore",
+            ),
+            ("tf_model.h5", "tf_model.h5 is a Keras model or its weights in HDF5: keras.saving.load"),
+            ("saved_model.pb", "tf.saved_model.load(...) loads its folder"),
         ],
     )
     def test_name_left_out_names_weights_of_other_libraries(

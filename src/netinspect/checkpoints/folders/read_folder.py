@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from netinspect.checkpoints.folders import pipelines
 from netinspect.checkpoints.folders.configuration import with_configuration
 from netinspect.checkpoints.folders.file_sets import FileSet
-from netinspect.checkpoints.folders.foreign_files import foreign_weights
 from netinspect.checkpoints.folders.join import join, prefixed
 from netinspect.checkpoints.folders.shard_index import Expected
 from netinspect.checkpoints.folders.weight_choice import Choice, candidates, choose, name_left_out
@@ -28,6 +27,7 @@ from netinspect.checkpoints.formats.gguf_split import check_split, is_split
 from netinspect.checkpoints.formats.table import WEIGHT_SUFFIXES
 from netinspect.checkpoints.io.short_text import some
 from netinspect.checkpoints.readers import read_source
+from netinspect.checkpoints.unsupported.file_names import foreign_weights
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from netinspect._utils import units
 from netinspect.checkpoints.folders.file_sets import FileSet
-from netinspect.checkpoints.folders.foreign_files import foreign_weights
 from netinspect.checkpoints.folders.shard_index import ElsewhereError, Expected, read_weight_map
 from netinspect.checkpoints.folders.weight_sets import DISTRIBUTED, WeightSet, describe_files
 from netinspect.checkpoints.io.short_text import some
+from netinspect.checkpoints.unsupported.file_names import foreign_weights
 from netinspect.errors import CheckpointError
 
 _NAMED = 8

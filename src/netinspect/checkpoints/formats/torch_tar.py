@@ -6,7 +6,6 @@ import struct
 from typing import Any
 
 from netinspect.checkpoints.formats.dtypes import BITS
-from netinspect.checkpoints.io.archive_hints import hint_to_unpack
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.io.tar import TarArchive
@@ -18,9 +17,7 @@ from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.storages import Part, Storages, storage_type, whole_number
 from netinspect.checkpoints.pickle.stream import SMALL_WINDOW, PickleError
 from netinspect.checkpoints.pickle.tensors import Tensors, strided
-from netinspect.checkpoints.recognize import unreadable_as
-from netinspect.checkpoints.unsupported.archive_members import match_tar
-from netinspect.checkpoints.unsupported.catalog import CATALOG
+from netinspect.checkpoints.unsupported.archive_members import refuse_tar
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 
@@ -38,14 +35,8 @@ def read_torch_tar(source: ByteSource) -> Checkpoint:
     members = find_members(source)
     missing = [each for each in MEMBERS if each not in members]
     if missing:
-        key = match_tar(members)
-        if key is not None:
-            raise unreadable_as(source.name, CATALOG[key])
-        raise CheckpointError(
-            f"{source.name} is not a checkpoint",
-            cause=f"it is a tar archive without {', '.join(missing)}, which a torch file has",
-            hint=hint_to_unpack(members, f"tar -xf {source.name}"),
-        )
+        cause = f"it is a tar archive without {', '.join(missing)}, which a torch file has"
+        raise refuse_tar(source, members, cause)
     content = Content(source)
     tensors = Tensors(Storages())
     parts: dict[int, Part] = {}

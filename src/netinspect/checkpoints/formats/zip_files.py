@@ -9,13 +9,9 @@ from netinspect._utils import units
 from netinspect.checkpoints.formats.numpy_files import is_npz
 from netinspect.checkpoints.formats.table import load
 from netinspect.checkpoints.formats.torch_zip import prefix_of
-from netinspect.checkpoints.io.archive_hints import hint_to_unpack
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.zip_archive import Archive
-from netinspect.checkpoints.recognize import unreadable_as
-from netinspect.checkpoints.unsupported.archive_members import match_zip
-from netinspect.checkpoints.unsupported.catalog import CATALOG
-from netinspect.errors import CheckpointError
+from netinspect.checkpoints.unsupported.archive_members import refuse_zip
 from netinspect.records.checkpoint import Checkpoint
 
 _NAMED = 5
@@ -67,14 +63,7 @@ def read_zip(source: ByteSource) -> Checkpoint:
         return cast("Checkpoint", load(found.reader)(archive))
     inside = list(archive.members)
     holds = units.some(inside, _NAMED) or "nothing"
-    key = match_zip(archive.members)
-    if key is not None:
-        raise unreadable_as(source.name, CATALOG[key])
-    raise CheckpointError(
-        f"{source.name} is not a checkpoint",
-        cause=f"it is a zip archive that holds {holds}",
-        hint=hint_to_unpack(inside, f"unzip {source.name}"),
-    )
+    raise refuse_zip(source, inside, f"it is a zip archive that holds {holds}")
 
 
 def kind_of(archive: Archive) -> str | None:

@@ -15,6 +15,8 @@ from netinspect._utils import units
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import StoredFile
 
+_PIECE = 1 << 20
+
 
 class SkippedError(LoadError):
     """One file is not read; others can be."""
@@ -50,6 +52,19 @@ class ByteSource(ABC):
         """
         self.check_range(position, length)
         return self._read(position, length) if length else b""
+
+    def skip_zeros(self, start: int = 0, end: int | None = None) -> int:
+        """Return the offset of the first byte other than zero from `start` on, or `end` without one.
+
+        Raises:
+            LoadError: The file cannot be read.
+        """
+        end = self.size if end is None else min(end, self.size)
+        for at in range(start, end, _PIECE):
+            piece = self.read(at, min(_PIECE, end - at))
+            if left := piece.lstrip(b"\0"):
+                return at + len(piece) - len(left)
+        return end
 
     def check_range(self, position: int, length: int) -> None:
         """Check that a range is within the source; an empty range may be anywhere.

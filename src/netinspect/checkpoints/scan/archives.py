@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
 
 from netinspect.checkpoints.formats.numpy_files import array_end
 from netinspect.checkpoints.formats.torch_tar import MEMBERS as TORCH_TAR
@@ -42,20 +41,8 @@ _OTHER_LOADERS: tuple[tuple[tuple[str, ...], str], ...] = (
 _PACKAGE = (".data/extern_modules", ".data/python_version")
 
 
-class Examine(Protocol):
-    """Function that examines the bytes of a member; see `content.examine`."""
-
-    def __call__(
-        self,
-        source: ByteSource,
-        member: str,
-        ledger: Ledger,
-        layers: int,
-        *,
-        scripted: bool = False,
-        name: str = "",
-    ) -> list[Names]:
-        """Examine the bytes."""
+Examine = Callable[..., list[Names]]
+"""`examine` of `examination.py`, which examines the bytes of a member."""
 
 
 def examine_zip(source: ByteSource, member: str, ledger: Ledger, layers: int, examine: Examine) -> None:

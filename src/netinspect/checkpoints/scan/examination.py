@@ -24,7 +24,6 @@ from netinspect.checkpoints.unsupported.identify import identify
 from netinspect.errors import CheckpointError
 
 _HEAD = 1 << 10
-_PIECE = 1 << 20
 _PADDING = 16
 """Minimum run of zeros that is taken for padding."""
 
@@ -67,7 +66,7 @@ def examine(
         return []
     view = _View(ledger, layers, scripted, name or member)
     padded = not source.read(0, min(_PADDING, source.size)).strip(b"\0") and source.size > _PADDING
-    at, stretches = _after_zeros(source, 0) if padded else 0, 0
+    at, stretches = source.skip_zeros() if padded else 0, 0
     if at == source.size:
         ledger.add(member, "zeros")
     while at < source.size:
@@ -84,20 +83,9 @@ def examine(
         except CheckpointError as error:
             ledger.fail(part_label, error)
             break
-        at = _after_zeros(source, at)
+        at = source.skip_zeros(at)
         stretches += 1
     return view.names
-
-
-def _after_zeros(source: ByteSource, at: int) -> int:
-    """Return the position of the first byte after padding."""
-    while at < source.size:
-        piece = source.read(at, min(_PIECE, source.size - at))
-        left = piece.lstrip(b"\0")
-        if left:
-            return at + len(piece) - len(left)
-        at += len(piece)
-    return at
 
 
 class _View:

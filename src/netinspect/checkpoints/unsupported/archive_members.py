@@ -1,13 +1,19 @@
-"""Unsupported zip and tar archives, recognised by the names of their members.
-
-`formats/zip_files.py` and `formats/torch_tar.py` ask when no reader accepts an archive.
-"""
+"""Zip and tar archives that no reader accepts, recognised by the names of their members."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 
+from netinspect.checkpoints.formats.table import WEIGHT_SUFFIXES
+from netinspect.checkpoints.io.short_text import some
+from netinspect.checkpoints.io.source import ByteSource
+from netinspect.checkpoints.recognize import unreadable_as
+from netinspect.checkpoints.unsupported.catalog import CATALOG
+from netinspect.errors import CheckpointError
+
+_CHECKPOINT = re.compile(rf".+\.({'|'.join(WEIGHT_SUFFIXES)}|distcp)", re.DOTALL)
+_NAMED = 3
 _ZIPS: tuple[tuple[str, str], ...] = (
     (r"MAR-INF/MANIFEST\.json", "torchserve"),
     (r"(?:.*/)?saved_model\.pb(?:txt)?", "saved model folder"),
@@ -25,8 +31,33 @@ _SETS: tuple[tuple[frozenset[str], str], ...] = (
 )
 
 
-def match_zip(members: Collection[str]) -> str | None:
-    """Return the catalog key of a zip archive with these members, or None."""
+def refuse_zip(source: ByteSource, members: Collection[str], cause: str) -> CheckpointError:
+    """Return the error for a zip archive with these members.
+
+    Args:
+        source: The archive.
+        members: Names of the members.
+        cause: Description of an archive of unknown format.
+    """
+    return _refuse(source, _match_zip(members), members, cause, "unzip")
+
+
+def refuse_tar(source: ByteSource, members: Collection[str], cause: str) -> CheckpointError:
+    """Return the error for a tar archive with these members; see `refuse_zip`."""
+    return _refuse(source, _match_tar(members), members, cause, "tar -xf")
+
+
+def _refuse(
+    source: ByteSource, key: str | None, members: Collection[str], cause: str, command: str
+) -> CheckpointError:
+    if key is not None:
+        return unreadable_as(source.name, CATALOG[key])
+    inside = [name for name in members if _CHECKPOINT.fullmatch(name)]
+    hint = f"unpack it ({command} {source.name}), and name {some(inside, _NAMED)}" if inside else None
+    return CheckpointError(f"{source.name} is not a checkpoint", cause=cause, hint=hint)
+
+
+def _match_zip(members: Collection[str]) -> str | None:
     inside = set(members)
     for needed, key in _SETS:
         if inside >= needed:
@@ -41,8 +72,7 @@ def match_zip(members: Collection[str]) -> str | None:
     return None
 
 
-def match_tar(members: Collection[str]) -> str | None:
-    """Return the catalog key of a tar archive with these members, or None."""
+def _match_tar(members: Collection[str]) -> str | None:
     names = {each.removeprefix("./") for each in members}
     if "model_config.yaml" in names and any(each.endswith((".ckpt", ".distcp")) for each in names):
         return "nemo"

@@ -62,12 +62,7 @@ class Table:
         return None if at is None else _text(self._ahead, at)
 
     def first_table(self, field: int) -> Table | None:
-        """Return the first table of a vector, or None if it is absent.
-
-        Raises:
-            LayoutError: The field is not a table.
-            LoadError: The source cannot be read.
-        """
+        """Return the first table of a vector, or None if it is absent; see `text`."""
         at = self._first(field)
         return None if at is None else Table(self._ahead, at)
 

@@ -7,10 +7,10 @@ import re
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.unsupported import layouts, marks
 from netinspect.checkpoints.unsupported.catalog import CATALOG
+from netinspect.checkpoints.unsupported.file_names import format_by_name
 from netinspect.checkpoints.unsupported.format import UnreadFormat
 
 _TEXT = 64 << 10
-_PIECE = 1 << 20
 _LEAST_DECOMPRESSED = 16
 _MOST_ZEROS = 256 << 20
 """Maximum number of bytes to check for zeros."""
@@ -20,33 +20,6 @@ _KERAS = re.compile(
     rb"keras_version|model_weights|layer_names|_layer_checkpoint_dependencies|\x00vars\x00"
 )
 _KERAS_LOOKED_AT = 256 << 10
-
-_BY_NAME: tuple[tuple[str, str], ...] = (
-    (r"\.mnn", "mnn"),
-    (r"\.tflite", "tflite"),
-    (r"\.mlmodel", "coreml"),
-    (r"\.pte", "executorch"),
-    (r"\.ort", "ort"),
-    (r"\.(?:engine|trt|plan)", "tensorrt"),
-    (r"\.rknn", "rknn"),
-    (r"\.hef", "hailo"),
-    (r"\.om", "ascend"),
-    (r"\.params", "mxnet"),
-    (r"\.pdmodel", "paddle program"),
-    (r"\.pdiparams", "paddle weights"),
-    (r"\.mindir", "mindir"),
-    (r"\.caffemodel", "caffe"),
-    (r"\.weights", "darknet"),
-    (r"\.t7", "torch7"),
-    (r"\.(?:h5|hdf5)", "hdf5"),
-    (r"\.msgpack", "flax"),
-    (r"\.cbm", "catboost"),
-    (r"\.ubj", "xgboost ubj"),
-    (r"\.mat", "matlab"),
-    (r"\.index", "tf index"),
-    (r"\.data-\d{5}-of-\d{5}", "tf data"),
-)
-_NAMED = tuple((re.compile(rf".+{suffix}", re.DOTALL | re.IGNORECASE), key) for suffix, key in _BY_NAME)
 
 
 def identify(source: ByteSource) -> UnreadFormat | None:
@@ -86,7 +59,7 @@ def describe_unknown(source: ByteSource) -> tuple[str, str | None]:
     Raises:
         LoadError: The source cannot be read.
     """
-    zeros = _zeros(source)
+    zeros = source.skip_zeros(end=marks.HEAD if source.remote else _MOST_ZEROS)
     if zeros == source.size:
         return (
             f"the file consists of zeros only ({zeros:,} bytes)",
@@ -94,13 +67,10 @@ def describe_unknown(source: ByteSource) -> tuple[str, str | None]:
         )
     if zeros >= marks.HEAD:
         return f"its first {zeros:,} bytes are zeros", "the file is incomplete: download it again"
-    for suffix, key in _NAMED:
-        if suffix.fullmatch(source.name):
-            named = CATALOG[key]
-            return (
-                f"its content is of an unknown format; by its name it would be {named.name}",
-                named.advice(source.name),
-            )
+    named = format_by_name(source.name)
+    if named is not None:
+        cause = f"its content is of an unknown format; by its name it would be {named.name}"
+        return cause, named.advice(source.name)
     from netinspect.checkpoints.unsupported.texts import decode
 
     if decode(source.read(0, min(_TEXT, source.size))) is not None:
@@ -132,16 +102,3 @@ def _compressed(source: ByteSource, head: bytes) -> str | None:
     if method not in ("zlib", "lzma") or len(peek(source, method)) < _LEAST_DECOMPRESSED:
         return None
     return method
-
-
-def _zeros(source: ByteSource) -> int:
-    """Return the number of leading zero bytes, up to a limit."""
-    at = 0
-    most = marks.HEAD if source.remote else _MOST_ZEROS
-    while at < min(source.size, most):
-        piece = source.read(at, min(_PIECE, source.size - at))
-        rest = piece.lstrip(b"\0")
-        if rest:
-            return at + len(piece) - len(rest)
-        at += len(piece)
-    return at

@@ -148,6 +148,7 @@ MODELS: dict[str, UnreadFormat] = {
         "the metadata of a Zarr array", "zarr.open(...) opens the folder it is in"
     ),
     # Other frameworks.
+    "tch-rs": UnreadFormat("tch-rs weights (Rust, .ot)", "tch or torch.jit.load reads them"),
     "mxnet": UnreadFormat("MXNet parameters (.params)", "mxnet.nd.load(...) loads them"),
     "mxnet symbol": UnreadFormat(
         "an MXNet graph (symbol.json)", "mxnet.symbol.load(...) loads it; its weights are in .params"
