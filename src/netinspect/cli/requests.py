@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from netinspect._utils.opened_files import note_opened
@@ -15,7 +14,7 @@ from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.cli.outputs import check_outputs, write_output
 from netinspect.cli.streams import users_output_on_stderr
 from netinspect.errors import UsageError
-from netinspect.records.base import replace
+from netinspect.records.base import field_names, replace
 from netinspect.records.request import Target, TraceRequest, format_model_args
 from netinspect.rendering.formats import Format
 from netinspect.settings import Settings
@@ -245,11 +244,8 @@ def load_target(
     check_outputs(output.output, sources=(target.text,))
     started = time.perf_counter()
     checkpoint = read_checkpoint(target, online=model.online)
-    for_models = [
-        field.name
-        for field in fields(model)
-        if field.name in model.typed and field.name not in _FOR_CHECKPOINTS
-    ]
+    options = (name for name in field_names(ModelOptions) if name not in _FOR_CHECKPOINTS)
+    for_models = [name for name in options if name in model.typed]
     symbols = sizes_asked_for(target, model, symbolic)[1]
     if (for_models and not is_mixed) or symbols:
         option = (for_models or ["symbolic"])[0].replace("_", "-")
