@@ -222,8 +222,9 @@ def test_user_exit_handlers_run(tmp_path: Path) -> None:
 def test_progress_on_terminal() -> None:
     words = "memory lenet --batch 4 --device-memory 1MiB"
     shown = on_a_terminal(words, 100)
-    assert "\r\x1b[Ktracked batch 4: " in shown
-    # The line is gone at the end.
-    assert "tracked batch" not in shown[shown.rindex("\r\x1b[K") :]
+    assert "tracked batch 4: " in shown
+    # At the end the line is gone and the cursor is back.
+    assert "tracked batch" not in shown[shown.rindex("\x1b[2K") :]
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
     assert "tracked batch" not in on_a_terminal(f"{words} -q", 100)
     assert "tracked batch" not in shell(f"NETINSPECT {words}").err

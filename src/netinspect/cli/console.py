@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TextIO
 
 from netinspect._utils.safe_text import safe
@@ -144,30 +143,3 @@ def print_message(text: str, *, label: str = "", style: str = "") -> None:
     with suppress(OSError, ValueError):
         stream.write((f"\x1b[{style}m{shown}\x1b[0m" if style else shown) + "\n")
         stream.flush()
-
-
-@contextmanager
-def progress_line(*, quiet: bool) -> Iterator[Callable[[str], None] | None]:
-    """Show how far something has come: one line on stderr that is written over, and gone at the end.
-
-    Args:
-        quiet: Show nothing.
-
-    Yields:
-        A function that shows a short text; None if stderr is not a terminal.
-    """
-    stream = sys.stderr
-    if quiet or stream is None or not is_terminal(stream) or os.environ.get("TERM") == "dumb":
-        yield None
-        return
-
-    def show(text: str) -> None:
-        width = max(20, terminal_width(stream)) - 1
-        with suppress(OSError, ValueError):
-            stream.write(f"\r\x1b[K{safe(text)[:width]}")
-            stream.flush()
-
-    try:
-        yield show
-    finally:
-        show("")

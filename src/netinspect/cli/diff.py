@@ -9,7 +9,7 @@ import typer
 from netinspect.api import _diff
 from netinspect.cli.completion import complete_target
 from netinspect.cli.options import ColumnsOption, ModelOptions, OutputOptions
-from netinspect.cli.progress import progress_of
+from netinspect.cli.progress import bytes_read
 from netinspect.cli.requests import load_target, read_target
 from netinspect.cli.results import show
 from netinspect.errors import ExitCode, UsageError
@@ -81,7 +81,7 @@ def command(
     targets = [read_target(each, output) for each in (a, b)]
     is_mixed = not all(each.is_checkpoint for each in targets)
     one, other = (load_target(each, model, output, run=False, is_mixed=is_mixed) for each in targets)
-    with progress_of("values", output) as progress:
+    with bytes_read("values", quiet=output.quiet) as progress:
         view = _diff.diff(
             one,
             other,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect.api._memory import literal_model_args, memory_of
-from netinspect.cli.console import progress_line, style_for
+from netinspect.cli.console import style_for
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -18,6 +18,7 @@ from netinspect.cli.options import (
     TopOption,
     depth_or_all,
 )
+from netinspect.cli.progress import progress_line
 from netinspect.cli.requests import print_cache_outcome, read_request, run_request
 from netinspect.cli.results import show
 from netinspect.errors import UsageError

@@ -16,7 +16,7 @@ from netinspect.cli.options import (
     TargetOrFileArgument,
     TopOption,
 )
-from netinspect.cli.progress import progress_of
+from netinspect.cli.progress import bytes_read
 from netinspect.cli.requests import load_target
 from netinspect.cli.results import show
 
@@ -46,7 +46,7 @@ def command(
 ) -> None:
     """List every parameter, or every tensor of a checkpoint."""
     loaded = load_target(target, model, output, run=False, values=values, stats=stats)
-    with progress_of("values", output) as progress:
+    with bytes_read("values", quiet=output.quiet) as progress:
         view = api.params(
             loaded,
             buffers=buffers,

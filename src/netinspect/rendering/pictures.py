@@ -68,6 +68,7 @@ _FRAGMENT = (
     '<pre style="overflow-x: auto; white-space: pre; word-break: normal; line-height: normal; '
     f'font-family: {_FONTS}">{{code}}</pre>'
 )
+_WIDE = '<span style="display: inline-block; width: 2ch">{}</span>'
 _SVG = """\
 <svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width:.0f}" height="{height:.0f}" \
 viewBox="0 0 {width:g} {height:g}">
@@ -114,7 +115,13 @@ def _fragment(console: Console) -> str:
     code = console.export_html(theme=_theme(), inline_styles=True, code_format="{code}")
     styled = re.compile(r'(?<=<span style=")color: (#[0-9a-f]{6}); text-decoration-color: \1')
     code = styled.sub(lambda match: f"color: {_light_or_dark(match[1])}", code.rstrip("\n"))
+    # Few fonts have wide characters of exactly two cells.
+    code = re.sub("[\u1100-\U0010ffff]", lambda match: _two_cells(match[0]), code)
     return _FRAGMENT.format(code=code)
+
+
+def _two_cells(character: str) -> str:
+    return _WIDE.format(character) if cell_len(character) == 2 else character
 
 
 def format_svg(
