@@ -11,6 +11,7 @@ from netinspect.records.report_header import ReportHeader
 from netinspect.records.symbols import Symbol
 from netinspect.records.values import TensorSpec, Value, tensors_in
 from netinspect.records.work import Cost
+from netinspect.rendering.columns import count_column
 from netinspect.rendering.document import Column, Line, line
 
 UNITS: dict[str, Callable[[int], str]] = {"bytes_read": units.size, "bytes_written": units.size}
@@ -81,6 +82,11 @@ def cost_column(
         drop=drop,
         shown=shown,
     )
+
+
+def uncounted_column(*, shown: bool) -> Column[HasCost]:
+    """Return the column of calls whose other FLOPs are not known."""
+    return count_column("uncounted", lambda row: row.cost.uncounted_flops, shown=shown, zero="-")
 
 
 def lower_bound(cost: Cost, name: str, *, partly: bool = False) -> str:

@@ -68,6 +68,9 @@ class Column(Generic[Item]):
     shown: bool = True
     """Whether the column is shown to people by default; machine formats always have it."""
 
+    hide_if_all: Callable[[Item], bool] | None = None
+    """Hide the column from people by default if this holds for every row."""
+
     @property
     def heading(self) -> str:
         """The text above the column: the key with spaces for underscores."""
@@ -228,16 +231,28 @@ def make_table(
         footer: Rows of totals.
         folded: Folded rows, shown to people instead.
     """
+    given = list(items)
     rows = LaterRows(
         lambda: (
             Row(
                 cells=tuple(column.make_cell(item) for column in columns),
                 style="" if style is None else style(item),
             )
-            for item in items
+            for item in given
         )
     )
-    return Table(name=name, columns=tuple(columns), rows=rows, footer=tuple(footer), folded=folded)
+    empty = {
+        column.key
+        for column in columns
+        if column.hide_if_all is not None and all(map(column.hide_if_all, given))
+    }
+    return Table(
+        name=name,
+        columns=hide_columns(columns, empty),
+        rows=rows,
+        footer=tuple(footer),
+        folded=folded,
+    )
 
 
 def hide_columns(columns: Iterable[Column[T]], keys: Container[str]) -> tuple[Column[T], ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from netinspect.records.cache_usage import Cache
+from netinspect.rendering.columns import count_column, size_column
 from netinspect.rendering.document import Column, Document, line, make_table
-from netinspect.rendering.number_columns import count_column, size_column
 
 _COLUMNS: tuple[Column[Cache], ...] = (
     count_column("entries", lambda cache: cache.entries),

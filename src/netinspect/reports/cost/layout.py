@@ -6,7 +6,15 @@ from netinspect._utils import units
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.work import Cost, sum_of
 from netinspect.rendering import format_values
-from netinspect.rendering.amounts import amount, cost_column, in_words, lower_bound, own_sizes
+from netinspect.rendering.amounts import (
+    amount,
+    cost_column,
+    in_words,
+    lower_bound,
+    own_sizes,
+    uncounted_column,
+)
+from netinspect.rendering.columns import name_column, share_column
 from netinspect.rendering.document import Column, Document, Line, Row, line, make_row, make_table
 from netinspect.reports.cost.record import CostReport, CostRow
 
@@ -54,14 +62,7 @@ def _columns(report: CostReport) -> tuple[Column[CostRow], ...]:
     of_modules = report.by in ("module", "class")
     header = report.header
     columns: list[Column[CostRow]] = [
-        Column(
-            key=report.by,
-            value=lambda row: row.key,
-            text=lambda row: _name(row, report),
-            style=lambda row: "bold",
-            min_width=30,
-            elide="middle",
-        ),
+        name_column(report.by, lambda row: row.key, text=lambda row: _name(row, report), min_width=30),
     ]
     if report.by == "module":
         columns.append(Column(key="class", value=lambda row: row.class_name, drop=7, min_width=14))
@@ -78,13 +79,7 @@ def _columns(report: CostReport) -> tuple[Column[CostRow], ...]:
     columns += [
         Column(key="calls", value=lambda row: row.calls, align="right", drop=6),
         cost_column("macs", header),
-        Column(
-            key="share",
-            value=lambda row: round(row.share, 6),
-            text=lambda row: units.percent(row.share) if row.cost.macs else "-",
-            align="right",
-            drop=2,
-        ),
+        share_column("share", lambda row: row.share, drop=2, zero="-"),
         cost_column("flops", header, drop=5),
         cost_column("other_flops", header, drop=4),
         Column(
@@ -105,13 +100,7 @@ def _columns(report: CostReport) -> tuple[Column[CostRow], ...]:
             align="right",
             drop=11,
         ),
-        Column(
-            key="uncounted",
-            value=lambda row: row.cost.uncounted_flops,
-            text=lambda row: str(row.cost.uncounted_flops or "-"),
-            align="right",
-            shown=bool(report.uncounted),
-        ),
+        uncounted_column(shown=bool(report.uncounted)),
     ]
     return tuple(columns)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from netinspect._utils import units
+from netinspect.rendering.columns import count_column, name_column, size_column
 from netinspect.rendering.document import (
     Block,
     Column,
@@ -21,7 +22,6 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
-from netinspect.rendering.number_columns import count_column, size_column
 from netinspect.reports.diff.layout_counts import build_counts
 from netinspect.reports.diff.layout_notes import notes
 from netinspect.reports.diff.layout_tensors import STYLES, build_tensors, change_column
@@ -43,13 +43,12 @@ def _names(change: Callable[[T], str]) -> tuple[Column[T], ...]:
     """Return the columns of a kind of change, and of an old and a new name."""
 
     def name(key: str) -> Column[T]:
-        return Column(
-            key=f"{key}_name",
-            value=lambda item: getattr(item, key),
+        return name_column(
+            f"{key}_name",
+            lambda item: getattr(item, key),
             text=lambda item: getattr(item, key) or "(nothing)",
             style=lambda item: STYLES[change(item)],
             min_width=16,
-            elide="middle",
         )
 
     return change_column(change), name("old"), name("new")
@@ -68,12 +67,11 @@ _RENAMES: tuple[Column[Rename], ...] = (
 )
 _MODULES: tuple[Column[ModuleChange], ...] = (
     change_column(lambda change: change.change),
-    Column(
-        key="module",
-        value=lambda change: change.old_path or "" if change.new_path is None else change.new_path,
+    name_column(
+        "module",
+        lambda change: change.old_path or "" if change.new_path is None else change.new_path,
         style=lambda change: STYLES[change.change],
         min_width=16,
-        elide="middle",
     ),
     Column(
         key="old",
@@ -109,13 +107,7 @@ class _Side(NamedTuple):
 
 _SIDES: tuple[Column[_Side], ...] = (
     Column(key="side", value=lambda row: row.name),
-    Column(
-        key="target",
-        value=lambda row: row.side.target,
-        style=lambda row: "bold",
-        min_width=16,
-        elide="middle",
-    ),
+    name_column("target", lambda row: row.side.target, min_width=16),
     Column(
         key="type",
         value=lambda row: row.side.what,

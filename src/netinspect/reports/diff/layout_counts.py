@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netinspect._utils import units
+from netinspect.rendering.columns import count_column, size_column
 from netinspect.rendering.document import Column, Row, Table, cell, make_row, make_table
-from netinspect.rendering.number_columns import count_column, size_column
 from netinspect.reports.diff.counts import NUMBERS
 from netinspect.reports.diff.layout_tensors import MARKS
 from netinspect.reports.diff.record import Diff, DiffGroup
@@ -21,17 +21,7 @@ _CHANGES = ("added", "removed", "changed", "renamed")
 
 
 def _count_column(key: str, drop: int = 0) -> Column[DiffGroup]:
-    def value(group: DiffGroup) -> int:
-        count: int = getattr(group, key)
-        return count
-
-    return Column(
-        key=key,
-        value=value,
-        text=lambda group: units.count(value(group)) if value(group) else "-",
-        align="right",
-        drop=drop,
-    )
+    return count_column(key, lambda group: getattr(group, key), drop=drop, zero="-")
 
 
 def _columns(most: int) -> tuple[Column[DiffGroup], ...]:

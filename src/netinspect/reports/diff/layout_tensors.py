@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from netinspect._utils import units
 from netinspect.records.comparison import Comparison
+from netinspect.rendering.columns import count_column, name_column
 from netinspect.rendering.document import (
     Cell,
     Column,
@@ -13,11 +14,9 @@ from netinspect.rendering.document import (
     T,
     Table,
     cell,
-    hide_columns,
     make_row,
     make_table,
 )
-from netinspect.rendering.number_columns import count_column
 from netinspect.reports.diff.layout_folded import Fold, fold, format_shape
 from netinspect.reports.diff.record import Diff, DiffRow, DiffTensor
 
@@ -61,15 +60,14 @@ def build_tensors(report: Diff) -> Table:
 
 
 def _columns(report: Diff) -> tuple[Column[DiffRow], ...]:
-    columns: tuple[Column[DiffRow], ...] = (
+    return (
         change_column(lambda row: row.change),
-        Column(
-            key="name",
-            value=lambda row: _either(row).name,
+        name_column(
+            "name",
+            lambda row: _either(row).name,
             text=lambda row: _name(row, report),
             style=lambda row: STYLES[row.change],
             min_width=38,
-            elide="middle",
         ),
         Column(key="old_name", value=lambda row: row.old.name if row.old else None, shown=False),
         Column(
@@ -89,11 +87,10 @@ def _columns(report: Diff) -> tuple[Column[DiffRow], ...]:
             text=lambda row: ", ".join(_format_differences(row)) or "-",
             drop=1,
             min_width=16,
+            hide_if_all=lambda row: not _format_differences(row),
         ),
         Column(key="guessed_name", value=lambda row: row.guessed_name or None, shown=False),
     )
-    has_differences = any(_format_differences(row) for row in report.rows)
-    return columns if has_differences else hide_columns(columns, ("differs",))
 
 
 def _number(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from netinspect._utils import units
 from netinspect.records.pickles import UnexaminedPart
+from netinspect.rendering.columns import count_column, name_column
 from netinspect.rendering.document import (
     Cell,
     Column,
@@ -19,7 +20,6 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
-from netinspect.rendering.number_columns import count_column
 from netinspect.reports.globals.record import GlobalRow, Globals
 from netinspect.reports.shared.checkpoint_header import remarks, title
 
@@ -42,14 +42,12 @@ def lay_out(report: Globals) -> Document:
 
 def _columns(report: Globals) -> tuple[Column[GlobalRow], ...]:
     several_files = len({row.file for row in report.rows}) > 1
-    has_members = any(row.member for row in report.rows)
     return (
-        Column(
-            key="global",
-            value=lambda row: row.name,
+        name_column(
+            "global",
+            lambda row: row.name,
             style=lambda row: f"bold {_style(row)}".strip(),
             min_width=24,
-            elide="middle",
         ),
         Column(
             key="verdict",
@@ -80,7 +78,7 @@ def _columns(report: Globals) -> tuple[Column[GlobalRow], ...]:
             min_width=16,
             elide="middle",
             drop=3,
-            shown=has_members,
+            hide_if_all=lambda row: not row.member,
         ),
         count_column("offset", lambda row: row.offset, drop=4),
     )

@@ -12,15 +12,14 @@ from netinspect.records.memory_growth import AmountExpressions, PeakRange
 from netinspect.records.polynomial import Polynomial
 from netinspect.rendering import format_values
 from netinspect.rendering.amounts import rounded, symbols_of, whole
+from netinspect.rendering.columns import count_column, name_column, share_column, size_column
 from netinspect.rendering.document import (
     Column,
     Document,
     Table,
-    hide_columns,
     make_row,
     make_table,
 )
-from netinspect.rendering.number_columns import count_column, size_column
 from netinspect.reports.memory.layout_notes import notes
 from netinspect.reports.memory.record import Amounts, Memory, MemoryModule, MemoryPoint
 
@@ -92,13 +91,7 @@ def _bytes_columns(
     """
     return (
         size_column("bytes", lambda row: row.total),
-        Column(
-            key="share",
-            value=lambda row: round(_share(row.total, report), 6),
-            text=lambda row: units.percent(_share(row.total, report)),
-            align="right",
-            drop=1,
-        ),
+        share_column("share", lambda row: _share(row.total, report), drop=1),
         Column(
             key="expression",
             value=lambda row: whole(_expression(row.expressions, field(row))),
@@ -111,17 +104,12 @@ def _bytes_columns(
 
 
 def _amount_column(category: str, *, shown: bool = True) -> Column[_HasAmounts]:
-    def value(row: _HasAmounts) -> int:
-        size: int = getattr(row.amounts, category)
-        return size
-
-    return Column(
-        key=category,
-        value=value,
-        text=lambda row: units.size(value(row)) if value(row) else "-",
-        align="right",
+    return size_column(
+        category,
+        lambda row: getattr(row.amounts, category),
         drop=_AMOUNT_DROPS[category],
         shown=shown,
+        zero="-",
     )
 
 
@@ -231,20 +219,15 @@ def _bar(point: MemoryPoint, peak: MemoryPoint) -> str:
 
 def _modules(report: Memory) -> Table:
     columns: tuple[Column[MemoryModule], ...] = (
-        Column(
-            key="path",
-            value=lambda module: module.path,
+        name_column(
+            "path",
+            lambda module: module.path,
             text=lambda module: module.path or "(the model itself)",
-            style=lambda module: "bold",
             min_width=18,
-            elide="middle",
         ),
         Column(key="class", value=lambda module: module.class_name, drop=8),
         *_total_columns(report),
     )
-    # Columns of categories without memory at the peak are hidden from people, not from programs.
-    empty = [each for each in _CATEGORIES if not getattr(report.peak.amounts, each)]
-    columns = hide_columns(columns, empty)
     footer = []
     if report.hidden_modules:
         rest = {
@@ -261,7 +244,11 @@ def _modules(report: Memory) -> Table:
 def _total_columns(report: Memory) -> tuple[Column[_HasAmounts], ...]:
     return (
         *_bytes_columns(report, expression_drop=2),
-        *(_amount_column(category) for category in _CATEGORIES),
+        # Categories without memory at the peak are hidden from people, not from programs.
+        *(
+            _amount_column(category, shown=bool(getattr(report.peak.amounts, category)))
+            for category in _CATEGORIES
+        ),
     )
 
 

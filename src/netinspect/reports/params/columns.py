@@ -10,8 +10,8 @@ from netinspect.records.base import replace
 from netinspect.records.named_tensors import NamedTensor
 from netinspect.rendering import format_values
 from netinspect.rendering.bars import bars
+from netinspect.rendering.columns import count_column, name_column, size_column
 from netinspect.rendering.document import Column, Row, make_row
-from netinspect.rendering.number_columns import count_column, size_column
 
 
 def style(row: NamedTensor) -> str:
@@ -25,13 +25,12 @@ def _trainable(row: NamedTensor) -> bool | None:
 
 
 COLUMNS: tuple[Column[NamedTensor], ...] = (
-    Column(
-        key="name",
-        value=lambda row: row.name,
+    name_column(
+        "name",
+        lambda row: row.name,
         text=lambda row: units.name(row.name),
         style=lambda row: style(row) or "bold",
         min_width=34,
-        elide="middle",
     ),
     Column(key="shape", value=lambda row: format_values.shape(row.shape), min_width=18),
     Column(key="dtype", value=lambda row: row.dtype, drop=6),
@@ -42,6 +41,7 @@ COLUMNS: tuple[Column[NamedTensor], ...] = (
         value=_trainable,
         text=lambda row: {True: "yes", False: "no", None: "-"}[_trainable(row)],
         drop=4,
+        hide_if_all=lambda row: row.trainable is None and row.kind == "tensor",
     ),
     Column(
         key="tied_to",
@@ -50,6 +50,7 @@ COLUMNS: tuple[Column[NamedTensor], ...] = (
         drop=1,
         min_width=24,
         elide="middle",
+        hide_if_all=lambda row: not row.tied_to,
     ),
 )
 
@@ -121,7 +122,11 @@ MODEL_COLUMNS: tuple[Column[NamedTensor], ...] = (
     ),
 )
 LAYOUT: Column[NamedTensor] = Column(
-    key="layout", value=lambda row: format_values.layout(row.layout), drop=5, min_width=24
+    key="layout",
+    value=lambda row: format_values.layout(row.layout),
+    drop=5,
+    min_width=24,
+    hide_if_all=lambda row: row.layout is None,
 )
 
 
@@ -131,21 +136,28 @@ def _stored(key: str, **settings: Any) -> Column[NamedTensor]:
 
 
 CHECKPOINT_COLUMNS: tuple[Column[NamedTensor], ...] = (
-    Column(key="kind", value=lambda row: row.kind, drop=2),
+    Column(key="kind", value=lambda row: row.kind, drop=2, hide_if_all=lambda row: row.kind == "tensor"),
     _stored("file", drop=10, min_width=18, elide="middle"),
     _stored(
         "offset",
         text=lambda row: "-" if row.stored.offset is None else units.count(row.stored.offset),
         align="right",
         drop=9,
+        hide_if_all=lambda row: row.stored.offset is None,
     ),
     _stored("storage", align="right", shown=False),
-    _stored("sharing", align="right", drop=3),
+    _stored(
+        "sharing",
+        align="right",
+        drop=3,
+        hide_if_all=lambda row: row.stored.sharing == 1 or row.tied_to,
+    ),
     _stored(
         "storage_bytes",
         text=lambda row: units.size(row.stored.storage_bytes),
         align="right",
         drop=5,
+        hide_if_all=lambda row: row.stored.storage_bytes == row.bytes,
     ),
     Column(
         key="stride",
@@ -155,6 +167,7 @@ CHECKPOINT_COLUMNS: tuple[Column[NamedTensor], ...] = (
             else None
         ),
         drop=7,
+        hide_if_all=lambda row: row.stored is None or row.stored.stride is None,
     ),
     replace(LAYOUT, drop=7),
     _stored("member", shown=False),
@@ -164,6 +177,7 @@ CHECKPOINT_COLUMNS: tuple[Column[NamedTensor], ...] = (
         value=lambda row: max(1, len(row.stored.pieces)) if row.stored is not None else None,
         align="right",
         drop=6,
+        hide_if_all=lambda row: row.stored is None or len(row.stored.pieces) < 2,
     ),
 )
 

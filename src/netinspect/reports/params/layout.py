@@ -64,7 +64,7 @@ def _model_columns(report: Parameters, has_buffers: bool) -> tuple[Column[NamedT
         columns += MODEL_COLUMNS
     if report.with_statistics:
         columns += (*STATISTICS, NOT_READ)
-    return hide_columns([*columns, LAYOUT], _uniform_columns(report) - {"kind", "trainable"})
+    return (*columns, LAYOUT)
 
 
 def _checkpoint_columns(report: Parameters) -> tuple[Column[NamedTensor], ...]:
@@ -73,23 +73,5 @@ def _checkpoint_columns(report: Parameters) -> tuple[Column[NamedTensor], ...]:
         # Drop shapes rather than cut names so short that they no longer differ.
         columns = (columns[0], replace(columns[1], drop=1), *columns[2:])
         columns += (*STATISTICS[:-1], replace(STATISTICS[-1], drop=3), *DISTRIBUTION, NOT_READ)
-    return hide_columns(columns, _uniform_columns(report))
-
-
-def _uniform_columns(report: Parameters) -> set[str]:
-    """Return the keys of columns with the same value everywhere, which are hidden from people."""
-    rows = report.rows
-    stored = [(row, row.stored) for row in rows if row.stored is not None]
-    is_uniform = {
-        "trainable": all(row.trainable is None for row in rows),
-        "tied_to": not any(row.tied_to for row in rows),
-        "kind": all(row.kind == "tensor" for row in rows),
-        "file": isinstance(report.header, CheckpointHeader) and len(report.header.files) == 1,
-        "offset": all(each.offset is None for _, each in stored),
-        "sharing": all(each.sharing == 1 or row.tied_to for row, each in stored),
-        "storage_bytes": all(each.storage_bytes == row.bytes for row, each in stored),
-        "stride": all(each.stride is None for _, each in stored),
-        "pieces": all(len(each.pieces) < 2 for _, each in stored),
-        "layout": all(row.layout is None for row in rows),
-    }
-    return {key for key, uniform in is_uniform.items() if uniform}
+    is_one_file = isinstance(report.header, CheckpointHeader) and len(report.header.files) == 1
+    return hide_columns(columns, ("file",)) if is_one_file else columns

@@ -9,17 +9,16 @@ from netinspect._utils import units
 from netinspect.records.checkpoint import Entry, Graph, GraphTensor, Operator
 from netinspect.records.checkpoint_header import DtypeShare, Fact, PackedWeights
 from netinspect.rendering import format_values
+from netinspect.rendering.columns import count_column, name_column, share_column, size_column
 from netinspect.rendering.document import (
     Column,
     Document,
     Line,
     Table,
     branches,
-    hide_columns,
     line,
     make_table,
 )
-from netinspect.rendering.number_columns import count_column, size_column
 from netinspect.reports.shared import checkpoint_header
 from netinspect.reports.shared.checkpoint_header import times
 from netinspect.reports.summary.checkpoint_record import CheckpointSummary, FileShare, Group
@@ -33,17 +32,20 @@ class _GraphEnd(NamedTuple):
 
 
 def _group_columns(report: CheckpointSummary) -> tuple[Column[Group], ...]:
-    columns: tuple[Column[Group], ...] = (
-        Column(
-            key="path",
-            value=lambda group: group.path,
+    return (
+        name_column(
+            "path",
+            lambda group: group.path,
             text=lambda group: _name(group, report),
-            style=lambda group: "bold",
             guide=lambda group: "" if report.flat else branches(group.last),
             min_width=30,
-            elide="middle",
         ),
-        Column(key="class", value=lambda group: group.class_name, drop=5),
+        Column(
+            key="class",
+            value=lambda group: group.class_name,
+            drop=5,
+            hide_if_all=lambda group: not group.class_name,
+        ),
         Column(
             key="tensors",
             value=lambda group: group.tensors,
@@ -64,13 +66,7 @@ def _group_columns(report: CheckpointSummary) -> tuple[Column[Group], ...]:
             align="right",
             drop=1,
         ),
-        Column(
-            key="share",
-            value=lambda group: round(group.share, 6),
-            text=lambda group: units.percent(group.share),
-            align="right",
-            drop=3,
-        ),
+        share_column("share", lambda group: group.share, drop=3),
         Column(
             key="dtypes",
             value=lambda group: ",".join(group.dtypes),
@@ -80,8 +76,6 @@ def _group_columns(report: CheckpointSummary) -> tuple[Column[Group], ...]:
         ),
         Column(key="repeats", value=lambda group: group.repeats, align="right", shown=False),
     )
-    has_classes = any(group.class_name for group in report.groups)
-    return columns if has_classes else hide_columns(columns, ("class",))
 
 
 def _bits(share: DtypeShare) -> float | None:
@@ -101,38 +95,20 @@ _DTYPES: tuple[Column[DtypeShare], ...] = (
     ),
 )
 _FILES: tuple[Column[FileShare], ...] = (
-    Column(
-        key="file",
-        value=lambda share: share.file,
-        style=lambda share: "bold",
-        min_width=24,
-        elide="middle",
-    ),
+    name_column("file", lambda share: share.file, min_width=24),
     count_column("tensors", lambda share: share.tensors),
     count_column("elements", lambda share: share.elements, drop=1),
     size_column("bytes", lambda share: share.bytes),
     size_column("file_bytes", lambda share: share.file_bytes, drop=2),
 )
 _METADATA: tuple[Column[Entry], ...] = (
-    Column(
-        key="name",
-        value=lambda entry: entry.name,
-        style=lambda entry: "bold",
-        min_width=24,
-        elide="middle",
-    ),
+    name_column("name", lambda entry: entry.name, min_width=24),
     Column(key="type", value=lambda entry: entry.type, drop=1),
     Column(key="value", value=lambda entry: entry.text, min_width=30),
 )
 _GRAPH: tuple[Column[_GraphEnd], ...] = (
     Column(key="kind", value=lambda end: end.kind),
-    Column(
-        key="name",
-        value=lambda end: end.tensor.name,
-        style=lambda end: "bold",
-        min_width=20,
-        elide="middle",
-    ),
+    name_column("name", lambda end: end.tensor.name, min_width=20),
     Column(key="shape", value=lambda end: format_values.shape(end.tensor.shape)),
     Column(key="dtype", value=lambda end: end.tensor.dtype),
 )

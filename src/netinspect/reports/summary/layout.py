@@ -7,7 +7,8 @@ from netinspect.records.modules import DEEPEST
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.work import Cost, sum_of
 from netinspect.rendering import format_values
-from netinspect.rendering.amounts import amount, cost_column, in_words
+from netinspect.rendering.amounts import amount, cost_column, in_words, uncounted_column
+from netinspect.rendering.columns import count_column, name_column, share_column, size_column
 from netinspect.rendering.document import (
     Column,
     Document,
@@ -24,14 +25,13 @@ _NAMED = 4
 
 def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
     return (
-        Column(
-            key="path",
-            value=lambda row: row.path if row.kind == "module" else f"{row.path}:{row.name}",
+        name_column(
+            "path",
+            lambda row: row.path if row.kind == "module" else f"{row.path}:{row.name}",
             text=lambda row: _name(row, report),
             style=lambda row: _style(row) or ("bold" if row.kind == "module" else ""),
             guide=lambda row: "" if report.flat else branches(row.last),
             min_width=30,
-            elide="middle",
         ),
         Column(
             key="class",
@@ -54,33 +54,15 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             min_width=22,
         ),
         Column(key="params", value=lambda row: row.parameters, text=_parameters, align="right"),
-        Column(
-            key="share",
-            value=lambda row: round(row.share, 6),
-            text=lambda row: units.percent(row.share) if row.parameters else "-",
-            align="right",
-            drop=4,
-        ),
+        share_column("share", lambda row: row.share, drop=4, zero="-"),
         Column(
             key="trainable",
             value=lambda row: row.trainable,
             text=lambda row: "-" if row.trainable == "none" else row.trainable,
             drop=5,
         ),
-        Column(
-            key="total_params",
-            value=lambda row: row.total_parameters,
-            text=lambda row: units.count(row.total_parameters) if row.total_parameters else "-",
-            align="right",
-            drop=9,
-        ),
-        Column(
-            key="bytes",
-            value=lambda row: row.bytes,
-            text=lambda row: units.size(row.bytes) if row.bytes else "-",
-            align="right",
-            drop=10,
-        ),
+        count_column("total_params", lambda row: row.total_parameters, drop=9, zero="-"),
+        size_column("bytes", lambda row: row.bytes, drop=10, zero="-"),
         Column(
             key="calls",
             value=lambda row: row.calls,
@@ -102,24 +84,12 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             text=lambda row: format_values.place(row.called_at) or "-",
             drop=12,
         ),
-        Column(
-            key="tied",
-            value=lambda row: row.tied,
-            text=lambda row: units.count(row.tied) if row.tied else "-",
-            align="right",
-            shown=False,
-        ),
+        count_column("tied", lambda row: row.tied, shown=False, zero="-"),
         # Without a run, the cost columns would be empty.
         cost_column("macs", report.header, drop=3, shown=report.counted != "no"),
         cost_column("flops", report.header, shown=False),
         cost_column("activations", report.header, shown=False),
-        Column(
-            key="uncounted",
-            value=lambda row: row.cost.uncounted_flops,
-            text=lambda row: str(row.cost.uncounted_flops or "-"),
-            align="right",
-            shown=False,
-        ),
+        uncounted_column(shown=False),
     )
 
 

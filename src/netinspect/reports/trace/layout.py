@@ -6,6 +6,7 @@ from netinspect._utils import units
 from netinspect.records.base import replace
 from netinspect.rendering import format_values
 from netinspect.rendering.amounts import tensor_amounts
+from netinspect.rendering.columns import name_column
 from netinspect.rendering.document import (
     Block,
     Column,
@@ -13,7 +14,6 @@ from netinspect.rendering.document import (
     Lines,
     Row,
     cell,
-    hide_columns,
     line,
     make_row,
     make_table,
@@ -37,14 +37,13 @@ def _gradient_text(row: GradientRow) -> str:
 
 _COLUMNS: tuple[Column[StepRow], ...] = (
     Column(key="step", value=lambda row: row.index, align="right", drop=3),
-    Column(
-        key="name",
-        value=lambda row: row.name,
+    name_column(
+        "name",
+        lambda row: row.name,
         text=_call,
         guide=lambda row: "  " * (row.depth - 1),
         style=lambda row: _style(row) or "bold",
         min_width=28,
-        elide="middle",
     ),
     Column(
         key="class",
@@ -65,7 +64,13 @@ _COLUMNS: tuple[Column[StepRow], ...] = (
         text=lambda row: "FAILED" if row.failed else format_values.value(row.output),
         min_width=22,
     ),
-    Column(key="grad_fn", value=lambda row: row.grad_fn, drop=1, min_width=20),
+    Column(
+        key="grad_fn",
+        value=lambda row: row.grad_fn,
+        drop=1,
+        min_width=20,
+        hide_if_all=lambda row: row.grad_fn is None,
+    ),
     Column(
         key="called_at",
         value=lambda row: format_values.full_place(row.called_at),
@@ -104,8 +109,7 @@ _GRADIENT_COLUMNS: tuple[Column[GradientRow], ...] = (
 
 def lay_out(report: TraceTable) -> Document:
     """Lay out the steps of forward, then its output and gradients."""
-    columns = _COLUMNS if report.backward is not None else hide_columns(_COLUMNS, ("grad_fn",))
-    steps = make_table("steps", columns, report.rows, style=_style)
+    steps = make_table("steps", _COLUMNS, report.rows, style=_style)
     if report.output is not None:
         steps = replace(steps, rows=(*steps.rows, _output_row(report)))
     blocks: list[Block] = [steps]

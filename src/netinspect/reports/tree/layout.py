@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from netinspect._utils import units
 from netinspect.records.modules import DEEPEST
+from netinspect.rendering.columns import name_column
 from netinspect.rendering.document import Column, Document, branches, line, make_table
 from netinspect.reports.shared import checkpoint_header
 from netinspect.reports.shared import header as shared_header
@@ -37,7 +38,7 @@ def lay_out(report: Tree) -> Document:
         blocks=(
             make_table(
                 "tree",
-                _columns(report, rows),
+                _columns(report),
                 rows,
                 style=lambda row: "" if row.node.called else "yellow",
             ),
@@ -53,16 +54,14 @@ def _walk(node: TreeNode, last: tuple[bool, ...] = ()) -> Iterator[PlacedNode]:
         yield from _walk(child, (*last, index == len(node.children) - 1))
 
 
-def _columns(report: Tree, rows: list[PlacedNode]) -> tuple[Column[PlacedNode], ...]:
+def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
     is_model = report.header.kind == "model"
-    path: Column[PlacedNode] = Column(
-        key="path",
-        value=lambda row: row.node.path,
+    path: Column[PlacedNode] = name_column(
+        "path",
+        lambda row: row.node.path,
         text=lambda row: _name(row, shared_header.name(report.header)),
-        style=lambda row: "bold",
         guide=lambda row: branches(row.last),
         min_width=30,
-        elide="middle",
     )
     amount: Column[PlacedNode] = Column(
         key="params" if is_model else "elements",
@@ -93,7 +92,7 @@ def _columns(report: Tree, rows: list[PlacedNode]) -> tuple[Column[PlacedNode], 
             value=lambda row: row.node.class_name,
             text=lambda row: row.node.class_name or "-",
             drop=2,
-            shown=any(row.node.class_name for row in rows),
+            hide_if_all=lambda row: not row.node.class_name,
         ),
         Column(
             key="holds",

@@ -1,0 +1,77 @@
+"""Columns of names, counts, bytes and shares, which the layouts of several reports declare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netinspect._utils import units
+from netinspect.rendering.document import Column, T
+
+
+def name_column(
+    key: str,
+    name: Callable[[T], str],
+    *,
+    min_width: int,
+    text: Callable[[T], str] | None = None,
+    style: Callable[[T], str] | None = None,
+    guide: Callable[[T], str] | None = None,
+    drop: int = 0,
+) -> Column[T]:
+    """Return a column of names, bold unless styled, and cut in the middle, where names differ least."""
+    return Column(
+        key=key,
+        value=name,
+        text=text,
+        style=style or (lambda _: "bold"),
+        guide=guide,
+        drop=drop,
+        min_width=min_width,
+        elide="middle",
+    )
+
+
+def count_column(
+    key: str,
+    count: Callable[[T], int],
+    *,
+    drop: int = 0,
+    shown: bool = True,
+    zero: str | None = None,
+    format_count: Callable[[int], str] = units.count,
+) -> Column[T]:
+    """Return a column of whole numbers, with separators of thousands for people.
+
+    Args:
+        key: Key of the column.
+        count: Return the number of a row.
+        drop: Order in which the column is dropped.
+        shown: Whether it is shown to people by default.
+        zero: Text of 0 for people; None for the number itself.
+        format_count: Format a number for people.
+    """
+
+    def text(item: T) -> str:
+        number = count(item)
+        return zero if zero is not None and not number else format_count(number)
+
+    return Column(key=key, value=count, text=text, align="right", drop=drop, shown=shown)
+
+
+def size_column(
+    key: str, size: Callable[[T], int], *, drop: int = 0, shown: bool = True, zero: str | None = None
+) -> Column[T]:
+    """Return a column of bytes, in powers of 1024 for people; see `count_column`."""
+    return count_column(key, size, drop=drop, shown=shown, zero=zero, format_count=units.size)
+
+
+def share_column(
+    key: str, share: Callable[[T], float], *, drop: int = 0, zero: str | None = None
+) -> Column[T]:
+    """Return a column of shares from 0 to 1, in percent for people; see `count_column`."""
+
+    def text(item: T) -> str:
+        number = share(item)
+        return zero if zero is not None and not number else units.percent(number)
+
+    return Column(key=key, value=lambda item: round(share(item), 6), text=text, align="right", drop=drop)
