@@ -7,14 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 
 from netinspect._utils import units
-from netinspect._utils.safe_text import safe
 from netinspect.cli.console import is_terminal, terminal_width
-
-if TYPE_CHECKING:
-    from rich.live import Live
 
 _PATIENCE = 0.5
 """Seconds before progress is shown; most work ends earlier."""
@@ -37,16 +32,21 @@ def progress_line(*, quiet: bool) -> Iterator[Callable[[str], None] | None]:
         yield None
         return
     next_time = time.monotonic() + _PATIENCE
-    live: Live | None = None
+    draw: Callable[[str], None] | None = None
 
     def show(text: str) -> None:
-        nonlocal next_time, live
+        nonlocal next_time, draw
         now = time.monotonic()
         if now < next_time:
             return
         next_time = now + _STEP
-        live = live or stack.enter_context(_live())
-        live.update(safe(text), refresh=True)
+        if draw is None:
+            # Rich is slow to import, and most work ends before it is needed.
+            from netinspect.rendering.live_line import live_line
+
+            width = max(20, terminal_width(sys.stderr))
+            draw = stack.enter_context(live_line(sys.stderr, width))
+        draw(text)
 
     with ExitStack() as stack:
         yield show
@@ -70,24 +70,3 @@ def bytes_read(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]
                 show(f"reading {what}: {100 * done // total} % of {units.size(total)}")
 
         yield None if show is None else update
-
-
-def _live() -> Live:
-    # Rich is slow to import, and most work ends before it is needed.
-    from rich.console import Console
-    from rich.live import Live
-
-    console = Console(
-        file=sys.stderr,
-        width=max(20, terminal_width(sys.stderr)),
-        height=25,
-        color_system=None,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        force_terminal=True,
-        force_jupyter=False,
-    )
-    return Live(
-        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-    )
