@@ -31,7 +31,11 @@ from netinspect._utils.code_owners import is_users, owner
 
 Found = TypeVar("Found")
 
-_SIMPLE = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes)))
+SIMPLE_TYPES = (type(None), bool, int, float, complex, str, bytes, type(...))
+SIMPLE = frozenset(map(id, SIMPLE_TYPES))
+"""Types of values without contents, by address, because a metaclass may define the hash of a
+class."""
+
 _ACCESS = ("__getattr__", "__getattribute__")
 _ABSENT = object()
 _CLASS: Any = vars(object)["__class__"]
@@ -250,7 +254,7 @@ def text_of(value: Any) -> str:
     A subclass with a user-defined `__repr__` is shown like its built-in base class.
     """
     cls = type(value)
-    if id(cls) in _SIMPLE:
+    if id(cls) in SIMPLE:
         return repr(value)
     if cls is slice:
         return f"slice({text_of(value.start)}, {text_of(value.stop)}, {text_of(value.step)})"

@@ -20,16 +20,9 @@ from netinspect.tracing.model.members import (
     parameters,
     registered_tensors,
 )
-from netinspect.tracing.safe_access import (
-    dictionary_of,
-    is_a,
-    items_of,
-    slots_of,
-    state_of,
-    text_of,
-    values_of,
-)
+from netinspect.tracing.safe_access import SIMPLE, is_a, items_of, state_of, values_of
 from netinspect.tracing.snapshot.reachable_objects import is_entered_class
+from netinspect.tracing.tensors.container_items import key_text, stored_attributes
 from netinspect.tracing.tensors.describe import tensor_spec
 
 _MAXIMUM_DEPTH = 4
@@ -38,7 +31,6 @@ _MAXIMUM_ENTRIES = 4096
 
 _SETS = (set, frozenset)
 _SEQUENCES = (list, tuple, deque, *_SETS)
-_ATOMS = frozenset(map(id, (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.Size)))
 
 
 class Call(NamedTuple):
@@ -137,12 +129,12 @@ def _held_values(model: nn.Module, registered: Container[int]) -> Iterator[tuple
         elif depth < _MAXIMUM_DEPTH and id(value) not in seen:
             seen.add(id(value))
             for key, entry in _entries(value):
-                if id(type(entry)) not in _ATOMS:
+                if id(type(entry)) not in SIMPLE:
                     yield from held_in(f"{name}.{key}" if key else name, entry, depth + 1)
 
     for path, holder in named_modules(model):
         for attribute, value in state_of(holder).items():
-            if attribute not in own and id(type(value)) not in _ATOMS:
+            if attribute not in own and id(type(value)) not in SIMPLE:
                 for name, each in held_in(attribute, value, 0):
                     yield path, name, each
 
@@ -152,12 +144,10 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
     if is_a(value, dict):
         if dict.__len__(value) <= _MAXIMUM_ENTRIES:
             for key, entry in items_of(value):
-                yield text_of(key) if not is_a(key, str) else str.__str__(key), entry
+                yield key_text(key), entry
     elif is_a(value, _SEQUENCES):
         for index, entry in zip(range(_MAXIMUM_ENTRIES), values_of(value), strict=False):
             # Sets have no stable order.
             yield "" if is_a(value, _SETS) else str(index), entry
     elif is_entered_class(type(value)):
-        yield from (dictionary_of(value) or {}).items()
-        for descriptor, entry in slots_of(value):
-            yield descriptor.__name__, entry
+        yield from stored_attributes(value)

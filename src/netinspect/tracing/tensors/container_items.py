@@ -11,6 +11,7 @@ import torch
 
 from netinspect._utils.classes import is_made_by_python
 from netinspect.tracing.safe_access import (
+    SIMPLE,
     class_attribute,
     dictionary_of,
     fields_of,
@@ -24,7 +25,6 @@ from netinspect.tracing.safe_access import (
     values_of,
 )
 
-_SCALARS = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes, type(...))))
 _SETS = (set, frozenset, deque)
 _VIEWS = frozenset(map(id, (type({}.keys()), type({}.values()), type({}.items()))))
 # Attributes that are not part of a value, or may be the whole program.
@@ -53,7 +53,7 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
     stored = [] if is_a(value, type) else fields_of(value)
     if is_mapping(value):
         items = items_of(value) if is_a(value, dict) else value.items()
-        yield from ((_key(key), entry) for key, entry in items)
+        yield from ((key_text(key), entry) for key, entry in items)
         if not is_a(value, dict) or dict.__len__(value):
             return
     if stored:
@@ -81,14 +81,14 @@ def is_plain_container(value: Any) -> bool:
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
     cls = type(value)
     is_whole = is_users_class(cls) or cls is types.SimpleNamespace
-    found = [(name, each, _holds_tensor(each)) for name, each in _stored(value)]
+    found = [(name, each, _holds_tensor(each)) for name, each in stored_attributes(value)]
     if any(holds for _, _, holds in found):
         for name, each, holds in found:
             if holds or (is_whole and not name.startswith("_")):
                 yield name, each
 
 
-def _stored(value: Any) -> Iterator[tuple[str, Any]]:
+def stored_attributes(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the attributes in the dictionary and the slots of an object."""
     for name, each in (dictionary_of(value) or {}).items():
         if type(name) is str:
@@ -114,7 +114,7 @@ def _held(value: Any) -> Iterable[Any]:
         return values_of(value)
     if id(type(value)) in _VIEWS:
         return list(value)
-    return (each for _, each in _stored(value)) if _is_object(value) else ()
+    return (each for _, each in stored_attributes(value)) if _is_object(value) else ()
 
 
 def _holds_tensor(value: Any) -> bool:
@@ -125,14 +125,15 @@ def _holds_tensor(value: Any) -> bool:
         each, depth = waiting.pop()
         if is_a(each, torch.Tensor):
             return True
-        if id(type(each)) in _SCALARS or id(each) in seen or depth > _MAX_DEPTH:
+        if id(type(each)) in SIMPLE or id(each) in seen or depth > _MAX_DEPTH:
             continue
         seen.add(id(each))
         waiting += [(inner, depth + 1) for inner in _held(each)]
     return False
 
 
-def _key(key: Any) -> str:
+def key_text(key: Any) -> str:
+    """Return the text of a key in a dictionary."""
     if is_a(key, str):
         return str.__str__(key)
-    return str(key) if id(type(key)) in _SCALARS else text_of(key)
+    return str(key) if id(type(key)) in SIMPLE else text_of(key)

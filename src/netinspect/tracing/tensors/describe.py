@@ -16,7 +16,15 @@ from torch.nn.parameter import is_lazy
 from netinspect._utils.classes import plain_name
 from netinspect.records import values
 from netinspect.records.base import replace
-from netinspect.tracing.safe_access import class_attribute, is_a, is_mapping, text_of, values_of
+from netinspect.tracing.safe_access import (
+    SIMPLE,
+    SIMPLE_TYPES,
+    class_attribute,
+    is_a,
+    is_mapping,
+    text_of,
+    values_of,
+)
 from netinspect.tracing.tensors.container_items import entries_of, is_plain_container
 from netinspect.tracing.tensors.inner_tensors import (
     NO_STORAGE,
@@ -32,11 +40,7 @@ from netinspect.tracing.tensors.packed_weights import packed_tensors
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_TEXT = 60
 _MAXIMUM_ITEMS = 4096
-# Types by address for fast lookup, because a metaclass may define the hash of a class; and the types
-# themselves for subclass checks.
-_BUILT_IN = (type(None), bool, int, float, complex, str, bytes, type(...))
-_SCALARS = frozenset(map(id, _BUILT_IN))
-_PLAIN = (*_BUILT_IN, torch.dtype, torch.device, torch.layout, torch.memory_format, slice)
+_PLAIN = (*SIMPLE_TYPES, torch.dtype, torch.device, torch.layout, torch.memory_format, slice)
 _DISCRETE = frozenset(map(id, (type(None), bool, int, type(...))))
 _SEQUENCES = frozenset(map(id, (tuple, list, torch.Size)))
 _INTEGERS = frozenset({id(int)})
@@ -182,7 +186,7 @@ def describe(
     address = id(cls)
     if address in _DISCRETE:
         return _cached_literal(value)
-    if address in _SCALARS:
+    if address in SIMPLE:
         return _scalar(value)
     is_sequence = issubclass(cls, (tuple, list))
     if is_sequence:
@@ -279,7 +283,7 @@ def tensors_of(value: Any, _within: tuple[int, ...] = ()) -> Iterator[torch.Tens
     """Yield the live tensors of a value, in the order in which `describe` records them."""
     if is_a(value, torch.Tensor):
         yield value
-    elif id(type(value)) in _SCALARS or is_a(value, _PLAIN):
+    elif id(type(value)) in SIMPLE or is_a(value, _PLAIN):
         return
     elif len(_within) < _MAXIMUM_DEPTH and id(value) not in _within:
         within = (*_within, id(value))
