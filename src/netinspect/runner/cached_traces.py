@@ -69,6 +69,7 @@ def without_forward(trace: Trace) -> Trace:
         steps=(),
         output=None,
         output_values=None,
+        output_origins=(),
         failure=None,
         backward=None,
         attempts=(),
@@ -83,10 +84,10 @@ def is_same_without_forward(trace: Trace) -> bool:
     """Return whether a trace without a forward would have the same modules and tensors.
 
     It would not have sized lazy layers, nor fallen back to another tensor mode after a failed forward;
-    the warnings report both. It would not have called unregistered modules.
+    the warnings report both. It would not have called unregistered modules, nor changed the model.
     """
-    has_called = any(each.called for each in trace.unregistered)
-    return trace.failure is None and not has_called and set(trace.warnings) <= {ZEROS_NOTE}
+    is_changed = bool(trace.changes) or any(each.called for each in trace.unregistered)
+    return trace.failure is None and not is_changed and set(trace.warnings) <= {ZEROS_NOTE}
 
 
 def _unsure(trace: Trace) -> str | None:
