@@ -60,7 +60,7 @@ ALLOWED = {
     "analysis": BASE,
     "rendering": BASE,
     "settings": BASE,
-    "records": {"errors"},
+    "records": {"_utils", "errors"},
     "errors": set(),
     "_utils": {"errors"},
     "version": set(),

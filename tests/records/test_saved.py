@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -8,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import netinspect
 from netinspect.errors import ExitCode, SavedTraceError
+from netinspect.records import saved
 from netinspect.records.base import replace
+from netinspect.records.codec import from_data, from_json, to_json
 from netinspect.records.modules import Module
-from netinspect.records.saved import dump_trace, identity, parse_trace
+from netinspect.records.saved import dump_trace, identity, pack, parse_trace, read_trace
 from netinspect.records.steps import Origin, Step
 from netinspect.records.trace import Trace
 from tests.records.examples import small_trace, tensor
-from tests.records.strategies import equal_records
+from tests.records.strategies import equal_records, strategy_for
 from tests.support import Outcome
 
 Cli = Callable[..., Outcome]
@@ -263,3 +267,62 @@ def test_parse_trace_imports_no_heavy_packages(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True
     )
     assert completed.stdout == "<Trace of Net: 3 modules, 3 steps, failed in two>\nset()\n"
+
+
+def large_trace() -> Trace:
+    """Return a trace of 20,000 repeated steps."""
+    root, one, *_ = small_trace().steps
+    repeated = [replace(one, index=index) for index in range(1, 20_000)]
+    return replace(small_trace(), steps=(root, *repeated), failure=None)
+
+
+def test_pack_compresses_large_documents(tmp_path: Path) -> None:
+    assert pack(dump_trace(small_trace())) == dump_trace(small_trace())
+    document = dump_trace(large_trace())
+    packed = pack(document)
+    assert isinstance(packed, bytes)
+    assert packed == pack(document)
+    assert gzip.decompress(packed) == document.encode()
+    assert len(packed) < 500_000 < 10_000_000 < len(document)
+    (tmp_path / "x").write_bytes(packed)
+    assert equal_records(read_trace(tmp_path / "x", name="net.json"), large_trace())
+    # The suffix does not matter, and a small file may be compressed too.
+    (tmp_path / "net.gz").write_bytes(gzip.compress(dump_trace(small_trace()).encode()))
+    assert equal_records(read_trace(tmp_path / "net.gz", name="net.json"), small_trace())
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (gzip.compress(b"{}")[:-9], "its compressed data is incomplete"),
+        (gzip.compress(b"{}")[:3], "its compressed data is incomplete"),
+        (gzip.compress(b"{}")[:-5] + b"12345", "its compressed data is damaged: "),
+        (b"\x1f\x8bnothing", "its compressed data is damaged: "),
+        (gzip.compress(bytes(5000)), "it has more than 4,096 bytes"),
+    ],
+    ids=range(5),
+)
+def test_read_trace_refuses_damaged_compressed_files(
+    content: bytes, cause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved, "LARGEST", 4096)
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(SavedTraceError, match="cannot decompress net") as caught:
+        read_trace(tmp_path / "x", name="net.json")
+    assert (caught.value.cause or "").startswith(cause)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(strategy_for(Trace))
+def test_from_json_equals_from_data(trace: Trace) -> None:
+    document = to_json(trace)
+    assert equal_records(from_json(Trace, document), trace)
+    assert equal_records(from_data(Trace, json.loads(document)), trace)
+
+
+def test_large_saved_trace_is_a_target(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "net.saved"
+    netinspect.save(large_trace(), file)
+    assert file.read_bytes().startswith(b"\x1f\x8b")
+    outcome = cli("diff", str(file), str(file))
+    assert outcome.code == 0, outcome

@@ -74,8 +74,8 @@ def _identity(file: str | os.PathLike[str] | int) -> tuple[int, int] | None:
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a text file atomically.
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file atomically; a string gets the line ends of the system.
 
     A new file replaces the old one and has its mode and owner; links are followed. A file that cannot
     be replaced, because it has several names, attributes, another owner or a read-only folder, is
@@ -85,7 +85,8 @@ def write_whole(file: Path, text: str) -> None:
         BrokenPipeError: The file is a pipe that its reader has closed.
         UsageError: The file cannot be written; an old file is unchanged.
     """
-    content = text.replace("\n", os.linesep).encode("utf-8", "backslashreplace")
+    if isinstance(content, str):
+        content = content.replace("\n", os.linesep).encode("utf-8", "backslashreplace")
     try:
         try:
             status = os.stat(file)

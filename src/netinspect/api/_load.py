@@ -149,15 +149,15 @@ def trace_of(
 
 
 def save(trace: Trace, file: str | os.PathLike[str]) -> None:
-    """Write a trace to a file atomically.
+    """Write a trace to a file atomically: JSON, compressed by gzip if it is longer than 1 MiB.
 
     Raises:
         UsageError: The file cannot be written.
     """
     from netinspect._utils.atomic_files import write_whole
-    from netinspect.records.saved import dump_trace
+    from netinspect.records.saved import dump_trace, pack
 
-    write_whole(Path(file), dump_trace(trace))
+    write_whole(Path(file), pack(dump_trace(trace)))
 
 
 def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool = False) -> Checkpoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -79,13 +79,19 @@ def write_stdout(text: str) -> None:
     write_out(text)
 
 
-def write_output(file: Path, text: str, sources: Iterable[str | os.PathLike[str]] = ()) -> None:
+def write_output(
+    file: Path,
+    text: str,
+    sources: Iterable[str | os.PathLike[str]] = (),
+    pack: Callable[[str], str | bytes] | None = None,
+) -> None:
     """Write one output, if it replaces nothing that was read.
 
     Args:
         file: As typed.
         text: What to write.
         sources: Files that the result depends on, in addition to those that this process opened.
+        pack: Returns the content of a file for the text; a stream gets the text itself.
 
     Raises:
         UsageError: It cannot be written, or would replace what was read.
@@ -108,7 +114,7 @@ def write_output(file: Path, text: str, sources: Iterable[str | os.PathLike[str]
     for other in _written:
         if _is_same(_absolute(other), _absolute(file)):  # known only once both exist
             raise _one_file(other, file)
-    write_whole(_absolute(file), text)
+    write_whole(_absolute(file), pack(text) if pack else text)
     _written.append(file)
 
 

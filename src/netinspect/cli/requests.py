@@ -157,9 +157,9 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
         for warning in filter(is_about_partial_run, trace.warnings):
             print_message(f"note: {warning}")
     if model.save is not None:
-        from netinspect.records.saved import dump_trace
+        from netinspect.records.saved import dump_trace, pack
 
-        write_output(model.save, dump_trace(trace))
+        write_output(model.save, dump_trace(trace), pack=pack)
         if not output.quiet:
             print_message(f"saved to {model.save}")
     return trace

@@ -51,6 +51,22 @@ def to_json(value: Any, identity: dict[str, Any] | None = None, *, indent: int |
         return json.dumps(data, allow_nan=False, indent=indent, separators=separators)
 
 
+def from_json(cls: type[R], document: str) -> R:
+    """Decode a record of class `cls` from a JSON document, in much less time than `from_data`.
+
+    Raises:
+        CodecError: An entry is missing or of another type.
+        ValueError: It is not JSON.
+    """
+    try:
+        return msgspec.json.decode(document, type=cls, dec_hook=_decode_number)
+    except msgspec.ValidationError as error:
+        raise _codec_error(cls, error) from None
+    except msgspec.DecodeError:
+        # It is not JSON, or escapes a lone surrogate, as of a file name, which msgspec refuses.
+        return from_data(cls, json.loads(document))
+
+
 def from_data(cls: type[R], data: Any) -> R:
     """Decode a record of class `cls` from the output of `to_data`.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from netinspect.errors import LoadError, UsageError, close_matches, suggestion
 from netinspect.records.request import Target
+from netinspect.records.saved import start_of
 from netinspect.records.trace import Trace
 from netinspect.targets.libraries.names import check_name, split_library, targets_named
 from netinspect.targets.samples import find_sample, sample_names
@@ -207,7 +208,7 @@ def _other_file(text: str, path: Path, mode: int) -> Target:
         raise LoadError(f"{text} is not a regular file", hint=_GRAMMAR)
     try:
         with path.open("rb") as file:
-            head = file.read(256)
+            head = start_of(file.read(1024))
     except OSError as error:
         raise LoadError(f"cannot read {text}", cause=error.strerror) from error
     is_json = head.lstrip().startswith(b"{") and not text.endswith(_INDEX)
