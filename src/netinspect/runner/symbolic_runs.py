@@ -78,7 +78,7 @@ def trace_symbolically(
     has_read = runner.reads_values or any(reads(step.qualified_name) for step in base.steps)
     if has_read and trace.symbolic is not None and trace.symbolic.symbols:
         trace = replace(trace, warnings=(*trace.warnings, READS_VALUES))
-    return replace(trace, out_of_time=True) if runner.out_of_time else trace
+    return replace(trace, out_of_time=True) if runner.budget.out_of_time else trace
 
 
 class _Runner:
@@ -100,14 +100,9 @@ class _Runner:
             max_steps=2 * len(base.steps) + _MORE_STEPS,
         )
         # Tensors without data cost no arithmetic.
-        self._budget = Budget(scale=_SCALE, is_calculated=base.tensor_mode in ("real", "zeros"))
+        self.budget = Budget(scale=_SCALE, is_calculated=base.tensor_mode in ("real", "zeros"))
         self._runs: dict[frozenset[tuple[str, int]], Trace | str] = {}
         self._seen = sizes_seen(base)
-
-    @property
-    def out_of_time(self) -> bool:
-        """True if the time was up before the runs were complete."""
-        return self._budget.out_of_time
 
     def find(self, request: SymbolRequest, shapes: Mapping[str, Shape], taken: set[str]) -> Symbol:
         """Find the dimensions that a name refers to, and sizes at which the model runs.
@@ -129,7 +124,7 @@ class _Runner:
                     if self._passes(symbol, is_usual=is_usual):
                         return symbol
                 except _NoExpressionsError as error:
-                    if self._budget.stopped:
+                    if self.budget.stopped:
                         raise
                     why = why or str(error)
         raise _NoExpressionsError(why or _unknown(request, shapes))
@@ -166,8 +161,8 @@ class _Runner:
         """
         key = frozenset(point.dimensions.items())
         if key not in self._runs:
-            if not self._budget.allows_run():
-                raise _NoExpressionsError(f"the runs at other sizes were {self._budget.stopped}")
+            if not self.budget.allows_run():
+                raise _NoExpressionsError(f"the runs at other sizes were {self.budget.stopped}")
             self._runs[key] = self._observed(point)
         known = self._runs[key]
         if isinstance(known, str):
@@ -183,7 +178,7 @@ class _Runner:
             return f"the inputs cannot be made at {point}: {line}"
         with suppress_output():
             forward = observe(self._model, arguments, self._request)
-        self._budget.charge(forward.steps)
+        self.budget.charge(forward.steps)
         self.reads_values |= forward.reads_values
         if forward.failure is not None:
             message = " ".join(forward.failure.message.split())[:160]

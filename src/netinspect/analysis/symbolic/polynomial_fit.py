@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import product
 
-from netinspect.analysis.symbolic.size_grid import HIGHEST_POWER, own_point, points_of
+from netinspect.analysis.symbolic.size_grid import HIGHEST_POWER, point_at, points_of
 from netinspect.records.polynomial import Polynomial, polynomial
 from netinspect.records.symbols import Symbol
 
@@ -21,7 +21,7 @@ class Fit:
     """
 
     def __init__(self, symbols: Sequence[Symbol]) -> None:
-        self.here = own_point(symbols)
+        self.here = point_at(symbols, [each.size for each in symbols])
         """Sizes of the original run."""
 
         self.has_size_one = 1 in self.here.symbols.values()

@@ -42,11 +42,6 @@ def point_at(symbols: Sequence[Symbol], sizes: Sequence[int]) -> Point:
     )
 
 
-def own_point(symbols: Sequence[Symbol]) -> Point:
-    """Return the sizes of the original run."""
-    return point_at(symbols, [each.size for each in symbols])
-
-
 def points_of(symbols: Sequence[Symbol]) -> list[Point]:
     """Return the points to run at: all combinations of fitted sizes, then the confirming sizes.
 
