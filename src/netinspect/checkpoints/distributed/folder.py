@@ -9,7 +9,8 @@ from netinspect.checkpoints.distributed.metadata import Facts
 from netinspect.checkpoints.folders.file_sets import FileSet
 from netinspect.checkpoints.folders.weight_sets import DISTRIBUTED_METADATA
 from netinspect.checkpoints.formats.torch_zip import read_torch_zip
-from netinspect.checkpoints.io.short_text import short, some
+from netinspect.checkpoints.io.short_text import first_problems, short, some
+from netinspect.checkpoints.io.sibling_path import is_plain
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.io.zip_archive import Archive
@@ -20,7 +21,6 @@ from netinspect.records.checkpoint import Checkpoint, Entry, StoredFile, StoredP
 _MOST_FILES = 100_000
 _MOST_OBJECTS = 200
 _LARGEST_OBJECT = 64 << 10
-_MOST_PROBLEMS = 50
 _PLAIN = "pathlib.PosixPath"
 """Class of the path under which the folder was saved."""
 
@@ -92,8 +92,6 @@ class _Folder:
             for file, (why, names) in self._lost.items()
         ]
         problems = [*lost, *self._problems]
-        if len(problems) > _MOST_PROBLEMS:
-            problems[_MOST_PROBLEMS:] = [f"and {len(problems) - _MOST_PROBLEMS:,} problems more"]
         return Checkpoint(
             target=self._file_set.name,
             format="torch distributed",
@@ -101,7 +99,7 @@ class _Folder:
             tensors=tuple(self._tensors),
             metadata=tuple(entries),
             globals=tuple(content.globals),
-            problems=tuple(problems),
+            problems=first_problems(problems),
             warnings=tuple(content.warnings),
         )
 
@@ -117,7 +115,7 @@ class _Folder:
             )
         for name in sorted(named):
             self._numbers[name] = None
-            if not _is_plain(name) or (name in present and not self._file_set.contains(name)):
+            if not is_plain(name) or (name in present and not self._file_set.contains(name)):
                 raise CheckpointError(
                     f"the .metadata of {self._file_set.name} names a file in another folder",
                     cause=f"{short(name)!r} is not the name of a file in the same folder",
@@ -202,7 +200,3 @@ def _read_zip(source: ByteSource, begin: int, size: int) -> Checkpoint:
 
 def _joined(name: str, rest: str) -> str:
     return f"{name}.{rest}" if rest else name
-
-
-def _is_plain(name: str) -> bool:
-    return name not in ("", ".", "..") and not any(each in name for each in ("/", "\\", "\0"))

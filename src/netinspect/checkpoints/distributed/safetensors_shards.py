@@ -10,14 +10,13 @@ from netinspect.checkpoints.folders.file_sets import FileSet
 from netinspect.checkpoints.formats.safetensors import read_safetensors
 from netinspect.checkpoints.formats.safetensors_header import Header
 from netinspect.checkpoints.io.bounded_json import read_object
-from netinspect.checkpoints.io.short_text import short
+from netinspect.checkpoints.io.short_text import first_problems, short
 from netinspect.checkpoints.io.sub_source import MemorySource
 from netinspect.errors import CheckpointError
 from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredFile, StoredPiece, StoredTensor
 
 _OFFSETS = "DCP_SHARDING_INFO"
-_MOST_PROBLEMS = 50
 _MOST_TENSORS = 500_000
 _LARGEST = 1 << 62
 
@@ -57,15 +56,13 @@ def read_spread(file_set: FileSet, names: Sequence[str]) -> Checkpoint:
         files += part.files
     problems: list[str] = []
     tensors = [_whole(pieces, number, problems) for number, pieces in enumerate(held.values())]
-    if len(problems) > _MOST_PROBLEMS:
-        problems[_MOST_PROBLEMS:] = [f"and {len(problems) - _MOST_PROBLEMS:,} problems more"]
     return Checkpoint(
         target=file_set.name,
         format="safetensors",
         files=tuple(files),
         tensors=tuple(tensors),
         metadata=tuple(metadata),
-        problems=tuple(problems),
+        problems=first_problems(problems),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netinspect.checkpoints.folders.file_sets import FileSet
 from netinspect.checkpoints.io.bounded_json import read_object
 from netinspect.checkpoints.io.short_text import short
+from netinspect.checkpoints.io.sibling_path import is_plain
 from netinspect.errors import CheckpointError
 
 _MOST_SHARDS = 10_000
@@ -45,11 +46,7 @@ def read_weight_map(file_set: FileSet, index: str, present: frozenset[str]) -> E
 
 def _refuse_elsewhere(file_set: FileSet, shard: str, present: frozenset[str]) -> None:
     """Refuse a file that is not in the folder of the index."""
-    plain = (
-        shard not in ("", ".", "..")
-        and not any(each in shard for each in ("/", "\\", "\0"))
-        and len(shard) <= _LONGEST_NAME
-    )
+    plain = is_plain(shard) and len(shard) <= _LONGEST_NAME
     if not plain or (shard in present and not file_set.contains(shard)):
         raise ElsewhereError(
             f"{file_set.name} has an index that names a file elsewhere",

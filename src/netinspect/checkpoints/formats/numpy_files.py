@@ -9,6 +9,7 @@ import math
 
 from netinspect._utils import units
 from netinspect.checkpoints.formats.npy_header import Header, HeaderError, parse_header
+from netinspect.checkpoints.io.short_text import first_problems
 from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.errors import CheckpointError
@@ -105,13 +106,12 @@ def read_npz(archive: Archive) -> Checkpoint:
     warnings = list(archive.warnings)
     if others:
         warnings.append(f"{len(others):,} members are not arrays, such as {others[0]!r}")
-    more = len(problems) - _MOST_PROBLEMS
     return Checkpoint(
         target=name,
         format="npz",
         files=(archive.source.stored_file(),),
         tensors=tuple(tensors),
-        problems=(*problems[:_MOST_PROBLEMS], *([f"and {more:,} problems more"] if more > 0 else [])),
+        problems=first_problems(problems, _MOST_PROBLEMS),
         warnings=tuple(warnings),
     )
 

@@ -39,3 +39,9 @@ def short(name: str) -> str:
 def some(names: list[str], named: int = _NAMED) -> str:
     """Format the first names of a list, and the number of the others."""
     return units.some([*map(short, names[:named]), *names[named:]], named)
+
+
+def first_problems(problems: list[str], most: int = 50) -> tuple[str, ...]:
+    """Return the first problems of many, and the number of the others."""
+    more = len(problems) - most
+    return (*problems[:most], *([f"and {more:,} more problems"] if more > 0 else []))

@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 
+def is_plain(name: str) -> bool:
+    """Return whether a text can be the name of a file in the same folder."""
+    return name not in ("", ".", "..") and not any(each in name for each in ("/", "\\", "\0"))
+
+
 def resolve_sibling(folder: str, name: str) -> str | None:
     """Return the real path of a file that another file refers to; None if it is outside the folder.
 

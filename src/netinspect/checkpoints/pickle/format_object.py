@@ -74,7 +74,7 @@ def _format_container(value: Any, depth: int, longest: int) -> str:
     if isinstance(value, Members):
         return f"{value.kind}([{_join(value.values, depth, longest)}])"
     if isinstance(value, dict):
-        return f"{{{_join_entries(value, depth, longest)}}}"
+        return f"{{{_join(value, depth, longest)}}}"
     if isinstance(value, Persistent):
         return f"persistent({_format(value.key, depth, longest)})"
     if isinstance(value, Called):
@@ -83,28 +83,19 @@ def _format_container(value: Any, depth: int, longest: int) -> str:
 
 
 def _join(values: Any, depth: int, longest: int) -> str:
+    """Join the first items of a sequence, or the first entries of a dictionary."""
     parts: list[str] = []
     used = 0
-    for each in values[:_MOST_ITEMS]:
+    for each in islice(values, _MOST_ITEMS):
         if used > longest:
             break
-        parts.append(_format(each, depth, longest))
-        used += len(parts[-1])
+        text = _format(each.value if isinstance(each, Key) else each, depth, longest)
+        if isinstance(values, dict):
+            text += f": {_format(values[each], depth, longest)}"
+        parts.append(text)
+        used += len(text)
     if len(parts) < len(values):
         parts.append("…")
-    return ", ".join(parts)
-
-
-def _join_entries(entries: dict[Any, Any], depth: int, longest: int) -> str:
-    parts: list[str] = []
-    used = 0
-    for key, value in entries.items():
-        if len(parts) == _MOST_ITEMS or used > longest:
-            parts.append("…")
-            break
-        name = _format(key.value if isinstance(key, Key) else key, depth, longest)
-        parts.append(f"{name}: {_format(value, depth, longest)}")
-        used += len(parts[-1])
     return ", ".join(parts)
 
 

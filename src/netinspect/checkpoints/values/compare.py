@@ -16,6 +16,7 @@ from netinspect.checkpoints.values.data import CheckpointData, is_contiguous
 from netinspect.checkpoints.values.differences import NEAR, Differences, differences
 from netinspect.checkpoints.values.dtypes import KINDS, Array
 from netinspect.checkpoints.values.processes import in_processes
+from netinspect.checkpoints.values.summation import scale_for
 from netinspect.checkpoints.values.threads import Meter, Progress, Workspace
 from netinspect.records.checkpoint import StoredTensor
 from netinspect.records.comparison import Comparison
@@ -134,8 +135,7 @@ def _scale(found: Differences) -> float:
     """Return the power of two by which values are scaled so that their squares are finite; usually 1."""
     if found.only_bytes or found.largest == 0 or 1 / _EXTREME < found.largest < _EXTREME:
         return 1.0
-    # 2^1074 is not a float; half the exponent is enough for squares.
-    return math.ldexp(1.0, max(-1000, min(1000, -math.frexp(found.largest)[1])))
+    return scale_for(found.largest)
 
 
 def _compare_part(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netinspect.checkpoints.values.dtypes import Array
-from netinspect.checkpoints.values.summation import dot, total
+from netinspect.checkpoints.values.summation import dot, scale_for, total
 from netinspect.records.tensors import Statistics
 
 _LARGE = {"f4": 1e15, "f8": 1e150}
@@ -72,8 +72,7 @@ class Moments:
         width = self.high - self.low
         if not self.finite or not width or (1 / _LARGE["f8"] < width and largest < _LARGE["f8"]):
             return self.scale
-        # 2^1074 is not a float; half the exponent is enough for squares.
-        return math.ldexp(1.0, max(-1000, min(1000, -math.frexp(largest)[1])))
+        return scale_for(largest)
 
     def statistics(self) -> Statistics:
         """Return the record."""

@@ -8,6 +8,8 @@ compete with ours.
 
 from __future__ import annotations
 
+import math
+
 from numpy import einsum
 
 from netinspect.checkpoints.values.dtypes import Array
@@ -34,3 +36,9 @@ def dot(x: Array, y: Array) -> float:
         return float(rows.sum(dtype="f8"))
     tail = float(einsum("i,i->", x[size - rest :].astype("f8"), y[size - rest :].astype("f8")))
     return tail + dot(x[: size - rest], y[: size - rest]) if size > rest else tail
+
+
+def scale_for(largest: float) -> float:
+    """Return the power of two that makes the square of the largest value finite."""
+    # 2^1074 is not a float; half the exponent is enough for squares.
+    return math.ldexp(1.0, max(-1000, min(1000, -math.frexp(largest)[1])))
