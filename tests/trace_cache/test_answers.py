@@ -153,6 +153,15 @@ class Normal(nn.Sequential):
 class Fails(nn.Module):
     def forward(self, x):
         raise ValueError("no")
+
+
+class Hidden(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.plain = [nn.Linear(3, 3)]
+
+    def forward(self, x):
+        return self.plain[0](x)
 """,
 }
 NETS = ("Item", "Branch", "Mask", "Numpy", "Inverts", "Builds", "BuildsFromWeights", "Refuses")
@@ -168,6 +177,7 @@ WARNED = ("Inverts", "Numpy", "Refuses")
         ("nets.py:Lazy", False),
         ("nets.py:Normal", True),
         ("nets.py:Fails", False),
+        ("nets.py:Hidden", False),
         ("timm:resnet18", True),
         ("torchvision:squeezenet1_1", True),
     ],

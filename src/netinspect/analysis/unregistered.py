@@ -18,12 +18,12 @@ def notes_of(trace: Trace) -> tuple[str, ...]:
 
 def _module_notes(trace: Trace) -> Iterator[str]:
     called = [each for each in trace.unregistered if each.called]
-    held = {each.name: each.class_name for each in called if each.holder is not None}
+    held = [each for each in called if each.holder is not None]
     made = dict.fromkeys(each.class_name for each in called if each.holder is None)
     if held:
-        classes = set(held.values())
+        classes = {each.class_name for each in held}
         kind = f"{classes.pop()} module" if len(classes) == 1 else "module"
-        names = [f"{name} {cls}" if classes else name for name, cls in held.items()]
+        names = [f"{each.name} {each.class_name}" if classes else each.name for each in held]
         if len(names) > _NAMED:
             names[_NAMED:] = [f"{units.count(len(names) - _NAMED)} more"]
         one = len(held) == 1

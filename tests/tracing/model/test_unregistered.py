@@ -121,6 +121,22 @@ def test_unregistered_modules_are_noted_if_called() -> None:
     assert "called" not in netinspect.params(Blocks()).text(width=300)
 
 
+class Unordered(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = {nn.Linear(3, 3), nn.Linear(3, 3)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+def test_unregistered_modules_in_a_set_are_all_counted() -> None:
+    text = netinspect.summary(Unordered(), torch.ones(2, 3)).text(width=300)
+    assert "2 Linear modules were called but are not registered (layers, layers): model." in text
+
+
 def _facts(each: Unregistered) -> tuple[str, str | None, str, int]:
     return each.class_name, each.holder, each.attribute, each.elements
 

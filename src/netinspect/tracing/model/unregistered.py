@@ -74,19 +74,16 @@ def find_unregistered(model: nn.Module, called: Iterable[Call] = ()) -> tuple[Un
     """Position in `found` by address of each module inside; None without unregistered parameters."""
 
     for holder, attribute, value in _held_values(model, registered):
-        if is_a(value, torch.Tensor):
-            tensors = [value] if value.requires_grad and value.is_leaf else []
-        else:
-            tensors = [] if id(value) in positions else list(parameters(value))
-        tensors = [each for each in tensors if id(each) not in known]
-        if not is_a(value, torch.Tensor):
-            for each in modules(value):
-                positions.setdefault(id(each), len(found) if tensors else None)
+        is_module = is_a(value, nn.Module)
+        inside = parameters(value) if is_module else _leaf(value)
+        tensors = [each for each in inside if id(each) not in known]
+        for each in modules(value) if is_module else ():
+            positions.setdefault(id(each), len(found) if tensors else None)
         if tensors:
             known.update(map(id, tensors))
             found.append(
                 Unregistered(
-                    kind="tensor" if is_a(value, torch.Tensor) else "module",
+                    kind="module" if is_module else "tensor",
                     class_name=plain_name(type(value)),
                     holder=holder,
                     attribute=attribute,
@@ -96,10 +93,12 @@ def find_unregistered(model: nn.Module, called: Iterable[Call] = ()) -> tuple[Un
     made: dict[Unregistered, None] = {}
     for call in called:
         module = call.module()
+        if id(module) in registered:  # since the call
+            continue
         if id(module) in positions:
             if (position := positions[id(module)]) is not None:
                 found[position] = replace(found[position], called=True)
-        elif id(module) not in registered:
+        else:
             made[
                 Unregistered(
                     kind="module",
@@ -111,6 +110,10 @@ def find_unregistered(model: nn.Module, called: Iterable[Call] = ()) -> tuple[Un
                 )
             ] = None
     return (*found, *made)
+
+
+def _leaf(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    return (tensor,) if tensor.requires_grad and tensor.is_leaf else ()
 
 
 def _elements(tensors: Iterable[torch.Tensor]) -> int:
