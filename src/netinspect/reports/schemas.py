@@ -24,7 +24,11 @@ def all_schemas() -> dict[str, dict[str, Any]]:
     without a new `schema_version`. A reader should ignore unknown entries.
     """
     schemas = {
-        Trace.schema: json_schema(Trace, title="Trace, as written by --save", identity=identity())
+        Trace.schema: json_schema(
+            Trace,
+            title="Trace, as written by --save (compressed by gzip above 1 MiB)",
+            identity=identity(),
+        )
     }
     for report in report_types():
         name = f"netinspect-{report.name}"
