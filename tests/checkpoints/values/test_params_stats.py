@@ -193,7 +193,7 @@ def test_params_stats_shows_progress_on_terminals(file: Path, options: list[str]
     assert "layer.weight" in text
     if shows:
         _, _, after = text.rpartition("reading values: ")
-        assert after.index("\r\x1b[K") < after.index("layer.weight")
+        assert after.index("\x1b[2K") < after.index("layer.weight")
     completed = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
     assert completed.stderr == ""
 
