@@ -110,6 +110,9 @@ def told_to_bash(words: list[str], current: int) -> list[str]:
         ("netinspect su", ["summary"]),
         ("netinspect summary len", ["lenet"]),
         ("netinspect summary lenet --form", ["--format"]),
+        ("netinspect cost lenet --format ht", ["html"]),
+        ("netinspect cost lenet --sort in", ["intensity"]),
+        ("netinspect summary lenet --sort t", ["total_params", "tensors"]),
         # Bash breaks words at colons, and replaces only the text after the last one.
         ("netinspect summary several.py : F", ["First"]),
         ("netinspect summary several.py :", ["First", "Second", "Plain"]),

@@ -14,6 +14,7 @@ from netinspect.cli.options import (
     IncludeOption,
     ModelOptions,
     OutputOptions,
+    SortOption,
     SymbolicOption,
     TargetArgument,
     TopOption,
@@ -42,14 +43,7 @@ def command(
     depth: DepthOption = 3,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
-    sort: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            help="macs, flops, other_flops, params, activations, bytes, read, written, intensity, "
-            "calls or name.",
-        ),
-    ] = None,
+    sort: SortOption = None,
     top: TopOption = None,
     backward: Annotated[
         bool, typer.Option("--backward", help="Run backward too; show its total.")

@@ -11,6 +11,11 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from netinspect.cli.completion import sort_keys
+
+SORT_KEYS = "SORT_KEYS"
+"""Placeholder of the keys in the help of `--sort`; the reports that declare them are imported late."""
+
 
 class GroupedCommand(TyperCommand):
     """A command whose options are listed by the panel that they were declared for."""
@@ -24,7 +29,10 @@ class GroupedCommand(TyperCommand):
                 continue
             default = "Arguments" if parameter.param_type_name == "argument" else "Options"
             panel = getattr(parameter, "rich_help_panel", None) or default
-            sections.setdefault(panel, []).append((record[0], _readable(record[1])))
+            text = _readable(record[1])
+            if SORT_KEYS in text:
+                text = text.replace(SORT_KEYS, ", ".join(sort_keys(self.name or "")))
+            sections.setdefault(panel, []).append((record[0], text))
         for name, records in sections.items():
             if records:
                 with formatter.section(name):

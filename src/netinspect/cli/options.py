@@ -14,7 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
-from netinspect.cli.completion import complete_target
+from netinspect.cli.completion import complete_sort_key, complete_target
+from netinspect.cli.help import SORT_KEYS
 from netinspect.errors import UsageError
 from netinspect.records.base import record
 from netinspect.rendering.formats import SUFFIXES, Format
@@ -69,6 +70,10 @@ IncludeOption = Annotated[
 ExcludeOption = Annotated[
     list[str] | None,
     typer.Option("--exclude", metavar="GLOB", help="Leave matching paths out; repeatable."),
+]
+SortOption = Annotated[
+    str | None,
+    typer.Option("--sort", metavar="KEY", help=f"{SORT_KEYS}.", autocompletion=complete_sort_key),
 ]
 TopOption = Annotated[
     int | None,

@@ -13,6 +13,7 @@ from netinspect.cli.options import (
     IncludeOption,
     ModelOptions,
     OutputOptions,
+    SortOption,
     TargetOrFileArgument,
     TopOption,
 )
@@ -38,9 +39,7 @@ def command(
     ] = False,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
-    sort: Annotated[
-        str | None, typer.Option(metavar="KEY", help="elements, bytes, name or offset.")
-    ] = None,
+    sort: SortOption = None,
     top: TopOption = None,
     columns: ColumnsOption = None,
 ) -> None:

@@ -14,6 +14,7 @@ from netinspect.cli.options import (
     IncludeOption,
     ModelOptions,
     OutputOptions,
+    SortOption,
     SymbolicOption,
     TargetOrFileArgument,
     TopOption,
@@ -39,13 +40,7 @@ def command(
     ] = False,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
-    sort: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            help="params, total_params, bytes, macs, calls, output, path; elements, tensors.",
-        ),
-    ] = None,
+    sort: SortOption = None,
     top: TopOption = None,
     symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
