@@ -118,7 +118,7 @@ def test_output_refuses_to_replace_read_file(project: Path) -> None:
     codes = [code for _, code in entries]
     assert codes == [2] * 9 + [2 if kernel_tells else 0]
     assert done.stderr.count("hint: name another file") == 8 + kernel_tells
-    assert "are one file, for two outputs" in done.stderr
+    assert "are the same file, but two outputs" in done.stderr
     if kernel_tells:
         assert contents(project) == before
     assert Path(installed).read_bytes() == package
@@ -219,7 +219,7 @@ def test_output_is_relative_to_starting_folder(
             check=False,
         )
     assert done.returncode == 2
-    assert "out.txt is stdout too" in done.stderr
+    assert "out.txt is also stdout" in done.stderr
     (workshop / "wanders.py").write_text(
         f"import os\n{(workshop / 'net.py').read_text()}\nos.chdir({str(workshop / 'folder')!r})\n"
     )

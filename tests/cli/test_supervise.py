@@ -86,7 +86,7 @@ def test_process_ended_by_model_is_a_failure(body: str) -> None:
     assert outcome.code == 4
     assert outcome.out == ""
     assert "error[forward]: net.py ended the process" in outcome.err
-    assert re.search(r"cause: exit code [01], and no exception: os._exit, exec, or ", outcome.err)
+    assert re.search(r"cause: exit code [01] without an exception: os._exit, exec, or ", outcome.err)
 
 
 def test_process_ended_by_second_model_names_it(

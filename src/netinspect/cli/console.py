@@ -1,4 +1,4 @@
-"""The two streams of the process: what is a terminal, what has colour, how wide it is."""
+"""Terminal detection, colour and width of stdout and stderr, and messages on stderr."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def wants_color(stream: TextIO | None, choice: Color = Color.AUTO) -> bool:
-    """Decide on colour for one stream: the flag, then NO_COLOR, FORCE_COLOR, then the terminal."""
+    """Return whether to colour a stream: the option, else NO_COLOR, FORCE_COLOR, else the terminal."""
     if choice is not Color.AUTO:
         return choice is Color.ALWAYS
     if os.environ.get("NO_COLOR"):
@@ -52,7 +52,7 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
         columns: Names of columns with commas between them; None for the default ones.
 
     Raises:
-        UsageError: `columns` names none, or the output file has a suffix that goes with no format.
+        UsageError: `columns` is empty, or no format has the suffix of the output file.
     """
     to_file = options.output is not None
     stdout = result_stream()
@@ -60,7 +60,7 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
     asked_color = options.color is Color.ALWAYS and "color" in options.typed
     width = options.width
     if width is None and not to_file and chosen is Format.RICH:
-        # A narrower terminal than this shows nothing useful; there lines run on.
+        # Lines wrap on a narrower terminal.
         if is_terminal(stdout):
             width = max(20, terminal_width(stdout))
         elif os.environ.get("COLUMNS", "").isdecimal():
@@ -70,7 +70,8 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
         names = tuple(filter(None, (name.strip() for name in columns.split(","))))
         if not names:
             raise UsageError(
-                f"--columns {columns!r} names no column", hint="write it like --columns path,params"
+                f"--columns {columns!r} is empty: expected names of columns",
+                hint="write it like --columns path,params",
             )
     return Style(
         format=chosen,
@@ -83,8 +84,8 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
 
 
 def _format_for(options: OutputOptions) -> Format:
-    """The format; the suffix of the output file is part of a flag, so it beats what is only set."""
-    # A width or colour that was asked for on this very command line is for people.
+    """Return the format: that of a typed option, else of the suffix, else of the settings."""
+    # A width or colour on the command line requests output for people.
     for_people = "width" in options.typed or (options.color is Color.ALWAYS and "color" in options.typed)
     is_set = options.format is not None and options.output is None and not for_people
     if options.format is not None and ("format" in options.typed or is_set):
@@ -95,7 +96,7 @@ def _format_for(options: OutputOptions) -> Format:
             return SUFFIXES[suffix]
         if suffix not in _TEXT_SUFFIXES:
             raise UsageError(
-                f"no format goes with the suffix of {options.output}",
+                f"cannot choose a format for {options.output}: its suffix is unknown",
                 hint=f"choose one with --format, or end the name in {' '.join(SUFFIXES)} or .txt",
             )
         return options.format or Format.RICH
@@ -103,7 +104,7 @@ def _format_for(options: OutputOptions) -> Format:
 
 
 def write_out(text: str) -> None:
-    """Write a result to stdout; what its encoding lacks is escaped, never a crash."""
+    """Write a result to stdout; characters that its encoding lacks are escaped."""
     stream = result_stream()
     if stream is None:
         return
@@ -113,7 +114,7 @@ def write_out(text: str) -> None:
 
 
 def terminal_width(stream: TextIO | None) -> int:
-    """Return the width of a stream's terminal in cells: COLUMNS, else what the terminal reports."""
+    """Return the width of a terminal in cells: COLUMNS, else the width that the terminal reports."""
     if columns := _columns():
         return columns
     with suppress(AttributeError, OSError, ValueError):
@@ -122,7 +123,7 @@ def terminal_width(stream: TextIO | None) -> int:
 
 
 def _columns() -> int:
-    """Return the width that COLUMNS asks for; 0 where it is not set, or not a number."""
+    """Return the value of COLUMNS; 0 if it is not set or not a number."""
     text = os.environ.get("COLUMNS", "")
     return int(text[:9]) if text.isdecimal() else 0  # no more digits mean anything
 

@@ -1,4 +1,4 @@
-"""The files that a command writes: which they may be, and how a result gets there."""
+"""Output files of a command: checks before the run, and writing."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _DESCRIPTOR = r"(?:/dev|/proc/(?P<process>\d+|self|thread-self)(?:/task/\d+)?)/f
 _MOST_LINKS = 40
 
 _folder = ""
-"""The current folder when the command began: code of the user's may change to another."""
+"""Current folder at the start of the command; user code may change to another."""
 
 _written: list[Path] = []
-"""The files that the command has written by now."""
+"""Files that the command has written so far."""
 
 
 def begin_here() -> None:
-    """Take paths of outputs as seen from the current folder, from now on."""
+    """Resolve output paths from the current folder, from now on."""
     global _folder
     _written.clear()
     try:
@@ -37,7 +37,7 @@ def begin_here() -> None:
 
 
 def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]) -> None:
-    """Refuse outputs that are read, before anything is done; and watch what is read from here on.
+    """Refuse outputs that are also inputs, before the run, and watch for files that it reads.
 
     Args:
         files: Paths to write; None entries are skipped.
@@ -85,16 +85,16 @@ def write_output(
     sources: Iterable[str | os.PathLike[str]] = (),
     pack: Callable[[str], str | bytes] | None = None,
 ) -> None:
-    """Write one output, if it replaces nothing that was read.
+    """Write one output, unless it would replace a file that was read.
 
     Args:
         file: As typed.
-        text: What to write.
+        text: The content.
         sources: Files that the result depends on, in addition to those that this process opened.
         pack: Returns the content of a file for the text; a stream gets the text itself.
 
     Raises:
-        UsageError: It cannot be written, or would replace what was read.
+        UsageError: The file cannot be written, or was read in this run.
     """
     number = _descriptor(file)
     if number == 1:
@@ -119,7 +119,7 @@ def write_output(
 
 
 def _absolute(file: Path) -> Path:
-    """Return the path that was meant, as typed if it still means the same."""
+    """Return a path as seen from the folder in which the command began."""
     with suppress(OSError):
         if os.getcwd() == _folder:
             return file
@@ -127,7 +127,9 @@ def _absolute(file: Path) -> Path:
 
 
 def _one_file(one: Path, other: Path) -> UsageError:
-    return UsageError(f"{one} and {other} are one file, for two outputs", hint="name two files")
+    return UsageError(
+        f"{one} and {other} are the same file, but two outputs", hint="name two different files"
+    )
 
 
 def _is_same(one: str | Path, other: str | Path) -> bool:
@@ -138,7 +140,7 @@ def _is_same(one: str | Path, other: str | Path) -> bool:
 
 
 def _refuse_stream(file: Path) -> None:
-    """Refuse a file that the shell has made a standard stream: each would replace the other's text."""
+    """Refuse a file to which the shell redirects a standard stream: both would overwrite each other."""
     if _descriptor(file) is not None:
         return
     result = result_stream()
@@ -149,7 +151,7 @@ def _refuse_stream(file: Path) -> None:
         except (AttributeError, OSError, ValueError):
             continue
         if same:
-            raise UsageError(f"{file} is {name} too", hint="name another file")
+            raise UsageError(f"{file} is also {name}", hint="name another file")
 
 
 def _descriptor(file: Path) -> int | None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_TARGET = "lenet"
 _FOR_CHECKPOINTS = ("online", "cache")
-"""The options of a model that go with a checkpoint too."""
+"""Options of a model that also apply to a checkpoint."""
 
 
 def load_trace(
@@ -87,13 +87,13 @@ def read_request(
     settings = SETTINGS.get()
     inputs = model.input or []
     if not _is_of_project(parsed.text, settings) and "input" not in model.typed:
-        # The project's inputs are for the project's target, not for any other.
+        # Inputs in the project's settings apply to its own target only.
         inputs = [] if inputs == settings.values.get("input") else inputs
     check_outputs(output.output, model.save, sources=_sources(parsed.text, model))
     batch, symbols = sizes_asked_for(parsed, model, symbolic)
     return TraceRequest(
         target=parsed,
-        # What has no literal is passed on as a value.
+        # Arguments without a literal are passed as values.
         model_args=format_model_args(model.model_args()) or "{}",
         online=model.online,
         run_file=model.run_file,
@@ -174,7 +174,7 @@ def print_cache_outcome(cache: TraceCache, output: OutputOptions) -> None:
 
 
 def _sources(target: str, model: ModelOptions) -> Iterator[str]:
-    """Yield the files that are named on the command line, or would be if they are files."""
+    """Yield the parts of the command line that may be names of files."""
     for named in (target, model.inputs_from or ""):
         yield from (named, named.rpartition(":")[0])
     for named in model.input_file or ():
@@ -184,7 +184,7 @@ def _sources(target: str, model: ModelOptions) -> Iterator[str]:
 def sizes_asked_for(
     target: Target, model: ModelOptions, symbolic: Sequence[str] | None
 ) -> tuple[int | None, tuple[str, ...]]:
-    """Return the batch and the symbols that were asked for; of a setting, what goes with what was typed.
+    """Return batch and symbols; typed options take precedence over settings that contradict them.
 
     Args:
         target: The target.
@@ -220,7 +220,7 @@ def load_target(
     symbolic: Sequence[str] | None = None,
     is_mixed: bool = False,
 ) -> Trace | Checkpoint:
-    """Load the target, or read it where it is a checkpoint; see `load_trace`.
+    """Load the target, or read it if it is a checkpoint; see `load_trace`.
 
     Args:
         target: As typed, or parsed; None for the default.
@@ -230,10 +230,10 @@ def load_target(
         values: Keep the tensors as printed.
         stats: Summarise the values.
         symbolic: Input sizes to replace by symbols.
-        is_mixed: Whether another target of the command is a model, which model options are for.
+        is_mixed: Whether another target of the command is a model, to which model options apply.
 
     Raises:
-        UsageError: It is a checkpoint, and an option was typed that is for models.
+        UsageError: The target is a checkpoint, and an option for models was typed.
     """
     from netinspect.runner.stored_files import read_checkpoint
 
@@ -250,7 +250,7 @@ def load_target(
     if (for_models and not is_mixed) or symbols:
         option = (for_models or ["symbolic"])[0].replace("_", "-")
         raise UsageError(
-            f"--{option} is for models; {target.text} is a checkpoint, with nothing to build or to run",
+            f"--{option} is for models, but {target.text} is a checkpoint",
             hint="leave it out, or name the model itself",
         )
     if output.verbose and not output.quiet:
@@ -310,7 +310,7 @@ def _is_of_project(target: str, settings: Settings) -> bool:
 
 
 def _project_target(settings: Settings) -> str | None:
-    """The target that the project sets; a file is meant as seen from the settings' own folder."""
+    """Return the target in the project's settings; a file is relative to the folder of the settings."""
     target = settings.target
     if target is None or settings.file is None:
         return target

@@ -62,7 +62,7 @@ def _go_on_in_child(target: str) -> None:
 
 
 def _checked(code: ExitCode, words: Sequence[str]) -> ExitCode:
-    """Return the exit code of a command whose output is to have arrived."""
+    """Return the exit code of a command, after checking that its output was written."""
     failure = finish_stdout()
     if (
         failure is None
@@ -74,7 +74,7 @@ def _checked(code: ExitCode, words: Sequence[str]) -> ExitCode:
 
 
 def _unwritten(failure: OSError) -> UsageError:
-    """The error for a result that has not reached stdout as a whole."""
+    """Return the error for a result that was not written to stdout completely."""
     hint = hint_for(failure, "write it to a file, with -o FILE")
     return UsageError("cannot write the output", cause=failure.strerror or str(failure), hint=hint)
 
@@ -107,9 +107,7 @@ def run(words: list[str]) -> ExitCode:
         # Typer ends so after printing a completion script, and where the reader of help has gone.
         return ExitCode.OK
     except MemoryError as error:
-        short = LoadError(
-            "there is not enough memory for this", hint="free some, or lift the limit (ulimit -v)"
-        )
+        short = LoadError("memory ran out", hint="free some memory, or raise the limit (ulimit -v)")
         short.__cause__ = error
         return _print_error(short, words)
     except BaseException as error:  # a defect of netinspect, never a bare traceback
@@ -119,7 +117,7 @@ def run(words: list[str]) -> ExitCode:
 
 
 def _unexpected(error: BaseException) -> NetinspectError:
-    """Return the error for an exception that nothing handled; a hook of the user may have raised it."""
+    """Return the error for an unhandled exception, which a hook of the user may have raised."""
     if process.user_code_ran:
         from netinspect.targets.user_code_errors import model_code
 
@@ -186,7 +184,7 @@ def _print_error(error: NetinspectError, words: Sequence[str]) -> ExitCode:
 
 
 def _traceback(error: NetinspectError) -> list[str]:
-    """Return the traceback of an error's cause; without one, its own."""
+    """Return the traceback of the cause of an error, or else its own."""
     from netinspect._utils.tracebacks import exception_lines, frame_lines
 
     if error.__cause__ is not None:
@@ -210,7 +208,7 @@ def _format_json(error: NetinspectError) -> str:
 
 
 def _error_lines(error: NetinspectError) -> Iterator[tuple[str, str, str]]:
-    """The lines of an error, each with its style and label; the order is always the same."""
+    """Yield the lines of an error with style and label, in a fixed order."""
     yield "1;31", f"error[{error.kind}]: ", error.message
     if error.place:
         yield "2", "  --> ", _near(error.place)
@@ -220,7 +218,7 @@ def _error_lines(error: NetinspectError) -> Iterator[tuple[str, str, str]]:
 
 
 def _near(place: str) -> str:
-    """Shorten a path below the current folder; any other stays whole, so that it can be opened."""
+    """Return a path below the current folder as a relative one; any other unchanged."""
     try:
         near = os.path.relpath(place)
     except (OSError, ValueError):  # the current folder was removed, or is on another drive

@@ -1,4 +1,4 @@
-"""The standard streams of a process of our own: written whole, and stdout ours until the end."""
+"""Standard streams of the command line: complete writes, and stdout reserved for the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CLOSED = -1
 
 
 class WholeWriter(io.RawIOBase):
-    """Writes all bytes to a descriptor, or remembers why it could not; what follows is dropped.
+    """Stream that writes all bytes to a descriptor; it keeps the first error, and then drops the rest.
 
     Python's own raw file, which is all that PYTHONUNBUFFERED leaves of stdout, writes as many bytes as
     the system takes at once; and what a buffer could not write would fail again at the end.
@@ -69,14 +69,14 @@ class WholeWriter(io.RawIOBase):
 
 
 _result: TextIO | None = None
-"""Stdout from before user code could write to it."""
+"""Original stdout, before user code could write to it."""
 
 _writer: WholeWriter | None = None
-"""The stream that writes to stdout; None if the streams of the process are not ours."""
+"""Stream that writes to stdout; None if this module has not replaced the streams."""
 
 
 def own_streams() -> None:
-    """Make both output streams write whole, in a process that is ours alone.
+    """Make both output streams write completely; for a process that runs only one command.
 
     A standard descriptor that is closed becomes the null device: else the next file that is opened would
     have its number, and all that is printed would go into that file.
@@ -108,12 +108,12 @@ def _text(writer: WholeWriter, former: TextIO | None, *, line_buffering: bool = 
 
 
 def result_stream() -> TextIO | None:
-    """Return where results go: what was stdout when the process began."""
+    """Return the stream for results: stdout at the start of the process."""
     return sys.stdout if _result is None else _result
 
 
 def finish_stdout() -> OSError | None:
-    """Write what is buffered; return why what was written did not arrive, None if it did."""
+    """Flush the stream; return the error that stopped the output, or None."""
     stream = result_stream()
     with suppress(OSError, ValueError, AttributeError):
         stream.flush()  # type: ignore[union-attr]
@@ -130,7 +130,7 @@ def finish_stdout() -> OSError | None:
 
 @contextmanager
 def users_output_on_stderr() -> Iterator[None]:
-    """Send what the user's code prints to stderr: stdout is for the result alone.
+    """Send the output of user code to stderr; stdout is reserved for the result.
 
     That holds for what libraries in C and child processes print too. In a process of our own it holds
     until its end, so that threads and hooks at exit cannot write after the result; elsewhere, until the
@@ -149,7 +149,7 @@ def users_output_on_stderr() -> Iterator[None]:
 
 
 def _keep_stdout(writer: WholeWriter) -> None:
-    """Move our stdout to a descriptor of its own, which no other program inherits."""
+    """Move stdout to another descriptor, which no other program inherits."""
     global _result
     if _result is not None:
         return
@@ -163,7 +163,7 @@ def _keep_stdout(writer: WholeWriter) -> None:
 
 
 def _let_go(writer: WholeWriter) -> None:
-    """Keep a copy of this process, which the user's code has made, off our stdout.
+    """Redirect stdout of a process that user code forked from this one.
 
     It could repeat the result, and whoever reads it would wait for the end of the copy.
     """

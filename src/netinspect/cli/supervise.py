@@ -1,4 +1,4 @@
-"""A parent that watches: success is only what finished, and the end of the process is bounded.
+"""Parent process that checks that the command finished, and limits the time it takes to exit.
 
 Code of the user's can end its process with any exit code, past Python and past us: `os._exit(0)`,
 `exec`, `exit` of the C library. So before such code is run the command goes on in a child, which reports
@@ -23,10 +23,10 @@ from netinspect.cli.console import print_message
 from netinspect.errors import ForwardError
 
 GRACE = 5
-"""Seconds for what the user's code left to do at the end of the process, after the result is out."""
+"""Seconds for threads and exit hooks of user code after the result is written."""
 
 TEARDOWN = 30
-"""Seconds for Python's own end after that: torch's takes long on a busy machine."""
+"""Seconds for Python's own exit after that; with torch it takes long on a busy machine."""
 
 _FROM_TERMINAL = ("SIGINT", "SIGQUIT", "SIGTSTP")
 _FORWARDED = {
@@ -41,7 +41,7 @@ class _State:
     """Role of this process."""
 
     worker: int | None = None
-    """The process that runs the user's code; None before that is run."""
+    """Process that runs user code; None before it starts."""
 
     report: int | None = None
     """The descriptor for the report to the parent; None without a parent."""
@@ -54,7 +54,7 @@ _state = _State()
 
 
 def go_on_in_child(target: str) -> None:
-    """Fork: return in the child alone. The parent waits for it, and ends as it does.
+    """Fork, and return in the child only. The parent waits for it, and ends in the same way.
 
     Where the system cannot do that, `os._exit` raises SystemExit meanwhile, which is not all.
 
@@ -110,7 +110,7 @@ def go_on_in_child(target: str) -> None:
 
 
 def finish(code: int) -> None:
-    """Report that the command is done; what is still to be done at exit has a bounded time.
+    """Report that the command is done, and limit the time of what remains at exit.
 
     Python would wait for ever for a thread, a child process or a hook that does not end.
 
@@ -142,7 +142,7 @@ def finish(code: int) -> None:
 
 
 def _hooks_done() -> None:
-    """Allow Python its own time: threads and hooks at exit have ended, which are what a model leaves."""
+    """Start the time limit of Python's own exit, after threads and exit hooks of the model."""
     if _state.worker == os.getpid() and signal.getitimer(signal.ITIMER_REAL)[0]:
         _report({"ended": True})
         signal.setitimer(signal.ITIMER_REAL, TEARDOWN)
@@ -151,7 +151,7 @@ def _hooks_done() -> None:
 
 
 def _end_without_message() -> None:
-    """Have C++ end the process quietly where it would abort it.
+    """Make C++ end the process quietly instead of aborting it.
 
     Before 3.14, Python unwinds the stack of each daemon thread that computes when the process ends. Some
     functions of torch forbid that: C++ then prints "terminate called" and aborts the process.
@@ -164,7 +164,7 @@ def _end_without_message() -> None:
 
 
 def _report(entry: dict[str, Any]) -> None:
-    """Report to the parent what is inspected, or that the command is done."""
+    """Report to the parent which target is inspected, or that the command is done."""
     if _state.report is not None and _state.worker == os.getpid():
         with suppress(OSError):
             os.write(_state.report, json.dumps(entry).encode() + b"\n")
@@ -187,7 +187,7 @@ def _note_left(threads: list[str], processes: list[int]) -> None:
 
 
 def _wait(child: int) -> tuple[int, set[int]]:
-    """Wait for the child, and hand on what signals come; return its status, and which came."""
+    """Wait for the child, and forward signals to it; return its status and the signals."""
     received: set[int] = set()
     while True:
         came = signal.sigwaitinfo(_FORWARDED | {signal.SIGCHLD})
@@ -210,7 +210,7 @@ def _wait(child: int) -> tuple[int, set[int]]:
 
 
 def _end_as(status: int, received: set[int], reader: int) -> str | None:
-    """End this process as the child ended; return what it inspected if it ended without a report."""
+    """End this process as the child ended; return the target if it ended without a report."""
     os.set_blocking(reader, False)  # a copy of the child may hold the other end
     entries = []
     with suppress(OSError, ValueError):
@@ -231,7 +231,7 @@ def _end_as(status: int, received: set[int], reader: int) -> str | None:
 
 
 def _die_of(number: int) -> NoReturn:
-    """Die of the same signal as the child, so that whoever waits sees the same."""
+    """Die of the same signal as the child, so that the caller sees it."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
@@ -246,13 +246,13 @@ def _die_of(number: int) -> NoReturn:
 def _ended(target: str, code: int) -> ForwardError:
     return ForwardError(
         f"{target} ended the process while it was inspected",
-        cause=f"exit code {code}, and no exception: os._exit, exec, or exit of the C library",
-        hint="remove that from the model; an exception explains more",
+        cause=f"exit code {code} without an exception: os._exit, exec, or exit of the C library",
+        hint="remove this call from the model, or raise an exception instead",
     )
 
 
 def _watch_exit() -> None:
-    """Have `os._exit` raise SystemExit in this process, until the command is done."""
+    """Make `os._exit` raise SystemExit in this process until the command is done."""
     _state.worker = worker = os.getpid()
     _state.exit = leave = os._exit
 
