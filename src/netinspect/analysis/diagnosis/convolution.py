@@ -7,10 +7,10 @@ from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.analysis.diagnosis.wording import (
     explain_rank,
     format_count,
-    format_input_option,
     format_shape,
     format_sizes,
     format_tensor,
+    input_options,
     integer_sizes,
 )
 
@@ -30,11 +30,8 @@ def explain_convolution(call: Call) -> Explanation | None:
         return None
     if given.rank not in (dimensions + 1, dimensions + 2):
         axes = "N x C x " + (" x ".join("DHW"[3 - dimensions :]) if dimensions > 1 else "L")
-        source = call.as_input(given)
-        remedies = []
-        if source is not None and given.rank == dimensions:
-            channels = _channels(call, weight)
-            remedies = [format_input_option(source, (1, channels, *given.shape))]
+        image = (1, _channels(call, weight), *given.shape)
+        remedies = input_options(call, given, image) if given.rank == dimensions else []
         wanted = f"{dimensions + 2} dimensions ({axes})"
         return explain_rank(call, given, wanted, [dimensions + 2], remedies, size_helps=True)
     position = given.rank - dimensions - 1
@@ -65,7 +62,6 @@ def _channels(call: Call, weight: Given) -> int | str:
 def _explain_channels(call: Call, given: Given, weight: Given, position: int) -> Explanation:
     wanted, channels = _channels(call, weight), given.shape[position]
     remedies = []
-    source = call.as_input(given)
     count = f"{wanted} channel{'s' if wanted != 1 else ''}"
     text = f"{call.display_name} expects {count} in dimension {position}, got {channels}"
     text += f": {format_shape(given.shape)}"
@@ -73,9 +69,8 @@ def _explain_channels(call: Call, given: Given, weight: Given, position: int) ->
         order = (*range(position), given.rank - 1, *range(position, given.rank - 1))
         text += f"; {wanted} is the size of the last dimension"
         remedies.append(f"if the input is channels-last: x.permute{order}")
-    if source is not None:
-        sizes = tuple(wanted if at == position else size for at, size in enumerate(given.shape))
-        remedies.append(format_input_option(source, sizes))
+    sizes = tuple(wanted if at == position else size for at, size in enumerate(given.shape))
+    remedies += input_options(call, given, sizes)
     remedies.append(f"to accept this input, give {call.display_name} {channels} input channels")
     # A transposed convolution keeps its input channels first in the weight.
     inner = 0 if "transpose" in call.name else 1

@@ -8,7 +8,7 @@ from netinspect.analysis.diagnosis.call import Call, Explanation, Given
 from netinspect.analysis.diagnosis.convolution import SPATIAL
 from netinspect.analysis.diagnosis.matrices import NAMES as PRODUCTS
 from netinspect.analysis.diagnosis.mismatch import Mismatch
-from netinspect.analysis.diagnosis.wording import format_input_option
+from netinspect.analysis.diagnosis.wording import input_options
 from netinspect.errors import LACKS_GPU
 
 _SAME_DTYPE = frozenset(
@@ -76,25 +76,17 @@ def explain_device(call: Call) -> Explanation | None:
         f"{' and '.join(dict.fromkeys(each.name for each in members))} on {device}"
         for device, members in groups.items()
     )
-    remedies = []
     own = _names_of_model(call)
-    model_device = next(
-        (device for device, tensors in groups.items() if any(each.name in own for each in tensors)), None
-    )
-    if model_device is not None:
-        remedies.append(f"move the other tensors to the device of the model: x.to({model_device!r})")
-    else:
-        remedies.append(f"move them to one device: .to({next(iter(groups))!r})")
-    wanted = model_device or next(iter(groups))
-    return Explanation(
-        text,
-        [
-            Mismatch("device", wanted, given.spec.device, given.at())
-            for given in call.given
-            if given.spec.device != wanted
-        ],
-        remedies,
-    )
+    wanted = next(iter(groups))
+    remedy = f"move them to one device: .to({wanted!r})"
+    for device, members in groups.items():
+        if any(each.name in own for each in members):
+            wanted = device
+            remedy = f"move the other tensors to the device of the model: x.to({device!r})"
+            break
+    others = [each for each in call.given if each.spec.device != wanted]
+    mismatches = [Mismatch("device", wanted, each.spec.device, each.at()) for each in others]
+    return Explanation(text, mismatches, [remedy])
 
 
 def explain_dtype(call: Call) -> Explanation | None:
@@ -139,9 +131,7 @@ def _explain_several(call: Call) -> Explanation | None:
     wanted = own_tensor.spec.dtype if own_tensor is not None else "float32"
     remedies = []
     if own_tensor is not None and foreign.spec.dtype != wanted:
-        source = call.as_input(foreign)
-        if source is not None:
-            remedies.append(format_input_option(source, foreign.shape, wanted))
+        remedies += input_options(call, foreign, foreign.shape, wanted)
         remedies.append(f"convert the input: x.to(torch.{wanted})")
         if foreign.is_floating:
             remedies.append(f"or convert the model: model.to(torch.{foreign.spec.dtype})")
@@ -174,10 +164,7 @@ def _explain_unknown(call: Call) -> Explanation | None:
     given = next((each for each in call.given if each.spec.dtype == dtype), None)
     if dtype is None or given is None:
         return None
-    source = call.as_input(given)
-    remedies = []
-    if source is not None and not given.is_floating:
-        remedies.append(format_input_option(source, given.shape, "float32"))
+    remedies = [] if given.is_floating else input_options(call, given, given.shape, "float32")
     remedies.append("convert it first: x.float()")
     return Explanation(
         f"torch does not implement {call.name} for {dtype} on {given.spec.device}",

@@ -10,9 +10,9 @@ from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given
 from netinspect.analysis.diagnosis.mismatch import Marks, Mismatch
 from netinspect.analysis.diagnosis.wording import (
     format_count,
-    format_input_option,
     format_shape,
     format_tensor,
+    input_options,
 )
 from netinspect.records.values import Item, Literal, Structure, TensorSpec
 
@@ -26,8 +26,7 @@ def explain_embedding(call: Call) -> Explanation | None:
         return None
     rows = weight.shape[0]
     limit = rows - 1 if isinstance(rows, int) else rows
-    source = call.as_input(given)
-    remedies = [format_input_option(source, given.shape, f"int64:0..{limit}")] if source else []
+    remedies = input_options(call, given, given.shape, f"int64:0..{limit}")
     if "int" not in given.spec.dtype:
         if not remedies:
             remedies = ["if the values are integers: x.long()"]

@@ -10,9 +10,9 @@ from netinspect.analysis.diagnosis.wording import (
     explain_rank,
     find_size,
     format_divisors,
-    format_input_option,
     format_shape,
     format_sizes,
+    input_options,
     integer_sizes,
     unequal,
 )
@@ -36,10 +36,10 @@ def explain_checked_layer(call: Call) -> Explanation | None:
         wanted = " or ".join(map(str, ranks))
         axes = _AXES[int(call.module.class_name[-2])]
         remedies = []
-        source = call.as_input(given)
         is_batch_norm = call.module.class_name.startswith("Batch")
-        if source is not None and is_batch_norm and given.rank == ranks[0] - 1:
-            remedies.append(f"add the batch dimension: {format_input_option(source, (1, *given.shape))}")
+        if is_batch_norm and given.rank == ranks[0] - 1:
+            options = input_options(call, given, (1, *given.shape))
+            remedies += [f"add the batch dimension: {option}" for option in options]
         other = call.module.class_name[:-2] + f"{given.rank - 2}d"
         if other in _RANKS and given.rank > 3 and is_batch_norm:
             remedies.append(f"for {given.rank} dimensions, use {other}")

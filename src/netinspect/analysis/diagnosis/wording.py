@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from netinspect.analysis.diagnosis.call import Call, Explanation, Given, Shape
 from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.records.trace import Input
-from netinspect.records.values import TensorSpec
 
 
 def unequal(one: Given, at: int, other: Given, to: int, requirement: str = "") -> Mismatch:
@@ -103,12 +102,14 @@ def format_spec(source: Input, sizes: str) -> str:
     return f"{source.name}={sizes}" if source.name.isidentifier() else sizes
 
 
-def format_input_option(source: Input, shape: Shape, dtype: str | None = None) -> str:
-    """Format the option that passes an input with another shape or dtype."""
-    if dtype is None and isinstance(source.value, TensorSpec) and source.value.dtype != "float32":
-        dtype = source.value.dtype
-    sizes = "x".join(map(str, shape))
-    return f"--input {format_spec(source, sizes)}" + (f":{dtype}" if dtype is not None else "")
+def input_options(call: Call, given: Given, shape: Shape, values: str = "") -> list[str]:
+    """Return the option that passes a tensor with another shape or dtype, if it is a model input."""
+    source = call.as_input(given)
+    if source is None:
+        return []
+    if not values and given.spec.dtype != "float32":
+        values = given.spec.dtype
+    return [f"--input {format_spec(source, format_tensor(shape, values))}"]
 
 
 def integer_sizes(shape: Shape) -> tuple[int, ...] | None:

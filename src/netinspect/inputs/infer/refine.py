@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
+from netinspect.analysis.diagnosis.convolution import SPATIAL
 from netinspect.analysis.diagnosis.mismatch import Kind, Mismatch
 from netinspect.inputs.infer.argument_names import Meaning, guess_by_name, meaning_of
 from netinspect.inputs.infer.attempts import AttemptResult
@@ -28,10 +29,10 @@ def refinements(result: AttemptResult, facts: ModelFacts) -> Iterator[Candidate]
 
     `solve_sizes` handles sizes that do not occur in the candidate.
     """
-    candidate, step, failure, steps = result.candidate, result.step, result.failure, result.forward.steps
+    candidate, step, failure = result.candidate, result.step, result.failure
     if failure is None:
         return
-    culprits = sources_of(step, steps) if step is not None else []
+    culprits = sources_of(step, result.forward.steps) if step is not None else []
     culprits = [name for name in culprits if name in candidate] or list(candidate)
     expected: dict[Kind, list[Mismatch]] = {}
     for each in result.mismatches:
@@ -97,17 +98,11 @@ def _from_its_layer(candidate: Candidate, step: Step, facts: ModelFacts) -> Iter
 def with_batch_dimension(result: AttemptResult) -> Iterator[Candidate]:
     """Yield candidates with a batch dimension where a convolution took an example without one."""
     for step in result.forward.steps:
-        for name in step.arguments:
+        for name in step.arguments if step.name.startswith("conv") else ():
             guess = result.candidate.get(name)
-            if guess is not None and _is_unbatched(step, guess):
+            if guess is not None and len(guess.spec.shape) == SPATIAL.get(step.name, 0) + 1:
                 batched = replace(guess, spec=guess.spec.with_shape((1, *guess.spec.shape)))
                 yield {**result.candidate, name: batched}
-
-
-def _is_unbatched(step: Step, guess: Guess) -> bool:
-    """Return whether a step convolves an argument as one example without a batch."""
-    match = re.fullmatch(r"conv(?:_transpose)?(\d)d", step.name)
-    return match is not None and len(guess.spec.shape) == int(match[1]) + 1
 
 
 def _channels_last(
@@ -267,15 +262,8 @@ def _with_named_argument(
     for text in texts:
         for name in facts.names.names:
             if name not in given and re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE):
-                guess = guess_of_library(name, facts) or refine_by_docstring(
-                    name, guess_by_name(name, candidate, facts), candidate, facts
-                )
-                guess = guess or _like_first_argument(candidate, name)
-                if guess is not None:
-                    yield {
-                        **candidate,
-                        name: replace(guess, reason=f"{guess.reason}; forward needs it"),
-                    }
+                guess = _guess(name, candidate, facts) or _like_first_argument(candidate, name)
+                yield {**candidate, name: replace(guess, reason=f"{guess.reason}; forward needs it")}
 
 
 _FEATURES_AND_TOKENS = re.compile(
@@ -321,14 +309,10 @@ def _with_optional_argument(
     ]
     # A failed decoder most likely needs an argument that is named after it.
     for name in sorted(optional, key=lambda name: name.partition("_")[0] not in path):
-        guess = guess_of_library(name, facts) or refine_by_docstring(
-            name, guess_by_name(name, candidate, facts), candidate, facts
-        )
+        guess = _guess(name, candidate, facts)
         if guess is not None:
-            yield {
-                **candidate,
-                name: replace(guess, reason=f"{guess.reason}; without it, a value was None"),
-            }
+            reason = f"{guess.reason}; without it, a value was None"
+            yield {**candidate, name: replace(guess, reason=reason)}
 
 
 def _arguments_of(candidate: Candidate) -> set[str]:
@@ -336,7 +320,12 @@ def _arguments_of(candidate: Candidate) -> set[str]:
     return {name.partition(".")[0] for name in candidate}
 
 
-def _like_first_argument(candidate: Candidate, name: str) -> Guess | None:
+def _guess(name: str, candidate: Candidate, facts: ModelFacts) -> Guess | None:
+    guess = guess_of_library(name, facts)
+    return guess or refine_by_docstring(name, guess_by_name(name, candidate, facts), candidate, facts)
+
+
+def _like_first_argument(candidate: Candidate, name: str) -> Guess:
     first = next(iter(candidate.values()), None)
     if first is None:
         return tensor(1, TOKENS, reason=f"an argument called {name}", firm=False)

@@ -9,7 +9,7 @@ as long as a larger input gives a larger size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from netinspect.analysis.diagnosis.mismatch import Mismatch
@@ -23,6 +23,7 @@ _LONGEST = 1 << 20
 _ITERATIONS = 18
 _ROUND = (256, 512, 128, 64, 320, 384, 96, 32, 192, 288, 448, 640)
 """Sides that can be halved often, for networks that join maps of several scales."""
+_HALVED = "a side that can be halved often, for {}"
 _HEIGHTS = (32, 64, 40, 80, 128, 48, 50, 96, 16, 100)
 
 
@@ -63,13 +64,16 @@ def solve_sizes(runner: AttemptRunner, failed: AttemptResult) -> Candidate | Non
         for dimensions in _groups(failed.candidate[name].spec.shape):
             if sizes is not None:
                 found = _solve_for(runner, failed, sizes, name, dimensions)
-            elif "multiple" in kinds and len(dimensions) == 2:
-                # A map is split into windows, of which there must be a whole number.
-                found = _first_round(runner, failed, where, name, dimensions)
-            elif "larger" in kinds:
-                found = _grown(runner, failed, where, name, dimensions)
             else:
-                found = None
+                values: Iterable[int] = ()
+                reason = ""
+                if "multiple" in kinds and len(dimensions) == 2:
+                    # A map is split into windows, of which there must be a whole number.
+                    values, reason = _ROUND, _HALVED.format(where)
+                elif "larger" in kinds:
+                    size = failed.candidate[name].spec.shape[dimensions[0]]
+                    values, reason = _larger(size), f"the smallest size tried that reaches {where}"
+                found = _first_past(runner, failed, name, dimensions, values, reason)
             if found is not None:
                 return found
     return None
@@ -118,7 +122,8 @@ def _solve_for(
     other, now = moved
     one_moves, other_moves = now.got != sizes.got, now.expected != sizes.expected
     if one_moves and other_moves:
-        return _first_round(runner, failed, sizes.requirement, name, dimensions)
+        reason = _HALVED.format(sizes.requirement)
+        return _first_past(runner, failed, name, dimensions, _ROUND, reason)
     if not one_moves and not other_moves:
         return None
 
@@ -207,37 +212,26 @@ def _oblong(
     return None
 
 
-def _first_round(
-    runner: AttemptRunner, failed: AttemptResult, where: str, name: str, dimensions: tuple[int, ...]
+def _first_past(
+    runner: AttemptRunner,
+    failed: AttemptResult,
+    name: str,
+    dimensions: tuple[int, ...],
+    values: Iterable[int],
+    reason: str,
 ) -> Candidate | None:
-    for value in _ROUND:
-        candidate = _with_size(
-            failed.candidate, name, dimensions, value, f"a side that can be halved often, for {where}"
-        )
-        outcome = _outcome(runner.run(candidate, f"{name} with a side of {value}"), failed)
+    """Return the candidate with the first of some sizes that gets past the failed step."""
+    for value in values:
+        candidate = _with_size(failed.candidate, name, dimensions, value, reason)
+        outcome = _outcome(runner.run(candidate, f"{name} with a size of {value}: {reason}"), failed)
         if outcome.state == "past":
             return candidate
     return None
 
 
-def _grown(
-    runner: AttemptRunner, failed: AttemptResult, where: str, name: str, dimensions: tuple[int, ...]
-) -> Candidate | None:
-    size = failed.candidate[name].spec.shape[dimensions[0]]
-    for factor in (2, 4, 8):
-        if size * factor > _LARGEST_SIDE and size >= 2:
-            break
-        candidate = _with_size(
-            failed.candidate,
-            name,
-            dimensions,
-            size * factor,
-            f"the smallest size tried that reaches {where}",
-        )
-        outcome = _outcome(runner.run(candidate, f"{name} larger: too small at {where}"), failed)
-        if outcome.state == "past":
-            return candidate
-    return None
+def _larger(size: int) -> Iterator[int]:
+    """Yield larger sizes; an image side has a limit."""
+    yield from (size * factor for factor in (2, 4, 8) if size * factor <= _LARGEST_SIDE or size < 2)
 
 
 def _with_size(
