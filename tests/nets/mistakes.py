@@ -264,6 +264,7 @@ FAMILIES: dict[str, dict[str, Mistake]] = {
     },
     "losses": {
         "batch": on(rows(2, 6))(lambda s, x: F.cross_entropy(x, whole(3))),
+        "no target": on(rows(2, 6))(lambda s, x: F.cross_entropy(x, None)),  # type: ignore[arg-type]
         "classes": on(rows(2, 6))(lambda s, x: F.cross_entropy(x, whole(2) * 6)),
         "floats": on(rows(2, 6))(lambda s, x: F.cross_entropy(x, zeros(2))),
         "int32": on(rows(2, 6))(lambda s, x: F.cross_entropy(x, whole(2).int())),

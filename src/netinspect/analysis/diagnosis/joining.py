@@ -7,7 +7,8 @@ from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.analysis.diagnosis.wording import format_operand, format_shape, integer_sizes, unequal
 
 _ALONG = {"hstack": 1, "vstack": 0, "row_stack": 0}
-NAMES = ("cat", "concat", "concatenate", *_ALONG)
+_CAT = ("cat", "concat", "concatenate", *_ALONG)
+NAMES = (*_CAT, "stack")
 
 
 def explain_cat(call: Call) -> Explanation | None:
@@ -144,7 +145,7 @@ def explain_split(call: Call) -> Explanation | None:
 
 FAMILY = Family(
     functions={
-        **dict.fromkeys(NAMES, explain_cat),
+        **dict.fromkeys(_CAT, explain_cat),
         "stack": explain_stack,
         **dict.fromkeys(("split", "split_with_sizes"), explain_split),
     }

@@ -26,7 +26,7 @@ class Mismatch(NamedTuple):
     """A number, a dtype, a device, or the input spec of a tensor; None if unknown."""
 
     got: int | str | None = None
-    """None if unknown. For a size, the product of the marked dimensions."""
+    """None if unknown. A reshape compares numbers of elements."""
 
     marks: Marks = MappingProxyType({})
     """Operands and their dimensions that disagree, first the one that has `got`. Empty if only an error

@@ -78,10 +78,20 @@ def _explain_elements(
             size = total // (prod(wanted[:at]) * prod(wanted[at + 1 :]))
             other = (*wanted[:at], size, *wanted[at + 1 :])
             remedies.append(f"use {size} or -1 in dimension {at}: {format_shape(other)}")
-    kind: Kind = "multiple" if -1 in wanted else "size"
-    requirement = f"{call.name} to {format_shape(wanted)} in {call.place}"
-    mismatch = Mismatch(kind, prod(known), total, given.whole(), requirement)
-    return Explanation(text, [mismatch], remedies, size_helps=True)
+    return Explanation(text, [_mismatch(call, given, wanted, given.whole())], remedies, size_helps=True)
+
+
+def _mismatch(
+    call: Call, given: Given, wanted: tuple[int, ...], marks: dict[str, tuple[int, ...]]
+) -> Mismatch:
+    """Return the mismatch of the numbers of elements."""
+    return Mismatch(
+        "multiple" if -1 in wanted else "size",
+        prod(size for size in wanted if size != -1),
+        given.spec.elements,
+        marks,
+        f"{call.name} to {format_shape(wanted)} in {call.place}",
+    )
 
 
 def _open_position(total: int, wanted: tuple[int, ...]) -> int | None:
@@ -102,7 +112,6 @@ def _explain_heads(
         return None
     if wanted[0] not in (sizes[0], -1):
         return None
-    kind: Kind = "multiple" if -1 in wanted[leading:] else "size"
     one, other = wanted[leading:]
     last = sizes[-1]
     if -1 in (one, other):
@@ -111,19 +120,17 @@ def _explain_heads(
             return None
         text = f"the last dimension of {last} cannot be split into parts of {part}: {last} = "
         text += f"{last // part} * {part} + {last % part}"
-        parts = expected = part
+        parts = part
     else:
         if one < 1 or other < 1 or one * other == last:
             return None
         text = f"the last dimension of {last} cannot be split into {one} * {other} = {one * other}"
-        parts, expected = one, one * other
+        parts = one
     remedies = [f"{last} = {parts} * {last // parts}"]
     if last % parts:
         text += f"; {last} is not divisible by {parts}"
         remedies = [f"use a number that divides {last}: {format_divisors(last)}"]
-    requirement = f"{call.name} to {format_shape(wanted)} in {call.place}"
-    mismatch = Mismatch(kind, expected, last, given.at(given.rank - 1), requirement)
-    return Explanation(text, [mismatch], remedies)
+    return Explanation(text, [_mismatch(call, given, wanted, given.at(given.rank - 1))], remedies)
 
 
 def _explain_order(call: Call, given: Given, wanted: tuple[int, ...]) -> Explanation | None:

@@ -14,6 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from netinspect.analysis.diagnosis import broadcasting, joining
+from netinspect.analysis.diagnosis.call import Call
+from netinspect.analysis.diagnosis.table import explain
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.infer.attempts import suppress_output
 from netinspect.inputs.spec import InputSpec, parse_spec
@@ -37,11 +40,8 @@ _LONGEST = 8
 _UNITS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64, 96, 128)
 """Possible units of which sides must be multiples where maps of several scales are joined."""
 
-_JOINS = frozenset(("cat", "concat", "concatenate", "stack", "add", "sub", "mul", "div", "where"))
-
-# A failure in one of these can depend on the spatial size of the input.
-_SIZE_DEPENDENT = frozenset(("linear", "matmul", "addmm", "bmm", "mm", "view", "reshape", *_JOINS))
-_SIZE_DEPENDENT_PREFIXES = ("conv", "max_pool", "avg_pool")
+_JOINS = frozenset((*joining.NAMES, *broadcasting.NAMES))
+"""Functions that join maps of several scales."""
 
 _Sides = tuple[int, ...]
 
@@ -76,16 +76,17 @@ def find_passing_sizes(
     if failure is None or failure.step is None or failure.phase != "forward":
         return PassingSizes()
     step = trace.steps[failure.step]
-    if step.name not in _SIZE_DEPENDENT and not step.name.startswith(_SIZE_DEPENDENT_PREFIXES):
+    found = explain(Call(trace, step, failure))
+    if found is None or not found[1].size_helps:
         return PassingSizes()
     specs = _image_specs(arguments, set(sources_of(step, trace.steps)))
     if not specs:
         return PassingSizes()
     attempt = _Attempt(model, arguments, specs, budget, training=training)
     if step.name.strip("_") in _JOINS:
-        found = _multiples(attempt)
-        if found.specs:
-            return found
+        multiples = _multiples(attempt)
+        if multiples.specs:
+            return multiples
     return _range_near_given(attempt)
 
 

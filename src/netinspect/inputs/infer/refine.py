@@ -216,18 +216,20 @@ def _multiples(
 def _of_another_rank(
     candidate: Candidate, culprits: Sequence[str], expected: Sequence[Mismatch]
 ) -> Iterator[Candidate]:
-    ranks = [each.expected for each in expected if isinstance(each.expected, int)]
-    # A tensor may be a part of the input: both lack the same number of dimensions.
-    missing = [
-        each.expected - each.got
-        for each in expected
-        if isinstance(each.expected, int) and isinstance(each.got, int)
-    ]
-    if expected and not ranks:
-        missing = [1]
+    pairs = [(each.expected, each.got) for each in expected if isinstance(each.expected, int)]
     for name in culprits:
         rank = len(candidate[name].spec.shape)
-        for other in dict.fromkeys((*ranks, *(rank + number for number in missing))):
+        # More dimensions of a tensor never need fewer of the input that it was computed from.
+        ranks = [
+            wanted
+            for wanted, got in pairs
+            if not isinstance(got, int) or (wanted > got) == (wanted > rank)
+        ]
+        # The tensor may be a part of the input: both lack the same number of dimensions.
+        ranks += [rank + wanted - got for wanted, got in pairs if isinstance(got, int)]
+        if expected and not pairs:
+            ranks = [rank + 1]
+        for other in dict.fromkeys(ranks):
             if 0 < other <= 6 and other != rank:
                 for shape, reason in _reshaped(candidate[name], other):
                     spec = replace(candidate[name].spec, shape=shape)
