@@ -73,7 +73,7 @@ def choose_for_model(
     """
     candidates = _candidates(checkpoint)
     if section is not None:
-        return _build_choice(checkpoint, _require_section(checkpoint, section), "")
+        return _choose_asked(checkpoint, section)
     if len(candidates) == 1:
         return _build_choice(checkpoint, candidates[0], "")
     fits = {each: _overlap(_section_signatures(checkpoint, each), wanted) for each in candidates}
@@ -92,16 +92,12 @@ def choose_for_both(
     Raises:
         UsageError: The requested section does not exist.
     """
-    if section_a is not None and section_b is not None:
-        return _build_choice(a, _require_section(a, section_a), ""), _build_choice(
-            b, _require_section(b, section_b), ""
-        )
-    if section_a is not None:
-        chosen = _build_choice(a, _require_section(a, section_a), "")
-        return chosen, _choose_matching(b, _section_signatures(a, section_a), section_a)
-    if section_b is not None:
-        chosen = _build_choice(b, _require_section(b, section_b), "")
-        return _choose_matching(a, _section_signatures(b, section_b), section_b), chosen
+    asked_a = None if section_a is None else _choose_asked(a, section_a)
+    asked_b = None if section_b is None else _choose_asked(b, section_b)
+    if section_a is not None and asked_a is not None:
+        return asked_a, asked_b or _choose_matching(b, _section_signatures(a, section_a), section_a)
+    if section_b is not None and asked_b is not None:
+        return _choose_matching(a, _section_signatures(b, section_b), section_b), asked_b
     candidates_a, candidates_b = _candidates(a), _candidates(b)
     if len(candidates_a) == len(candidates_b) == 1 and candidates_a == candidates_b:
         return _build_choice(a, candidates_a[0], ""), _build_choice(b, candidates_b[0], "")
@@ -175,10 +171,11 @@ def unknown_section(checkpoint: Checkpoint, section: str) -> UsageError:
     )
 
 
-def _require_section(checkpoint: Checkpoint, section: str) -> str:
+def _choose_asked(checkpoint: Checkpoint, section: str) -> SectionChoice:
+    """Choose the section that the user asked for."""
     if not has_section(checkpoint, section):
         raise unknown_section(checkpoint, section)
-    return section
+    return _build_choice(checkpoint, section, "")
 
 
 def _section_tensors(checkpoint: Checkpoint, section: str) -> Iterable[tuple[int, str]]:
@@ -220,9 +217,7 @@ def _choice_reason(best: str, fit: float, fits: Mapping[str, float]) -> str:
 
 def _build_choice(checkpoint: Checkpoint, section: str, reason: str) -> SectionChoice:
     names = tuple(_section_tensors(checkpoint, section))
-    return SectionChoice(
-        section, (), reason, names, _left_out(checkpoint, {index for index, _ in names})
-    )
+    return SectionChoice(section, (), reason, names, _left_out(checkpoint, names))
 
 
 def _top_level_keys(checkpoint: Checkpoint) -> set[str]:
@@ -236,11 +231,12 @@ def _choose_shared(checkpoint: Checkpoint, section: str, shared: set[str]) -> Se
         if tensor.section.partition(".")[0] in shared
     )
     others = tuple(sorted(each for each in shared - {section.partition(".")[0]} if each))
-    left_out = _left_out(checkpoint, {index for index, _ in names})
+    left_out = _left_out(checkpoint, names)
     return SectionChoice(section, others, "both checkpoints have it", names, left_out)
 
 
-def _left_out(checkpoint: Checkpoint, taken: set[int]) -> tuple[LeftOut, ...]:
+def _left_out(checkpoint: Checkpoint, names: Iterable[tuple[int, str]]) -> tuple[LeftOut, ...]:
+    taken = {index for index, _ in names}
     tensors: dict[str, Sequence[int]] = {}
     for index, tensor in enumerate(checkpoint.tensors):
         if index not in taken:
