@@ -238,6 +238,16 @@ def test_oldest_entries_are_removed_first(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert not store.write(keys[0], "x" * 900)
 
 
+def test_store_compresses_large_entries(tmp_path: Path) -> None:
+    store, key, text = Store(tmp_path / "netinspect"), f"{0:064x}", "a step\n" * 10_000_000
+    assert len(text) > stores.LARGEST_ENTRY
+    assert store.write(key, text)
+    assert store.size()[1] < 1_000_000
+    entry = store.read(key)
+    assert entry is not None
+    assert entry.text == text
+
+
 WRITER = """
 import sys
 from pathlib import Path

@@ -5,22 +5,22 @@ The child process records what the run depends on, so the imports of this proces
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from netinspect.memory_tracker import child
 from netinspect.memory_tracker.parent import ask_child
 from netinspect.memory_tracker.request import TrackRequest
-from netinspect.records.codec import from_data, to_data
+from netinspect.records.codec import from_data, from_json, to_data, to_json
 from netinspect.records.memory import Tracking
 from netinspect.trace_cache.cache_key import request_files
 from netinspect.trace_cache.lookup import Kind, Recorded, TraceCache, record_run
 
 MEMORY_TRACK: Kind[Tracking] = Kind(
     "memory track",
-    dump=lambda tracking: json.dumps(to_data(tracking), separators=(",", ":")),
-    parse=lambda text: from_data(Tracking, json.loads(text)),
+    dump=to_json,
+    parse=partial(from_json, Tracking),
 )
 
 

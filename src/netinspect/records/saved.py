@@ -44,11 +44,32 @@ def dump_trace(trace: Trace) -> str:
 
 
 def pack(document: str) -> str | bytes:
-    """Return the content of a file: the document, compressed by gzip if it is longer than 1 MiB."""
+    """Return the content of a file: an ASCII document, compressed by gzip if it is longer than 1 MiB."""
     if len(document) <= _COMPRESSED_FROM:
         return document
     compressor = zlib.compressobj(wbits=31)  # gzip without a time, so that equal traces give equal files
     return compressor.compress(document.encode("ascii")) + compressor.flush()
+
+
+def unpack(content: bytes) -> str:
+    """Return the document for the content of a file.
+
+    Raises:
+        UnicodeDecodeError: It is not text.
+        ValueError: The compressed data is damaged, or has more than `LARGEST` bytes.
+    """
+    if not content.startswith(_GZIP):
+        return content.decode("utf-8")
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        document = stream.decompress(content, LARGEST)
+    except zlib.error as error:
+        raise ValueError(f"its compressed data is damaged: {error}") from None
+    if stream.unconsumed_tail:
+        raise ValueError(f"it has more than {LARGEST:,} bytes")
+    if not stream.eof:
+        raise ValueError("its compressed data is incomplete")
+    return document.decode("utf-8")
 
 
 def start_of(head: bytes) -> bytes:
@@ -67,26 +88,12 @@ def read_trace(file: Path, *, name: str) -> Trace:
         SavedTraceError: The file is not a valid trace; see `parse_trace`.
     """
     try:
-        content = file.read_bytes()
-        text = (_decompress(content) if content.startswith(_GZIP) else content).decode("utf-8")
+        text = unpack(file.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise LoadError(f"cannot read {file}", cause=str(error)) from error
     except ValueError as error:
         raise SavedTraceError(f"cannot decompress {name}", cause=str(error), hint=_AGAIN) from error
     return parse_trace(text, name=name)
-
-
-def _decompress(content: bytes) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        document = stream.decompress(content, LARGEST)
-    except zlib.error as error:
-        raise ValueError(f"its compressed data is damaged: {error}") from None
-    if stream.unconsumed_tail:
-        raise ValueError(f"it has more than {LARGEST:,} bytes")
-    if not stream.eof:
-        raise ValueError("its compressed data is incomplete")
-    return document
 
 
 def parse_trace(text: str, *, name: str) -> Trace:

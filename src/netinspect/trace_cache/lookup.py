@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from netinspect._utils.units import age
 from netinspect.errors import SavedTraceError
 from netinspect.records.base import record
-from netinspect.records.codec import from_data, to_data
+from netinspect.records.codec import from_json, to_json
 from netinspect.trace_cache.cache_key import cache_key, environment
 from netinspect.trace_cache.dependencies import Dependencies, NotCacheable, gather
 from netinspect.trace_cache.store import Store, find_store
@@ -112,7 +111,7 @@ class TraceCache:
         store, reason = self._store, self.recorded.reason
         if self.recorded.dependencies is not None and store is not None:
             try:
-                head = json.dumps(to_data(self.recorded), separators=(",", ":"))
+                head = to_json(self.recorded)
                 key = cache_key(kind.name, request, self._environment)
                 if store.write(key, f"{head}\n{kind.dump(result)}"):
                     self.outcome = f"the {kind.name} was cached"
@@ -135,7 +134,7 @@ class TraceCache:
             return None
         try:
             head, _, body = entry.text.partition("\n")
-            recorded = from_data(Recorded, json.loads(head))
+            recorded = from_json(Recorded, head)
             if recorded.dependencies is None or not recorded.dependencies.holds():
                 return None
             result = kind.parse(body)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netinspect.records.cache_usage import Cache
+from netinspect.records.saved import pack, unpack
 
 LARGEST_ENTRY = 32 * 2**20
-"""Maximum bytes of one entry; a larger trace is not cached."""
+"""Maximum bytes of one entry, compressed if it is large; a larger trace is not cached."""
 
 LIMIT = 256 * 2**20
 """Maximum bytes of all entries and partial files; the oldest entries are removed first."""
@@ -53,16 +54,17 @@ class Store:
             head, _, body = content.partition(b"\n")
             if len(body) > LARGEST_ENTRY or head != _head(key, body):
                 return None
-            return Entry(body.decode("utf-8"), status.st_mtime)
+            return Entry(unpack(body), status.st_mtime)
         except (OSError, ValueError):
             return None
 
     def write(self, key: str, text: str) -> bool:
-        """Write an entry atomically; return whether it was written.
+        """Write an entry of ASCII text atomically; return whether it was written.
 
         Many processes may write at once: the last one to finish wins.
         """
-        body = text.encode("utf-8")
+        packed = pack(text)
+        body = packed.encode("ascii") if isinstance(packed, str) else packed
         if len(body) > LARGEST_ENTRY:
             return False
         try:
