@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from netinspect._utils.units import size
 from netinspect.memory_tracker.fake_tensors import real_tensors
+from netinspect.records.base import field_names
 from netinspect.records.memory import Allocation, Kind, MemoryStep, Phase
 from netinspect.tracing.model.members import Table, entries, modules, named_modules, parameters
 from netinspect.tracing.tensors.describe import tensors_within
@@ -61,9 +62,9 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Args:
         model: Model with the initial parameters and buffers, and the modules that storages belong to.
-        inputs: Arguments of forward. host_steps: Whether step counters of an optimizer are in host
-        memory, as with a GPU, and therefore
-            not counted.
+        inputs: Arguments of forward.
+        host_steps: Whether step counters of an optimizer are in host memory, as with a GPU, and
+            therefore not counted.
         limit: Maximum bytes of all storages together; None for no limit.
     """
 
@@ -157,15 +158,9 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def allocations(self) -> tuple[Allocation, ...]:
         """Return all recorded allocations, in order."""
+        names = field_names(Allocation)
         return tuple(
-            Allocation(
-                bytes=each.bytes,
-                kind=each.kind,
-                born=each.born,
-                died=each.died,
-                module=each.module,
-                recomputed=each.recomputed,
-            )
+            Allocation(**{name: getattr(each, name) for name in names})
             for each in self._storages
             if each.bytes and each.counted
         )
