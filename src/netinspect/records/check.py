@@ -107,9 +107,12 @@ def _check_origins(trace: Trace) -> None:
             for producer in origin.producers:
                 if not 0 <= producer < index:
                     raise CodecError(f"{spot}[{position}].producers: {producer} is not an earlier step")
-            arguments = [name for name in origin.arguments if not name.startswith(prefixes)]
-            _check_known(f"{spot}[{position}].arguments", arguments, inputs)
-            _check_known(f"{spot}[{position}].parameters", origin.parameters, names)
+            for name in origin.arguments:
+                if name not in inputs and not name.startswith(prefixes):
+                    raise CodecError(f"{spot}[{position}].arguments: there is no {name!r}")
+            for name in origin.parameters:
+                if name not in names:
+                    raise CodecError(f"{spot}[{position}].parameters: there is no {name!r}")
 
     for index, step in enumerate(trace.steps):
         check(f"Trace.steps[{index}].input_origins", step.inputs, step.input_origins, index)
