@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import cProfile
+import inspect
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from netinspect.api.command_names import COMMANDS
 
 if TYPE_CHECKING:
     from torch import nn
 
     from netinspect.records.request import Target
+
+MODEL_COMMANDS = tuple(
+    each
+    for each in COMMANDS
+    if "model" in inspect.signature(import_module(f"netinspect.cli.{each}").command).parameters
+)
+"""Commands with the options of a model."""
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,6 +39,11 @@ class Outcome:
     code: int
     out: str
     err: str
+
+
+def command_line(command: str, target: str) -> list[str]:
+    """Return the words of a command about a model; some commands take no model, and diff takes two."""
+    return [command, *[target] * (command in MODEL_COMMANDS), *[target] * (command == "diff")]
 
 
 def build_module(target: Target, arguments: Mapping[str, Any], *, seed: int) -> nn.Module:

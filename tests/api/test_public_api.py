@@ -22,18 +22,10 @@ from torch import Tensor, nn
 import netinspect
 from netinspect.errors import LoadError, UsageError
 from netinspect.rendering.formats import Format
+from tests.support import MODEL_COMMANDS
 
 PUBLIC: list[str] = importlib.import_module("netinspect").__all__
-VIEWS = {
-    "summary": netinspect.summary,
-    "params": netinspect.params,
-    "trace": netinspect.trace,
-    "cost": netinspect.cost,
-    "tree": netinspect.tree,
-    "source": netinspect.source,
-    "internals": netinspect.internals,
-    "memory": netinspect.memory,
-}
+VIEWS = {name: getattr(netinspect, name) for name in MODEL_COMMANDS if name != "diff"}
 
 
 def test_all_names_exist() -> None:
@@ -131,7 +123,7 @@ def test_public_names_have_docstrings(name: str) -> None:
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_view_representations(name: str) -> None:
-    view: Any = VIEWS[name](LeNet())  # type: ignore[operator]
+    view: Any = VIEWS[name](LeNet())
     assert str(view) == repr(view)
     assert "LeNet" in str(view)
     for format in Format:
@@ -202,7 +194,7 @@ def test_view_html_escapes_hostile_names() -> None:
     model.add_module('"><img src=x onerror=alert(1)>&amp;\u202e', nn.ReLU())
     trace = netinspect.capture(model, torch.zeros(1, 2))
     for name in ("summary", "params", "trace", "tree", "internals"):
-        view: Any = VIEWS[name](trace)  # type: ignore[operator]
+        view: Any = VIEWS[name](trace)
         html = view._repr_mimebundle_()["text/html"]
         text = check_html(html)
         assert "<script" not in html

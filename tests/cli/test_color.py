@@ -6,20 +6,18 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from netinspect.api import command_names
 from netinspect.cli import console
 from netinspect.rendering.formats import Format
-from tests.support import Outcome
+from tests.support import Outcome, command_line
 
 pytestmark = pytest.mark.slow
 
 Cli = Callable[..., Outcome]
 
-COMMANDS = ["summary", "params", "trace", "tree", "source", "internals", "models", "cache"]
+# memory takes seconds each time, and globals is about files.
+COMMANDS = [each for each in command_names.COMMANDS if each not in ("memory", "globals")]
 ERRORS = [["summary", "lente"], ["summary", "lenet", "--zzz"], ["summary", "lenet", "-i", "1x1x9x9"]]
-
-
-def with_target(command: str) -> list[str]:
-    return [command] if command in ("models", "cache") else [command, "lenet"]
 
 
 @pytest.fixture
@@ -35,8 +33,8 @@ def test_pipe_output_has_no_escapes(cli: Cli, monkeypatch: pytest.MonkeyPatch, v
     for command in COMMANDS:
         lines.append([command, "--help"])
         for format in Format:
-            lines.append([*with_target(command), "--format", format])
-        lines.append(with_target(command))
+            lines.append([*command_line(command, "lenet"), "--format", format])
+        lines.append(command_line(command, "lenet"))
     monkeypatch.setenv(variable, "1")
     for words in lines:
         outcome = cli(*words)
@@ -46,7 +44,7 @@ def test_pipe_output_has_no_escapes(cli: Cli, monkeypatch: pytest.MonkeyPatch, v
 
 def test_terminal_output_is_rich_in_color(cli: Cli, terminal: None) -> None:
     for command in COMMANDS:
-        shown = cli(*with_target(command)).out
+        shown = cli(*command_line(command, "lenet")).out
         assert "\x1b[" in shown
         assert "\t" not in shown
         assert all(line.count("\x1b[0m") * 2 == line.count("\x1b[") for line in shown.splitlines())
@@ -74,7 +72,7 @@ def test_terminal_output_without_color(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    for line in (*map(with_target, COMMANDS), *ERRORS):
+    for line in (*(command_line(each, "lenet") for each in COMMANDS), *ERRORS):
         outcome = cli(*line, *words)
         assert "\x1b" not in outcome.out
         assert "\x1b" not in outcome.err
@@ -87,12 +85,12 @@ def test_terminal_output_without_color(
 def test_color_always_in_pipe(cli: Cli, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
-    assert "\x1b[1m" in cli(*with_target(command), "--color", "always").out
+    assert "\x1b[1m" in cli(*command_line(command, "lenet"), "--color", "always").out
     assert "\x1b[1;31merror" in cli(command, "--color", "always", "--zzz").err
 
 
 def test_color_always_refuses_other_formats(cli: Cli) -> None:
-    for format in ("plain", "json", "csv", "markdown"):
+    for format in set(Format) - {Format.RICH}:
         assert "\x1b" not in cli("summary", "lenet", "--color", "always", "--format", format).out
 
 
@@ -100,6 +98,6 @@ def test_color_keeps_text(cli: Cli) -> None:
     import re
 
     for command in COMMANDS:
-        words = [*with_target(command), "--width", "70"]
+        words = [*command_line(command, "lenet"), "--width", "70"]
         shown = cli(*words, "--color", "always").out
         assert re.sub(r"\x1b\[[0-9;]*m", "", shown) == cli(*words).out

@@ -13,7 +13,7 @@ import pytest
 
 from netinspect.rendering.formats import Format
 from tests.nets.hostile import POISONS
-from tests.support import Outcome
+from tests.support import MODEL_COMMANDS, Outcome, command_line
 
 Cli = Callable[..., Outcome]
 
@@ -23,16 +23,13 @@ FAILING = f"{FILE}:failing"
 MODULES = [f"{name} {poison}".replace(".", "") for name, poison in POISONS.items()]
 SURROGATE = next(name for name in MODULES if name.startswith("surrogate"))
 COMMANDS = [
-    ["summary"],
+    *([each] for each in MODEL_COMMANDS if each not in ("memory", "params", "trace")),
     ["summary", "--functions"],
     ["params", "--buffers", "--stats"],
     ["params", "--values"],
     ["trace", "--inside-layers", "--backward"],
     ["tree", "--no-fold"],
-    ["tree"],
-    ["source"],
     ["source", "--whole-class"],
-    ["internals"],
 ]
 FORMATS = [*Format]
 
@@ -49,7 +46,7 @@ def raw_in(text: str, *, allowed: str = "") -> list[str]:
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_hostile_names_are_escaped_in_every_format(cli: Cli, words: list[str], format: str) -> None:
     command, *options = words
-    outcome = cli(command, LIVE, *options, "--format", format)
+    outcome = cli(*command_line(command, LIVE), *options, "--format", format)
     assert outcome.code == 0, outcome.err
     assert raw_in(outcome.out, allowed="\t" if format == "plain" else "") == []
     assert outcome.err == ""
@@ -73,7 +70,7 @@ def test_hostile_names_are_escaped_in_failures(cli: Cli, command: str, format: s
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_colored_output_has_only_own_escapes(cli: Cli, words: list[str]) -> None:
     command, *options = words
-    outcome = cli(command, FAILING, *options, "--format", "rich", "--color", "always")
+    outcome = cli(*command_line(command, FAILING), *options, "--format", "rich", "--color", "always")
     assert "\x1b[" in outcome.out
     assert raw_in(re.sub(r"\x1b\[[0-9;]*m", "", outcome.out)) == []
     assert raw_in(re.sub(r"\x1b\[[0-9;]*m", "", outcome.err)) == []
