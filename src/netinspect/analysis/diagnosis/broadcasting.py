@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, Shape
 from netinspect.analysis.diagnosis.mismatch import Mismatch
-from netinspect.analysis.diagnosis.wording import format_operand, format_shape, format_tensor, unequal
+from netinspect.analysis.diagnosis.wording import (
+    format_operand,
+    format_shape,
+    other_shape,
+    unequal,
+)
 
 NAMES = (
     *("add", "radd", "sub", "rsub", "subtract", "mul", "rmul", "multiply", "div", "divide"),
@@ -26,12 +31,14 @@ def aligned_dimensions(first: int, second: int) -> Iterator[tuple[int, int]]:
         yield first - offset, second - offset
 
 
-def mismatched_dimensions(one: Shape, other: Shape) -> list[tuple[int, int]]:
-    """Return the aligned dimensions in which two shapes do not broadcast."""
+def mismatched_dimensions(
+    one: Shape, other: Shape, broadcast: tuple[int, ...] = (1,)
+) -> list[tuple[int, int]]:
+    """Return the aligned dimensions in which two shapes differ, except for sizes that broadcast."""
     return [
         (at, position)
         for at, position in aligned_dimensions(len(one), len(other))
-        if one[at] != other[position] and 1 not in (one[at], other[position])
+        if one[at] != other[position] and not {one[at], other[position]} & {*broadcast}
     ]
 
 
@@ -111,18 +118,11 @@ def _explain_place(call: Call, operands: list[Given]) -> Explanation | None:
             if place.shape[at] == 1 and other.shape[position] != 1
         ]
         if expanded or other.rank > place.rank:
+            marks = (place.at(*expanded) if expanded else place.whole()) | other.at()
             return Explanation(
                 f"{call.name}_ writes to {place.name} {format_shape(place.shape)} in place; "
-                "broadcasting with "
-                f"{format_shape(other.shape)} needs a larger tensor",
-                [
-                    Mismatch(
-                        "tensor",
-                        format_tensor(other.shape),
-                        format_tensor(place.shape),
-                        {**(place.at(*expanded) if expanded else place.whole()), **other.at()},
-                    )
-                ],
+                f"broadcasting with {format_shape(other.shape)} needs a larger tensor",
+                [other_shape(place, other.shape, marks)],
                 [f"use {call.name} without the underscore, which returns a new tensor"],
             )
     return None

@@ -9,9 +9,9 @@ from netinspect.analysis.diagnosis.wording import (
     format_count,
     format_shape,
     format_sizes,
-    format_tensor,
     input_options,
     integer_sizes,
+    other_shape,
 )
 
 SPATIAL = {
@@ -40,11 +40,10 @@ def explain_convolution(call: Call) -> Explanation | None:
     bias = call.tensor("2", "bias")
     outputs = weight.shape[0]
     if "transpose" not in call.name and bias is not None and bias.shape != (outputs,):
-        expected = (format_tensor((outputs,)), format_tensor(bias.shape))
         return Explanation(
             f"{call.display_name} outputs {outputs} channels, but {bias.name} has shape "
             f"{format_shape(bias.shape)}",
-            [Mismatch("tensor", *expected, {**bias.whole(), **weight.at(0)})],
+            [other_shape(bias, (outputs,), bias.whole() | weight.at(0))],
             [f"use a {bias.name} of shape ({outputs},)"],
         )
     return _explain_kernel(call, given, weight, position + 1)

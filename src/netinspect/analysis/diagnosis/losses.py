@@ -8,7 +8,7 @@ from dataclasses import replace
 from netinspect.analysis.diagnosis.broadcasting import explain_broadcasting
 from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given, Shape
 from netinspect.analysis.diagnosis.mismatch import Mismatch
-from netinspect.analysis.diagnosis.wording import format_shape, format_tensor
+from netinspect.analysis.diagnosis.wording import format_shape, format_tensor, other_shape
 
 _OF_CLASSES = ("cross_entropy", "cross_entropy_loss", "nll_loss", "multi_margin_loss")
 _BETWEEN_0_AND_1 = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div")
@@ -83,10 +83,9 @@ def _explain_classes(call: Call, given: Given, target: Given) -> Explanation | N
     weight = call.tensor("2", "weight")
     holds = f"{format_shape(given.shape)} has {classes} classes in dimension {at}"
     if weight is not None and weight.shape != (classes,):
-        expected = (format_tensor((classes,)), format_tensor(weight.shape))
         return Explanation(
             f"{holds}, but weight has shape {format_shape(weight.shape)}",
-            [Mismatch("tensor", *expected, {**weight.whole(), **given.at(at)})],
+            [other_shape(weight, (classes,), weight.whole() | given.at(at))],
             [f"use a weight of shape ({classes},)"],
         )
     value = re.search(r"Target (-?\d{1,18}) is out of bounds", call.message)

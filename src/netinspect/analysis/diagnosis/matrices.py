@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from netinspect.analysis.diagnosis.broadcasting import aligned_dimensions
+from netinspect.analysis.diagnosis.broadcasting import aligned_dimensions, mismatched_dimensions
 from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given
 from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.analysis.diagnosis.wording import (
     format_count,
     format_operand,
     format_shape,
-    format_tensor,
+    other_shape,
     unequal,
 )
 
@@ -100,11 +100,7 @@ def _explain_batches(call: Call, first: Given, second: Given) -> Explanation | N
     """Explain batch dimensions that differ; `matmul` broadcasts them."""
     ones, others = first.shape[:-2], second.shape[:-2]
     exact = call.name in ("bmm", "baddbmm", "addbmm")
-    wrong = [
-        (at, position)
-        for at, position in aligned_dimensions(len(ones), len(others))
-        if ones[at] != others[position] and (exact or 1 not in (ones[at], others[position]))
-    ]
+    wrong = mismatched_dimensions(ones, others, () if exact else (1,))
     if not wrong:
         return None
     pairs = ", ".join(f"{ones[at]} and {others[position]}" for at, position in wrong)
@@ -134,14 +130,7 @@ def _explain_added(call: Call, first: Given, second: Given) -> Explanation | Non
     return Explanation(
         f"the added tensor {format_shape(added.shape)} does not broadcast to the product "
         f"{format_shape(product)}",
-        [
-            Mismatch(
-                "tensor",
-                format_tensor(product),
-                format_tensor(added.shape),
-                added.at(*wrong) if wrong else added.whole(),
-            )
-        ],
+        [other_shape(added, product, added.at(*wrong) if wrong else added.whole())],
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netinspect.analysis.diagnosis.call import Call, Explanation, Given, Shape
-from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.mismatch import Marks, Mismatch
 from netinspect.records.trace import Input
 
 
@@ -13,6 +13,11 @@ def unequal(one: Given, at: int, other: Given, to: int, requirement: str = "") -
     """Return the mismatch of a dimension of an operand with a dimension of another operand."""
     marks = {**one.at(at), **other.at(to)} if one.name != other.name else one.at(at, to)
     return Mismatch("size", other.shape[to], one.shape[at], marks, requirement)
+
+
+def other_shape(given: Given, wanted: Shape, marks: Marks) -> Mismatch:
+    """Return the mismatch of a whole tensor, which must have another shape."""
+    return Mismatch("tensor", format_tensor(wanted), format_tensor(given.shape), marks)
 
 
 def explain_rank(
@@ -44,11 +49,8 @@ def explain_rank(
 
 def explain_shape(what: str, given: Given, wanted: Shape, remedies: Sequence[str] = ()) -> Explanation:
     """Explain a tensor that must have a certain shape, after a text on what it must be."""
-    return Explanation(
-        f"{what}, got {format_shape(given.shape)}",
-        [Mismatch("tensor", format_tensor(wanted), format_tensor(given.shape), given.unlike(wanted))],
-        remedies,
-    )
+    mismatch = other_shape(given, wanted, given.unlike(wanted))
+    return Explanation(f"{what}, got {format_shape(given.shape)}", [mismatch], remedies)
 
 
 def find_size(given: Given, wanted: int | str, start: int = 1) -> tuple[str, list[str]]:
