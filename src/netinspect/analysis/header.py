@@ -6,7 +6,7 @@ from netinspect.analysis.checkpoints.totals import stored_totals
 from netinspect.analysis.diagnosis.diagnose import diagnose
 from netinspect.analysis.totals import ties, totals
 from netinspect.analysis.unregistered import notes_of
-from netinspect.errors import ForwardError
+from netinspect.errors import ForwardError, SavedTraceError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.checkpoint_header import CheckpointHeader, StoredTotals, checkpoint_header
 from netinspect.records.report_header import ReportHeader, Tie, Totals
@@ -24,6 +24,19 @@ def refuse_without_forward(trace: Trace) -> None:
             f"{trace.class_name} has no forward, so there is nothing to run",
             cause="summary, tree and params list what it holds",
             hint=trace.no_forward,
+        )
+
+
+def refuse_without_backward(trace: Trace, command: str) -> None:
+    """Check that a trace has a backward, for a report of `command` that shows it.
+
+    Raises:
+        SavedTraceError: Forward passed, and no backward was recorded.
+    """
+    if trace.backward is None and trace.failure is None:
+        raise SavedTraceError(
+            f"the trace of {trace.target} contains no backward",
+            hint=f"save it again with: netinspect {command} TARGET --backward --save FILE",
         )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from netinspect.records.report_header import LayoutShare, Tie, Totals
-from netinspect.records.tensors import Buffer, Parameter
+from netinspect.records.tensors import Parameter, RegisteredTensor
 from netinspect.records.trace import Trace
 
 
-def first_names(tensors: Iterable[Parameter | Buffer]) -> dict[int, str]:
+def first_names(tensors: Iterable[RegisteredTensor]) -> dict[int, str]:
     """Return the first name of each identity, under which the tensor counts."""
     names: dict[int, str] = {}
     for tensor in tensors:
@@ -40,8 +40,8 @@ def totals(trace: Trace) -> Totals:
     )
 
 
-def _layouts(tensors: Sequence[Parameter | Buffer]) -> tuple[LayoutShare, ...]:
-    groups: dict[str, list[Parameter | Buffer]] = {}
+def _layouts(tensors: Sequence[RegisteredTensor]) -> tuple[LayoutShare, ...]:
+    groups: dict[str, list[RegisteredTensor]] = {}
     for entry in tensors:
         if entry.spec.layout is not None:
             groups.setdefault(entry.spec.layout.name, []).append(entry)
@@ -57,7 +57,7 @@ def _layouts(tensors: Sequence[Parameter | Buffer]) -> tuple[LayoutShare, ...]:
     )
 
 
-def _stored(tensors: Sequence[Parameter | Buffer]) -> int | None:
+def _stored(tensors: Sequence[RegisteredTensor]) -> int | None:
     counts = [entry.spec.layout.stored for entry in tensors if entry.spec.layout is not None]
     known = [each for each in counts if each is not None]
     return sum(known) if known else None

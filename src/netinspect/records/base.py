@@ -24,20 +24,28 @@ else:
         """Annotation of a float that may be NaN or infinite; JSON encodes these as strings."""
 
 
+class _RecordType(type(Struct)):  # type: ignore[misc]
+    """Type of all record classes; it gives the options of a record to records that extend one, too."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], members: dict[str, Any]) -> Any:
+        is_tagged = str(members.get("__annotations__", {}).get("kind", "")).startswith("ClassVar")
+        tag = {"tag": members["kind"], "tag_field": "kind"} if is_tagged else {}
+        return super().__new__(cls, name, bases, members, frozen=True, kw_only=True, **tag)
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 def record(cls: type[T]) -> type[T]:
     """Make `cls` a record: an immutable struct with its fields, constants and methods.
 
     Records in a union are distinguished by their entry `kind`: a constant, `kind: ClassVar[str] = ...`.
     """
+    if type(cls) is _RecordType:  # it extends a record
+        return cls
     members = dict(vars(cls))
     for name in ("__dict__", "__weakref__"):
         members.pop(name, None)
-    bases = [Struct, *(base for base in cls.__bases__ if base is not object)]
-    is_tagged = str(cls.__annotations__.get("kind", "")).startswith("ClassVar")
-    tag = {"tag": members["kind"], "tag_field": "kind"} if is_tagged else {}
-    metaclass: Any = type(Struct)
-    made: type[T] = metaclass(cls.__name__, tuple(bases), members, frozen=True, kw_only=True, **tag)
+    bases = (Struct, *(base for base in cls.__bases__ if base is not object))
+    made: type[T] = _RecordType(cls.__name__, bases, members)
     return made
 
 

@@ -35,26 +35,20 @@ class Gradient:
 
 
 @record
-class Parameter:
-    """One entry of a module's `_parameters`, under its dotted name."""
+class RegisteredTensor:
+    """One entry of a module's `_parameters` or `_buffers`, under its dotted name."""
 
     name: str
     module: str
     """Path of the module that holds it; empty for the root."""
 
     spec: TensorSpec
-    trainable: bool
-    """`requires_grad`."""
-
     identity: int
     """Entries with the same number share memory: they are tied, and count once."""
 
     statistics: Statistics | None = None
     values: str | None = None
     """The tensor as torch prints it, if values were requested."""
-
-    gradient: Gradient | None = None
-    """The gradient; None without a backward, or if the parameter has no gradient after it."""
 
     not_read: str = ""
     """Reason why requested statistics are missing; empty if they are not."""
@@ -64,33 +58,27 @@ class Parameter:
 
     @property
     def counted_bytes(self) -> int:
-        """Bytes that the parameter adds to a total."""
+        """Bytes that the tensor adds to a total."""
         return self.spec.bytes - self.shared_bytes
 
 
 @record
-class Buffer:
-    """One entry of a module's `_buffers`, under its dotted name."""
+class Parameter(RegisteredTensor):
+    """One entry of a module's `_parameters`."""
 
-    name: str
-    module: str
-    spec: TensorSpec
+    trainable: bool
+    """`requires_grad`."""
+
+    gradient: Gradient | None = None
+    """The gradient; None without a backward, or if the parameter has no gradient after it."""
+
+
+@record
+class Buffer(RegisteredTensor):
+    """One entry of a module's `_buffers`."""
+
     persistent: bool
     """True if it is part of the `state_dict`."""
-
-    identity: int
-    statistics: Statistics | None = None
-    values: str | None = None
-    not_read: str = ""
-    """See `Parameter.not_read`."""
-
-    shared_bytes: int = 0
-    """See `Parameter.shared_bytes`."""
-
-    @property
-    def counted_bytes(self) -> int:
-        """Bytes that the buffer adds to a total."""
-        return self.spec.bytes - self.shared_bytes
 
 
 @record

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
-from netinspect.analysis.header import build_header, refuse_without_forward
+from netinspect.analysis.header import build_header, refuse_without_backward, refuse_without_forward
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.operator_counts import cost_of, cost_of_steps
 from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection, refuse_negative
@@ -79,11 +79,8 @@ def count_cost(
             f"the trace of {trace.target} contains no costs",
             hint="save it again with this version, and with an input",
         )
-    if backward and trace.backward is None and trace.failure is None:
-        raise SavedTraceError(
-            f"the trace of {trace.target} contains no backward",
-            hint="save it again with: netinspect cost TARGET --backward --save FILE",
-        )
+    if backward:
+        refuse_without_backward(trace, "cost")
     structure = Structure(trace)
     total = cost_of_steps(trace.steps)
     rows = [group.row(total.macs) for group in _groups(structure, GROUPINGS[by], depth)]

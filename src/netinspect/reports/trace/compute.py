@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.analysis.header import build_header, refuse_without_forward
+from netinspect.analysis.header import build_header, refuse_without_backward, refuse_without_forward
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.rows import refuse_negative
 from netinspect.errors import SavedTraceError
@@ -39,11 +39,8 @@ def list_steps(
         raise SavedTraceError(
             f"the trace of {trace.target} contains no forward", hint="save it again with an input"
         )
-    if backward and trace.backward is None and trace.failure is None:
-        raise SavedTraceError(
-            f"the trace of {trace.target} contains no backward",
-            hint="save it with: netinspect trace TARGET --backward --save FILE",
-        )
+    if backward:
+        refuse_without_backward(trace, "trace")
     if values and trace.output_values is None and trace.failure is None:
         raise SavedTraceError(
             f"the trace of {trace.target} contains no values",

@@ -10,7 +10,7 @@ from netinspect.analysis.repeats import Repeats
 from netinspect.analysis.rows import refuse_negative
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.modules import DEEPEST
-from netinspect.records.tensors import Buffer, Parameter
+from netinspect.records.tensors import RegisteredTensor
 from netinspect.records.trace import Trace
 from netinspect.reports.tree.checkpoint_nodes import build_checkpoint_nodes
 from netinspect.reports.tree.record import Tree, TreeNode
@@ -89,7 +89,7 @@ class _ModuleNodes:
             module.alias_of if tensors or module.children else None,
         )
 
-    def _tensors(self, path: str) -> list[Parameter | Buffer]:
+    def _tensors(self, path: str) -> list[RegisteredTensor]:
         """Return the parameters and buffers registered directly on a module, in order."""
         module, structure = self._structure.modules[path], self._structure
         entries = {
@@ -99,9 +99,9 @@ class _ModuleNodes:
         return [entries[name] for name in (*module.parameters, *module.buffers) if name in entries]
 
 
-def _local_name(entry: Parameter | Buffer) -> str:
+def _local_name(entry: RegisteredTensor) -> str:
     return entry.name.rpartition(".")[2]
 
 
-def _format_tensor(entry: Parameter | Buffer) -> str:
+def _format_tensor(entry: RegisteredTensor) -> str:
     return f"{_local_name(entry)} ({', '.join(map(str, entry.spec.shape))})"
