@@ -100,6 +100,12 @@ def test_diagnose_input_with_the_shape_of_the_weight() -> None:
     assert [each.name for each in found.operands] == ["input", "fc.weight", "fc.bias"]
 
 
+def test_diagnose_names_producers_of_equal_operands() -> None:
+    text = explained(lambda s, x: s.fc(x.relu()) @ x.tanh(), rows(2, 3), fc=nn.Linear(3, 3))
+    assert text is not None
+    assert "of input from fc and dimension 0 of input 2 from tanh" in text
+
+
 def test_device_mismatch_in_recorded_trace() -> None:
     """The expected explanation is that of a machine with a GPU."""
     trace = on(rows(2, 4), fc=nn.Linear(3, 5))(lambda s, x: s.fc(x)).capture()

@@ -57,7 +57,7 @@ def _unbatched(call: Call) -> tuple[Input, TensorSpec, str] | None:
         if dimensions is None or earlier.output is None:
             continue
         spec = next(tensors_in(earlier.inputs), None)
-        source = input_of(call.trace, earlier, spec) if spec is not None else None
+        source = input_of(call.trace, earlier.input_origins[0], spec) if spec is not None else None
         if spec is None or source is None or len(spec.shape) != dimensions + 1:
             return None
         return source, spec, earlier.module or earlier.name

@@ -64,7 +64,7 @@ def _explain_pair(call: Call, first: Given, second: Given, wrong: list[tuple[int
     makers = [
         f"{given.name} comes from {origin}"
         for given in (first, second)
-        if (origin := call.origin(given))
+        if (origin := call.producer_name(given))
     ]
     text = (
         f"{call.name} cannot broadcast {format_shape(first.shape)} and "

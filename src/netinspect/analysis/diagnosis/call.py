@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.errors import shorten
 from netinspect.records.modules import Module
-from netinspect.records.steps import Failure, Step
+from netinspect.records.steps import Failure, Origin, Step
 from netinspect.records.trace import Input, Trace
-from netinspect.records.values import Item, Literal, Structure, TensorSpec, Value, tensors_in
+from netinspect.records.values import Item, Literal, Structure, TensorSpec, Value
 
 Shape = tuple[int | str, ...]
 
@@ -52,6 +52,8 @@ class Given(NamedTuple):
     spec: TensorSpec
     key: tuple[str, ...]
     """Position or name of the argument, then positions inside containers."""
+
+    origin: Origin
 
     @property
     def shape(self) -> Shape:
@@ -171,23 +173,26 @@ class Call:
             return self
         return Call(self.trace, self.trace.steps[self.step.parent], self.failure)
 
-    def producers(self) -> Iterator[Step]:
-        """Yield the steps that made the call's tensors."""
-        for index in self.step.producers:
-            yield self.trace.steps[index]
+    def producers(self, given: Given) -> list[Step]:
+        """Return the steps that made a tensor, or have written to it since."""
+        return [self.trace.steps[index] for index in given.origin.producers]
 
-    def origin(self, given: Given) -> str | None:
-        """Return the name of the step that produced a tensor, or None if ambiguous."""
-        if sum(each.spec == given.spec for each in self.given) > 1:
+    def producer_name(self, given: Given) -> str | None:
+        """Return the name of the step that made a tensor, or None if several steps wrote to it.
+
+        The torch layer that contains the step is named instead, if the call is not in it too.
+        """
+        producers, origin = self.producers(given), given.origin
+        if len(producers) != 1 or origin.arguments or origin.parameters:
             return None
-        candidates = [step for step in self.producers() if given.spec in tensors_in(step.output)]
-        if len(candidates) != 1:
-            return None
-        return _producer_name(self.trace, candidates[0], self.step)
+        path = producers[0].module
+        module = next((each for each in self.trace.modules if each.path == path), None)
+        is_layer = path and path != self.step.module and module is not None and module.library
+        return path if is_layer else producers[0].name
 
     def as_input(self, given: Given) -> Input | None:
         """Return the model input that a tensor is, or None."""
-        return input_of(self.trace, self.step, given.spec)
+        return input_of(self.trace, given.origin, given.spec)
 
 
 Explain = Callable[[Call], Explanation | None]
@@ -212,24 +217,11 @@ class Family:
     """Tried last, for every call."""
 
 
-def input_of(trace: Trace, step: Step, spec: TensorSpec) -> Input | None:
-    """Return the model input that a tensor of a step is, or None if ambiguous."""
-    names = step.arguments
-    found = [entry for entry in trace.inputs if entry.value == spec and entry.name in names]
-    if not names:
-        # The arguments of the root are the inputs themselves, and older records name none.
-        found = [entry for entry in trace.inputs if entry.value == spec]
-        if any(spec in tensors_in(trace.steps[index].output) for index in step.producers):
-            return None
-    return found[0] if len(found) == 1 else None
-
-
-def _producer_name(trace: Trace, step: Step, consumer: Step) -> str:
-    """Return the name of a step, or of the torch layer that contains it."""
-    module = next((each for each in trace.modules if each.path == step.module), None)
-    if step.module and step.module != consumer.module and module is not None and module.library:
-        return step.module
-    return step.name
+def input_of(trace: Trace, origin: Origin, spec: TensorSpec) -> Input | None:
+    """Return the model input that a tensor is, or None; a view with another shape is not the input."""
+    return next(
+        (each for each in trace.inputs if each.name in origin.arguments and each.value == spec), None
+    )
 
 
 def _evaluate(literal: Literal) -> Any:
@@ -250,40 +242,27 @@ _NAMES = {
 def _name_tensors(trace: Trace, step: Step) -> list[Given]:
     """Return the tensors of a call, each named after its parameter, argument or input."""
     given = [(key, spec) for item in step.inputs.items for key, spec in _leaves(item.value, (item.key,))]
-    known = {entry.name: entry.spec for entry in trace.parameters}
-    known |= {entry.name: entry.spec for entry in trace.buffers}
     is_loss = re.fullmatch(r"(\w+_)?(loss|cross_entropy(_\w+)?)|kl_div", step.name) is not None
     positional = ("input", "target") if is_loss else _NAMES.get(step.name, ())
-    unmatched = list(step.parameters)
-    names: dict[int, str] = {}
-    # Start with the last tensor: if an input equals a weight in size, torch has the input first.
-    for index in reversed(range(len(given))):
-        key, spec = given[index]
-        name = next((each for each in reversed(unmatched) if known.get(each) == spec), None)
-        if name is not None:
-            unmatched.remove(name)
-            names[index] = name
-        elif not key[0].isdigit():
-            names[index] = ".".join(key)
-        elif (name := _input_name(trace, step, int(key[0]))) is not None:
-            names[index] = ".".join((name, *key[1:]))
-        elif len(key) == 1 and int(key[0]) < len(positional):
-            names[index] = positional[int(key[0])]
     unnamed = 0
-    for index in range(len(given)):
-        if index not in names:
+    named: dict[str, Given] = {}
+    for (key, spec), origin in zip(given, step.input_origins, strict=True):
+        if origin.parameters:
+            name = origin.parameters[0]
+        elif not key[0].isdigit():
+            name = ".".join(key)
+        elif (argument := _input_name(trace, step, int(key[0]))) is not None:
+            name = ".".join((argument, *key[1:]))
+        elif len(key) == 1 and int(key[0]) < len(positional):
+            name = positional[int(key[0])]
+        else:
             unnamed += 1
-            names[index] = "input" if unnamed == 1 else f"input {unnamed}"
-    # Operands are identified by name, so names must be unique.
-    named = []
-    seen: set[str] = set()
-    for index, (key, spec) in enumerate(given):
-        name = names[index]
-        while name in seen:
+            name = "input" if unnamed == 1 else f"input {unnamed}"
+        # Operands are identified by name, so names must be unique.
+        while name in named:
             name += "'"
-        seen.add(name)
-        named.append(Given(name, spec, key))
-    return named
+        named[name] = Given(name, spec, key, origin)
+    return list(named.values())
 
 
 def _input_name(trace: Trace, step: Step, position: int) -> str | None:

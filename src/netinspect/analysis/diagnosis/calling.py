@@ -7,7 +7,6 @@ import re
 from netinspect.analysis.diagnosis.call import Call, Explanation, Family
 from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.analysis.diagnosis.wording import format_count, format_shape, format_tensor
-from netinspect.records.steps import Step
 from netinspect.records.values import Literal, Structure, TensorSpec, tensors_in
 
 _TAKES = re.compile(
@@ -85,15 +84,16 @@ def explain_no_tensor(call: Call) -> Explanation | None:
         return Explanation(
             f"{call.display_name} expects a tensor, got {kind_text}", remedies=_made_tensor(value)
         )
-    makers = [step for step in call.producers() if step.kind == "module"]
+    passed = [each for each in call.given if each.key[0] == items[0].key]
+    layers = {producer.parent for each in passed for producer in call.producers(each)}
     count = format_count(len(value.items), "value")
     text = f"{call.display_name} expects a tensor, got a {value.type} of {count}"
     remedies = [f"pass one of them, such as x[{_first_key(value)}]{_sized(value)}"]
-    maker = makers[0] if len(makers) == 1 else _recurrent(call)
-    if maker is not None and maker.name in _RECURRENT and maker.output == value:
-        state = "(output, (h, c))" if maker.name == "LSTM" else "(output, h)"
-        text += f"; {maker.module} ({maker.name}) returns {state}"
-        remedies = [f"output, _ = self.{maker.module}(...)"]
+    for layer in (call.trace.steps[at] for at in layers if at is not None):
+        if layer.name in _RECURRENT and layer.output == value:
+            state = "(output, (h, c))" if layer.name == "LSTM" else "(output, h)"
+            text += f"; {layer.module} ({layer.name}) returns {state}"
+            remedies = [f"output, _ = self.{layer.module}(...)"]
     return Explanation(text, remedies=remedies)
 
 
@@ -105,17 +105,6 @@ def _made_tensor(value: Literal) -> list[str]:
     if _SIZES.fullmatch(value.text):
         return [f"pass a tensor of this size: torch.randn({value.text[1:-1].rstrip(',')})"]
     return []
-
-
-def _recurrent(call: Call) -> Step | None:
-    """Return the recurrent layer whose whole output was passed to a call."""
-    value = call.step.inputs.items[0].value
-    makers = [
-        step
-        for step in call.trace.steps[: call.step.index]
-        if step.kind == "module" and step.name in _RECURRENT and step.output == value
-    ]
-    return makers[-1] if makers else None
 
 
 def _first_key(value: Structure) -> str:

@@ -10,6 +10,7 @@ from netinspect.analysis.diagnosis.matrices import NAMES as PRODUCTS
 from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.analysis.diagnosis.wording import input_options
 from netinspect.errors import LACKS_GPU
+from netinspect.records.steps import Origin
 
 _SAME_DTYPE = frozenset(
     (
@@ -76,11 +77,10 @@ def explain_device(call: Call) -> Explanation | None:
         f"{' and '.join(dict.fromkeys(each.name for each in members))} on {device}"
         for device, members in groups.items()
     )
-    own = _names_of_model(call)
     wanted = next(iter(groups))
     remedy = f"move them to one device: .to({wanted!r})"
     for device, members in groups.items():
-        if any(each.name in own for each in members):
+        if any(each.origin.parameters for each in members):
             wanted = device
             remedy = f"move the other tensors to the device of the model: x.to({device!r})"
             break
@@ -96,17 +96,16 @@ def explain_dtype(call: Call) -> Explanation | None:
     return _explain_several(call) or _explain_unknown(call)
 
 
-def _names_of_model(call: Call) -> set[str]:
-    names = {entry.name for entry in call.trace.parameters}
-    return names | {entry.name for entry in call.trace.buffers}
-
-
 def _weights(call: Call) -> list[Given]:
     """Return the parameters of a layer that failed in its own checks."""
     if call.step.kind != "module" or call.module is None:
         return []
     specs = {entry.name: entry.spec for entry in call.trace.parameters}
-    return [Given(name, specs[name], ()) for name in _own_parameters(call) if name in specs]
+    return [
+        Given(name, specs[name], (), Origin(parameters=(name,)))
+        for name in _own_parameters(call)
+        if name in specs
+    ]
 
 
 def _own_parameters(call: Call) -> list[str]:
@@ -125,9 +124,8 @@ def _explain_several(call: Call) -> Explanation | None:
     text = f"{call.display_name} expects operands of the same dtype: " + ", ".join(
         f"{' and '.join(_shortened(names[dtype]))} {dtype}" for dtype in dtypes
     )
-    own = _names_of_model(call)
-    own_tensor = next((each for each in members if each.name in own), None)
-    foreign = next((each for each in members if each.name not in own), members[0])
+    own_tensor = next((each for each in members if each.origin.parameters), None)
+    foreign = next((each for each in members if not each.origin.parameters), members[0])
     wanted = own_tensor.spec.dtype if own_tensor is not None else "float32"
     remedies = []
     if own_tensor is not None and foreign.spec.dtype != wanted:
@@ -142,7 +140,7 @@ def _explain_several(call: Call) -> Explanation | None:
     mismatches = [
         Mismatch("dtype", wanted, each.spec.dtype, each.at())
         for each in members
-        if each.spec.dtype != wanted and each.name not in own
+        if each.spec.dtype != wanted and not each.origin.parameters
     ]
     return Explanation(text, mismatches, remedies)
 

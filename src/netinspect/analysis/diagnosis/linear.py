@@ -77,7 +77,7 @@ def _explain_flattening(call: Call, given: Given, wanted: int | str) -> Explanat
     """Explain a flatten that merged the batch dimension, or a missing flatten."""
     sizes = [size for size in given.shape if isinstance(size, int)]
     if len(sizes) == 1:
-        for producer in call.producers():
+        for producer in call.producers(given):
             before = next(tensors_in(producer.inputs), None)
             if (
                 producer.name in ("view", "reshape", "flatten")
@@ -124,7 +124,8 @@ def explain_bilinear(call: Call) -> Explanation | None:
 
 def before_flatten(call: Call) -> tuple[Step, TensorSpec] | None:
     """Return the step that flattened feature maps into a call's input, and the spec of the maps."""
-    for producer in call.producers():
+    given = call.tensor("0", "input")
+    for producer in call.producers(given) if given is not None else ():
         if producer.name in ("view", "reshape", "flatten"):
             spec = next(tensors_in(producer.inputs), None)
             output = next(tensors_in(producer.output), None)

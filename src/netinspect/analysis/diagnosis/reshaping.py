@@ -137,8 +137,8 @@ def _explain_order(call: Call, given: Given, wanted: tuple[int, ...]) -> Explana
     """Explain a view that torch reports as non-contiguous; strides are not recorded."""
     if call.name != "view" or not re.search("stride|contiguous", call.message):
         return None
-    producer_name = next((step.name for step in call.producers() if step.name in _NON_CONTIGUOUS), None)
-    after = f" after {producer_name}" if producer_name else ""
+    producers = [each.name for each in call.producers(given) if each.name in _NON_CONTIGUOUS]
+    after = f" after {producers[0]}" if producers else ""
     sizes = ", ".join(map(str, wanted))
     return Explanation(
         f"the sizes match, but the tensor is not contiguous{after}; view does not copy elements",

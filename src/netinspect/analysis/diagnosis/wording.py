@@ -122,5 +122,5 @@ def integer_sizes(shape: Shape) -> tuple[int, ...] | None:
 
 def format_operand(call: Call, given: Given) -> str:
     """Format the name of an operand and of the step that produced it."""
-    origin = call.origin(given)
-    return f"{given.name} from {origin}" if origin else given.name
+    producer = call.producer_name(given)
+    return f"{given.name} from {producer}" if producer else given.name
