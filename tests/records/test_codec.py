@@ -173,7 +173,9 @@ def test_from_data_uses_defaults_for_missing_entries() -> None:
         (Failure, {**SMALL["failure"], "step": True}, "Failure.step: expected int | null, got bool"),
         (Item, {"key": "0", "value": {}}, "Item.value: object missing required field kind"),
         (Item, {"key": "0", "value": {"kind": "x"}}, "Item.value.kind: invalid value 'x'"),
+        (Item, {"key": "0", "value": {"kind": "\udc80"}}, "Item.value.kind: invalid value '?'"),
         (Item, {"key": "0", "value": {"kind": []}}, "Item.value.kind: expected str, got list"),
+        (Gradient, {"shape": "\udc80", "norm": 1.0}, "Gradient.shape: expected array, got str"),
         (Item, {"key": "0", "value": 3}, "Item.value: expected object, got int"),
         (Item, {"key": "0", "value": None}, "Item.value: expected object, got null"),
         (
@@ -206,6 +208,7 @@ def test_from_data_error_shortens_values() -> None:
 @given(st.sampled_from(SPOTS), JSON)
 @example(("steps", 0, "inputs", "items", 0, "value", "kind"), {})
 @example(("parameters", 0, "gradient", "norm"), 10**400)
+@example(("steps", 0, "kind"), "\udc80")
 @settings(deadline=None)
 def test_from_data_reads_or_refuses_any_document(spot: Spot, value: Any) -> None:
     document = put(SMALL, spot, value)

@@ -299,8 +299,9 @@ def test_pack_compresses_large_documents(tmp_path: Path) -> None:
         (gzip.compress(b"{}")[:-5] + b"12345", "its compressed data is damaged: "),
         (b"\x1f\x8bnothing", "its compressed data is damaged: "),
         (gzip.compress(bytes(5000)), "it has more than 4,096 bytes"),
+        (gzip.compress(b"{") + gzip.compress(b"}"), "more data follows its compressed document"),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_read_trace_refuses_damaged_compressed_files(
     content: bytes, cause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -326,3 +327,7 @@ def test_large_saved_trace_is_a_target(cli: Cli, tmp_path: Path) -> None:
     assert file.read_bytes().startswith(b"\x1f\x8b")
     outcome = cli("diff", str(file), str(file))
     assert outcome.code == 0, outcome
+    file.write_bytes(file.read_bytes()[:-9])
+    outcome = cli("summary", str(file))
+    assert outcome.code == 3
+    assert "cause: its compressed data is incomplete" in outcome.err

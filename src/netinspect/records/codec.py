@@ -79,6 +79,9 @@ def from_data(cls: type[R], data: Any) -> R:
         return msgspec.convert(data, cls, dec_hook=_decode_number)
     except msgspec.ValidationError as error:
         raise _codec_error(cls, error) from None
+    except UnicodeEncodeError:  # raised for a lone surrogate in an entry of another type
+        replaced = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+        return from_data(cls, json.loads(replaced))
 
 
 def json_schema(cls: type, *, title: str, identity: dict[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,8 @@ def unpack(content: bytes) -> str:
         raise ValueError(f"it has more than {LARGEST:,} bytes")
     if not stream.eof:
         raise ValueError("its compressed data is incomplete")
+    if stream.unused_data:
+        raise ValueError("more data follows its compressed document")
     return document.decode("utf-8")
 
 

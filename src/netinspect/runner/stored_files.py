@@ -52,10 +52,11 @@ def read_saved(path: str, name: str) -> Trace:
     except SavedTraceError:
         from netinspect.checkpoints.folders.file_sets import open_file
         from netinspect.checkpoints.recognize import unreadable_as
+        from netinspect.checkpoints.unsupported.catalog import CATALOG
         from netinspect.checkpoints.unsupported.identify import identify
 
         with open_file(path, name) as source:
             unread = identify(source)
-        if unread is not None:
+        if unread not in (None, CATALOG["gzip"]):  # a saved trace may be compressed
             raise unreadable_as(name, unread) from None
         raise
