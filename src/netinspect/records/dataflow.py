@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from netinspect.records.steps import Step
+from netinspect.records.steps import Origin, Step
 
 
 def failed_step(steps: Sequence[Step]) -> Step | None:
@@ -12,14 +12,19 @@ def failed_step(steps: Sequence[Step]) -> Step | None:
     return next((step for step in reversed(steps) if step.failed), None)
 
 
-def sources_of(step: Step, steps: Sequence[Step]) -> list[str]:
-    """Return the names of the arguments that a step's inputs were computed from, direct ones first."""
+def sources_of(origins: Iterable[Origin], steps: Sequence[Step]) -> list[str]:
+    """Return the names of the arguments that tensors were computed from, direct ones first.
+
+    Args:
+        origins: Origins of the tensors.
+        steps: The steps of forward.
+    """
     names: dict[str, None] = {}
-    waiting, seen = [step.index], set[int]()
-    while waiting:
-        index = waiting.pop(0)
-        if index not in seen:
-            seen.add(index)
-            names.update(dict.fromkeys(steps[index].arguments))
-            waiting += steps[index].producers
+    waiting, seen = list(origins), set[int]()
+    for origin in waiting:
+        names.update(dict.fromkeys(origin.arguments))
+        for index in origin.producers:
+            if index not in seen:
+                seen.add(index)
+                waiting += steps[index].input_origins
     return list(names)

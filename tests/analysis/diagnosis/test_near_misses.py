@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn, zeros
 from torch.nn import functional as F
 
+from netinspect.analysis.diagnosis.call import Call
 from netinspect.analysis.diagnosis.diagnose import diagnose
+from netinspect.analysis.diagnosis.table import mismatches
 from netinspect.records.base import replace
 from netinspect.records.trace import Trace
 from netinspect.records.values import TensorSpec
@@ -104,6 +106,13 @@ def test_diagnose_names_producers_of_equal_operands() -> None:
     text = explained(lambda s, x: s.fc(x.relu()) @ x.tanh(), rows(2, 3), fc=nn.Linear(3, 3))
     assert text is not None
     assert "of input from fc and dimension 0 of input 2 from tanh" in text
+
+
+def test_mismatches_have_sources_of_their_operand() -> None:
+    trace = on(rows(2, 3), rows(2, 3))(lambda s, x, y: x.relu() @ y.tanh()).capture()
+    assert trace.failure is not None
+    (found,) = mismatches(Call(trace, trace.steps[-1], trace.failure))
+    assert (found.kind, found.sources) == ("size", (trace.inputs[0].name,))
 
 
 def test_device_mismatch_in_recorded_trace() -> None:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.mismatch import Marks, Mismatch
 from netinspect.errors import shorten
+from netinspect.records.dataflow import sources_of
 from netinspect.records.modules import Module
 from netinspect.records.steps import Failure, Origin, Step
 from netinspect.records.trace import Input, Trace
@@ -189,6 +190,12 @@ class Call:
         module = next((each for each in self.trace.modules if each.path == path), None)
         is_layer = path and path != self.step.module and module is not None and module.library
         return path if is_layer else producers[0].name
+
+    def sources(self, marks: Marks) -> tuple[str, ...]:
+        """Return the arguments of the model that the first marked operand was computed from."""
+        first = next(iter(marks), None)
+        origins = [each.origin for each in self.given if each.name == first]
+        return tuple(sources_of(origins, self.trace.steps))
 
     def as_input(self, given: Given) -> Input | None:
         """Return the model input that a tensor is, or None."""

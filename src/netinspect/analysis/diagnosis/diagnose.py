@@ -116,7 +116,7 @@ def _missing_hint(names: tuple[str, ...]) -> str:
 def _uninferred_hint(trace: Trace) -> Iterator[str]:
     """Yield which inputs could not be inferred and how to pass them, unless all were passed."""
     step = failed_step(trace.steps)
-    names = sources_of(step, trace.steps) if step is not None else []
+    names = sources_of(step.input_origins, trace.steps) if step is not None else []
     given = {entry.name for entry in trace.inputs if entry.origin == GIVEN}
     # An argument without a name in forward is identified by its position.
     guessed = [

@@ -142,7 +142,7 @@ def _explain_part(call: Call, given: Given, part: Any, position: int) -> Explana
             f"an index in the tensor is out of range: dimension {position} of "
             f"{format_shape(given.shape)} has "
             f"size {given.shape[position]}",
-            [Mismatch("range", None, None, given.at(position))],
+            [Mismatch("range", None, None, {**_marks_of(call, part), **given.at(position)})],
         )
     return None
 

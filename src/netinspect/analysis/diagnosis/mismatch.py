@@ -35,6 +35,9 @@ class Mismatch(NamedTuple):
     requirement: str = ""
     """The requirement in a few words, such as `fc1.in_features = 256`."""
 
+    sources: tuple[str, ...] = ()
+    """Arguments of the model that the first operand of `marks` was computed from; empty if unknown."""
+
 
 def merge_marks(mismatches: Iterable[Mismatch]) -> dict[str, tuple[int, ...]]:
     """Return the marked dimensions of several mismatches by operand."""

@@ -75,13 +75,15 @@ def mismatches(call: Call) -> tuple[Mismatch, ...]:
     Of kinds that an explanation has, those in the message are left out.
     """
     shapes = " and ".join(format_shape(each.shape) for each in call.given[:2])
+    requirement = f"{call.name} of {shapes} in {call.place}"
     found = [
-        mismatch if mismatch.requirement else mismatch._replace(requirement=requirement)
+        mismatch._replace(
+            requirement=mismatch.requirement or requirement, sources=candidate.sources(mismatch.marks)
+        )
         for candidate in _candidates(call)
         for each in _explanations(candidate)
         if (explanation := each(candidate)) is not None
         for mismatch in explanation.mismatches
-        for requirement in [f"{call.name} of {shapes} in {call.place}"]
     ]
     known = {each.kind for each in found}
     found += [

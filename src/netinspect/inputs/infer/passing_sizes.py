@@ -79,7 +79,7 @@ def find_passing_sizes(
     found = explain(Call(trace, step, failure))
     if found is None or not found[1].size_helps:
         return PassingSizes()
-    specs = _image_specs(arguments, set(sources_of(step, trace.steps)))
+    specs = _image_specs(arguments, set(sources_of(step.input_origins, trace.steps)))
     if not specs:
         return PassingSizes()
     attempt = _Attempt(model, arguments, specs, budget, training=training)

@@ -32,20 +32,21 @@ def refinements(result: AttemptResult, facts: ModelFacts) -> Iterator[Candidate]
     candidate, step, failure = result.candidate, result.step, result.failure
     if failure is None:
         return
-    culprits = sources_of(step, result.forward.steps) if step is not None else []
+    culprits = sources_of(step.input_origins, result.forward.steps) if step is not None else []
     culprits = [name for name in culprits if name in candidate] or list(candidate)
     expected: dict[Kind, list[Mismatch]] = {}
     for each in result.mismatches:
-        expected.setdefault(each.kind, []).append(each)
-    yield from _within_range(candidate, culprits, expected.get("range", ()))
+        sources = [name for name in each.sources if name in candidate] or culprits
+        expected.setdefault(each.kind, []).append(each._replace(sources=tuple(sources)))
+    yield from _within_range(candidate, expected.get("range", ()))
     if step is not None:
         yield from _from_its_layer(candidate, step, facts)
         yield from _channels_last(candidate, culprits, step, facts)
     yield from with_batch_dimension(result)
-    yield from _of_another_dtype(candidate, culprits, expected.get("dtype", ()))
+    yield from _of_another_dtype(candidate, expected.get("dtype", ()))
     yield from _in_words(candidate, culprits, failure, facts)
-    yield from _of_another_size(candidate, culprits, expected.get("size", ()))
-    yield from _multiples(candidate, culprits, expected.get("multiple", ()), failure)
+    yield from _of_another_size(candidate, expected.get("size", ()))
+    yield from _multiples(candidate, expected.get("multiple", ()), failure)
     yield from _with_placeholder_tokens(candidate, failure, facts)
     yield from _of_another_rank(candidate, culprits, expected.get("rank", ()))
     yield from with_labels(candidate, result.mismatches, failure, facts)
@@ -59,11 +60,9 @@ def _with_spec(candidate: Candidate, name: str, spec: InputSpec, reason: str) ->
     return {**candidate, name: replace(candidate[name], spec=spec, reason=reason)}
 
 
-def _within_range(
-    candidate: Candidate, culprits: Sequence[str], ranges: Sequence[Mismatch]
-) -> Iterator[Candidate]:
+def _within_range(candidate: Candidate, ranges: Sequence[Mismatch]) -> Iterator[Candidate]:
     """Yield candidates with valid indices, or with floats from 0 to 1 that are converted to indices."""
-    for name in culprits if ranges else ():
+    for name in ranges[0].sources if ranges else ():
         guess = candidate[name]
         if guess.spec.is_floating:
             if guess.spec.low is None:
@@ -135,12 +134,10 @@ _DTYPE_REASONS = {
 }
 
 
-def _of_another_dtype(
-    candidate: Candidate, culprits: Sequence[str], expected: Sequence[Mismatch]
-) -> Iterator[Candidate]:
+def _of_another_dtype(candidate: Candidate, expected: Sequence[Mismatch]) -> Iterator[Candidate]:
     for each in expected:
         dtype = "float32" if "float" in str(each.expected) else str(each.expected)
-        for name in reversed(culprits) if dtype == "bool" else culprits:
+        for name in reversed(each.sources) if dtype == "bool" else each.sources:
             spec = candidate[name].spec
             if dtype == "bool" or (dtype == "int64" and spec.is_floating):
                 spec = spec.with_dtype(dtype).with_range(0, 1)
@@ -174,32 +171,30 @@ def _names(failure: Failure, size: int) -> bool:
     return re.search(rf"\b{size}\b", failure.message) is not None
 
 
-def _of_another_size(
-    candidate: Candidate, culprits: Sequence[str], expected: Sequence[Mismatch]
-) -> Iterator[Candidate]:
+def _of_another_size(candidate: Candidate, expected: Sequence[Mismatch]) -> Iterator[Candidate]:
     """Yield candidates in which dimensions of a rejected size have the expected one.
 
     A size of an operand must be unambiguous; otherwise `solve_sizes` finds the dimension.
     """
-    for name in culprits:
-        guess = candidate[name]
-        for each in expected:
+    for each in expected:
+        equal = [
+            size for name in each.sources for size in candidate[name].spec.shape if size == each.got
+        ]
+        if not isinstance(each.expected, int) or (each.marks and len(equal) > 1):
+            continue
+        reason = f"solved from {each.requirement}" if each.marks else _FROM_MESSAGE
+        for name in each.sources:
+            guess = candidate[name]
             indices = [index for index, size in enumerate(guess.spec.shape) if size == each.got]
-            equal = [
-                size for other in culprits for size in candidate[other].spec.shape if size == each.got
-            ]
-            if not isinstance(each.expected, int) or (each.marks and len(equal) > 1):
-                continue
-            reason = f"solved from {each.requirement}" if each.marks else _FROM_MESSAGE
             for group in ([indices] if len(indices) > 1 else []) + [[index] for index in indices]:
                 yield {**candidate, name: guess.resized(dict.fromkeys(group, each.expected), reason)}
 
 
 def _multiples(
-    candidate: Candidate, culprits: Sequence[str], expected: Sequence[Mismatch], failure: Failure
+    candidate: Candidate, expected: Sequence[Mismatch], failure: Failure
 ) -> Iterator[Candidate]:
     """Yield candidates in which one size is rounded up to a multiple that is expected of it."""
-    for name in culprits if expected else ():
+    for name in expected[0].sources if expected else ():
         guess, wanted = candidate[name], expected[0]
         sizes = guess.spec.shape
         named = [size for size in sizes if _names(failure, size)]
@@ -216,8 +211,9 @@ def _multiples(
 def _of_another_rank(
     candidate: Candidate, culprits: Sequence[str], expected: Sequence[Mismatch]
 ) -> Iterator[Candidate]:
-    pairs = [(each.expected, each.got) for each in expected if isinstance(each.expected, int)]
     for name in culprits:
+        mine = [each for each in expected if name in each.sources]
+        pairs = [(each.expected, each.got) for each in mine if isinstance(each.expected, int)]
         rank = len(candidate[name].spec.shape)
         # More dimensions of a tensor never need fewer of the input that it was computed from.
         ranks = [
@@ -227,7 +223,7 @@ def _of_another_rank(
         ]
         # The tensor may be a part of the input: both lack the same number of dimensions.
         ranks += [rank + wanted - got for wanted, got in pairs if isinstance(got, int)]
-        if expected and not pairs:
+        if mine and not pairs:
             ranks = [rank + 1]
         for other in dict.fromkeys(ranks):
             if 0 < other <= 6 and other != rank:

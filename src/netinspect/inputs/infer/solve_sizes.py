@@ -58,7 +58,8 @@ def solve_sizes(runner: AttemptRunner, failed: AttemptResult) -> Candidate | Non
     if step is None:
         return None
     where, kinds = step.module or step.name, {each.kind for each in failed.mismatches}
-    names = [name for name in sources_of(step, failed.forward.steps) if name in failed.candidate]
+    sources = sources_of(step.input_origins, failed.forward.steps)
+    names = [name for name in sources if name in failed.candidate]
     names = [name for name in names or failed.candidate if name not in runner.frozen]
     for name in names:
         for dimensions in _groups(failed.candidate[name].spec.shape):

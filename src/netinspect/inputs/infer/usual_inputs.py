@@ -132,9 +132,10 @@ def _with_fixing_layers(result: AttemptResult, settled: frozenset[str]) -> Attem
     """Add to the reason the Linear after a flatten, which determines the size of the image."""
     steps = result.forward.steps
     for step in steps:
-        if step.name != "linear" or not step.producers:
+        producers = step.input_origins[0].producers if step.input_origins else ()
+        if step.name != "linear" or not producers:
             continue
-        producer = steps[step.producers[0]]
+        producer = steps[producers[0]]
         before = next(tensors_in(producer.inputs), None)
         if producer.name not in ("view", "reshape", "flatten") or before is None:
             continue
@@ -144,7 +145,7 @@ def _with_fixing_layers(result: AttemptResult, settled: frozenset[str]) -> Attem
             continue
         if given is None or given.shape[-1:] != (math.prod(sizes),):
             continue  # joined attention heads, not a flattened map
-        for name in sources_of(step, steps):
+        for name in sources_of(step.input_origins[:1], steps):
             guess = result.candidate.get(name)
             if guess is not None and name not in settled and len(guess.spec.shape) >= 3:
                 reason = f"solved from {step.module}.in_features = {math.prod(sizes)}"
