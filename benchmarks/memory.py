@@ -61,7 +61,7 @@ def run(target: str, specs: list[str], training: bool, device: str) -> None:
     from netinspect.inputs.arguments import make_arguments
     from netinspect.inputs.request import InputRequest
     from netinspect.inputs.spec import parse_spec
-    from netinspect.memory_tracker.workload import NullObserver, infer, train
+    from netinspect.memory_tracker.workload import Observer, infer, train
     from netinspect.targets.model_factory import find_factory
     from netinspect.targets.target import parse_target
     from netinspect.tracing.arguments import split
@@ -75,9 +75,9 @@ def run(target: str, specs: list[str], training: bool, device: str) -> None:
         return model(*args, **kwargs)
 
     if training:
-        train(model, call, "adamw", foreach=device == "cuda", observer=NullObserver())
+        train(model, call, "adamw", foreach=device == "cuda", observer=Observer())
     else:
-        infer(call, NullObserver())
+        infer(call, Observer())
 
 
 def measure(target: str, specs: list[str], training: bool, device: str, onednn: bool) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from netinspect.memory_tracker.allocations import AllocationTracker
 from netinspect.memory_tracker.fake_tensors import adapt, fake_tensors
 from netinspect.memory_tracker.request import OPTIMIZERS, TrackOptions, TrackRequest
 from netinspect.memory_tracker.session import track as track_request
-from netinspect.memory_tracker.workload import NullObserver, infer, train
+from netinspect.memory_tracker.workload import Observer, infer, train
 from netinspect.records.memory import MemoryTrack
 from netinspect.records.request import TraceRequest
 from tests.memory_tracker.runs import Blocks, Chain, Tied, tracked
@@ -247,7 +247,7 @@ def test_peak_equals_torch_memory_tracker(make: Any, spec: str, training: bool) 
         tracker = module.MemTracker()
         tracker.track_external(model, given)
 
-        class Resetting(NullObserver):
+        class Resetting(Observer):
             def enter_phase(self, phase: Any, iteration: int) -> None:
                 if phase == "forward" and iteration > 1:
                     tracker.reset_mod_stats()  # it refuses a second iteration otherwise
@@ -299,9 +299,9 @@ def test_peak_equals_cpu_allocator(make: Any, spec: str, least: float, training:
         model = make().train(training)
         given = build_tensor(parse_spec(spec), torch.Generator())
         if training:
-            train(model, lambda: model(given), "adamw", foreach=False, observer=NullObserver())
+            train(model, lambda: model(given), "adamw", foreach=False, observer=Observer())
         else:
-            infer(lambda: model(given), NullObserver())
+            infer(lambda: model(given), Observer())
     events = profiler.profiler.kineto_results.events()
     total = true = 0
     for event in sorted(events, key=lambda event: event.start_ns()):
@@ -320,9 +320,9 @@ def test_peak_is_close_to_gpu_allocator(training: bool) -> None:
         model = Chain(512).to("cuda").train(training)
         given = torch.randn(2048, 512, device="cuda")
         if training:
-            train(model, lambda: model(given), "adamw", foreach=True, observer=NullObserver())
+            train(model, lambda: model(given), "adamw", foreach=True, observer=Observer())
         else:
-            infer(lambda: model(given), NullObserver())
+            infer(lambda: model(given), Observer())
 
     run()  # libraries take their workspaces at the first run
     torch.cuda.reset_peak_memory_stats()

@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from netinspect._utils.units import size
 from netinspect.memory_tracker.fake_tensors import real_tensors
+from netinspect.memory_tracker.workload import Observer
 from netinspect.records.base import field_names
 from netinspect.records.memory import Allocation, Kind, MemoryStep, Phase
 from netinspect.tracing.model.members import Table, entries, modules, named_modules, parameters
@@ -57,7 +58,7 @@ class OverLimit(Exception):
     """Raised if a run with values exceeds its memory limit."""
 
 
-class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class AllocationTracker(Observer, TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Dispatch mode that records every storage that an operation allocates.
 
     Args:

@@ -7,7 +7,7 @@ gradient. Only the loss of an iteration stays in memory; gradients are freed whe
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,8 +26,8 @@ class NoGradientError(RuntimeError):
     """Raised if no output of forward can be differentiated."""
 
 
-class Observer(Protocol):
-    """Receiver of the phases of a run."""
+class Observer:
+    """Receiver of the phases of a run; this one ignores them."""
 
     def enter_phase(self, phase: Phase, iteration: int) -> None:
         """Begin a phase."""
@@ -37,19 +37,6 @@ class Observer(Protocol):
 
     def mark_states(self, optimizer: torch.optim.Optimizer) -> None:
         """Record that an optimizer has its states."""
-
-
-class NullObserver:
-    """Observer that does nothing."""
-
-    def enter_phase(self, phase: Phase, iteration: int) -> None:
-        """Do nothing."""
-
-    def mark_gradients(self) -> None:
-        """Do nothing."""
-
-    def mark_states(self, optimizer: torch.optim.Optimizer) -> None:
-        """Do nothing."""
 
 
 def infer(call: Callable[[], Any], observer: Observer) -> Any:
