@@ -163,6 +163,17 @@ class ModuleVersion:
 
 
 @record
+class StoredSection:
+    """A dictionary or module with tensors that the parts of its name do not lead to."""
+
+    section: str
+    """Its name."""
+
+    keys: tuple[int | str, ...]
+    """The keys and list indices that lead to it; empty if attributes or other objects do."""
+
+
+@record
 class Global:
     """One name that loading a pickle would import, and its uses."""
 
@@ -242,6 +253,9 @@ class Checkpoint:
     globals: tuple[Global, ...] = ()
     versions: tuple[ModuleVersion, ...] = ()
     """Versions of modules that have a later one than the first; other modules may have no version."""
+
+    sections: tuple[StoredSection, ...] = ()
+    """Sections of a pickle whose keys are not the parts of their names, such as an item of a list."""
 
     graph: Graph | None = None
     described: tuple[Entry, ...] = ()

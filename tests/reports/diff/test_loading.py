@@ -305,6 +305,39 @@ def test_load_lines_file_that_weights_only_refuses(beside: dict[str, Any], tmp_p
     assert torch.equal(other.weight, model.weight)
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda value: [value],
+        lambda value: {1: value},
+        lambda value: {"1": value},
+        lambda value: {"it's": {"x.y": ({}, value)}},
+        lambda value: value,
+    ],
+    ids=["list", "integer", "digit", "dots", "root"],
+)
+@pytest.mark.parametrize("what", [copy.copy, nn.Module.state_dict], ids=["module", "state_dict"])
+def test_load_lines_keys(
+    place: Callable[[Any], Any], what: Callable[[nn.Module], Any], tmp_path: Path
+) -> None:
+    model, other = nn.Linear(3, 4), nn.Linear(3, 4)
+    torch.save(place(what(model)), tmp_path / "x.pt")
+    found = loading(other, str(tmp_path / "x.pt"))
+    if found.mapping is None:  # a state dict that fits as it is
+        other.load_state_dict(torch.load(tmp_path / "x.pt"))
+    else:
+        run_mapping(found, other)
+    assert torch.equal(other.weight, model.weight)
+
+
+def test_load_lines_attribute(tmp_path: Path) -> None:
+    model = nn.Linear(3, 4)
+    torch.save(argparse.Namespace(model=model.state_dict()), tmp_path / "x.pt")
+    mapping = loading(model, str(tmp_path / "x.pt")).mapping
+    assert mapping is not None
+    assert mapping.lines[0].startswith("# state_dict: all tensors of ")
+
+
 def test_load_lines_plain_pickle(tmp_path: Path) -> None:
     model, other = nn.Linear(3, 4), nn.Linear(3, 4)
     file = tmp_path / "x.pkl"

@@ -60,9 +60,23 @@ def module_state(value: Called, *, scripted: bool) -> dict[Any, Any] | None:
     return state
 
 
-def is_hook(key: Any) -> bool:
-    """Return whether an attribute of a module is one of its tables of hooks."""
-    return type(key) is str and key.startswith("_") and "hooks" in key
+def registered(state: dict[Any, Any], what: str) -> list[tuple[str, Any]]:
+    """Return the registered parameters, buffers or children of a module that are not None."""
+    held = state.get(what)
+    entries = dict_entries(held) if isinstance(held, Called) else held
+    if not isinstance(entries, dict):
+        return []
+    return [(format_key(key), each) for key, each in entries.items() if each is not None]
+
+
+def is_machinery(key: Any, value: Any) -> bool:
+    """Return whether an attribute exists on every module and has its default value."""
+    if key in ("_parameters", "_buffers", "_modules", "training"):
+        return True
+    if _is_hook(key):
+        entries = dict_entries(value) if isinstance(value, Called) else value
+        return not entries
+    return key == "_non_persistent_buffers_set" or value is None
 
 
 def dict_entries(value: Called) -> dict[Any, Any] | None:
@@ -129,3 +143,8 @@ def is_plain(value: Any, depth: int = 1) -> bool:
         elif isinstance(each, dict | Called | Persistent):
             return False
     return True
+
+
+def _is_hook(key: Any) -> bool:
+    """Return whether an attribute of a module is one of its tables of hooks."""
+    return type(key) is str and key.startswith("_") and "hooks" in key

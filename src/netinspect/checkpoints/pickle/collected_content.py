@@ -24,6 +24,7 @@ from netinspect.records.checkpoint import (
     Global,
     ModuleVersion,
     StoredModule,
+    StoredSection,
     StoredTensor,
 )
 
@@ -38,6 +39,7 @@ class Content:
         self.metadata: list[Entry] = []
         self.modules: list[StoredModule] = []
         self.versions: list[ModuleVersion] = []
+        self.sections: list[StoredSection] = []
         self.globals: list[Global] = []
         self.warnings: list[str] = []
         self.swapped = False
@@ -61,6 +63,7 @@ class Content:
             metadata=tuple(self.metadata),
             modules=tuple(self.modules),
             versions=tuple(self.versions),
+            sections=tuple(self.sections),
             globals=tuple(self.globals),
             warnings=(*self.warnings, *warnings),
         )
@@ -105,6 +108,8 @@ class Content:
         self.metadata += walk.entries
         self.modules += walk.modules
         self.versions += walk.versions
+        used = {each.section for each in walk.found}
+        self.sections += [each for each in walk.sections if each.section in used]
         if walk.left_out:
             self.warnings.append(
                 f"{walk.left_out:,} more plain values are left out: {MOST_ENTRIES:,} are listed"

@@ -15,9 +15,10 @@ from netinspect.checkpoints.pickle.classes import (
     class_of,
     class_path,
     dict_entries,
-    is_hook,
+    is_machinery,
     is_plain,
     module_state,
+    registered,
     state_entries,
     versions_of,
 )
@@ -26,7 +27,7 @@ from netinspect.checkpoints.pickle.objects import Called, Members, Named, Persis
 from netinspect.checkpoints.pickle.stream import PickleError
 from netinspect.checkpoints.pickle.tensor_facts import Tensor
 from netinspect.checkpoints.pickle.tensors import Tensors
-from netinspect.records.checkpoint import Entry, ModuleVersion, StoredModule
+from netinspect.records.checkpoint import Entry, ModuleVersion, StoredModule, StoredSection
 
 DEEPEST = 1000
 MOST_ENTRIES = 1000
@@ -71,6 +72,9 @@ class _Item(NamedTuple):
     is_child: bool = False
     """True if it is registered as a child module."""
 
+    key: int | str | None = None
+    """Key or index in the container; None for attributes and other keys."""
+
 
 class _Frame(NamedTuple):
     """Container that is being visited."""
@@ -97,6 +101,7 @@ class TensorExtractor:
         self.entries: list[Entry] = []
         self.modules: list[StoredModule] = []
         self.versions: list[ModuleVersion] = []
+        self.sections: list[StoredSection] = []
         self.left_out = 0
         """Number of plain values that were omitted because of the limit."""
 
@@ -108,6 +113,7 @@ class TensorExtractor:
         self._steps = _MOST_STEPS
         self._seen: dict[int, str] = {}
         self._frames: list[_Frame] = []
+        self._keys: dict[str, tuple[int | str, ...] | None] = {}
 
     def go(self, value: Any, name: str = "") -> None:
         """Visit an object and everything in it.
@@ -116,6 +122,7 @@ class TensorExtractor:
             PickleError: The object describes an impossible tensor, or is nested too deeply.
         """
         frames = self._frames
+        self._keys[name] = tuple(name.split(".")) if name else ()
         frames.append(_Frame(iter((_Item("", value),)), name, name))
         while frames:
             frame = frames[-1]
@@ -147,13 +154,26 @@ class TensorExtractor:
             tensor = self._rebuilt(name, value)
             if tensor is not None:
                 return self._tensor(frame, name, item, tensor)
+            self._locate(frame, name, item)
             state = module_state(value, scripted=self._kinds is not None)
             if state is not None:
                 return self._module(frame, name, item, state)
         elif kind is Persistent:
             self._persistent(frame, name, item.kind, value)
             return False
+        else:
+            self._locate(frame, name, item)
         return self._is_new(name, value) and self._container(frame, name, value)
+
+    def _locate(self, frame: _Frame, name: str, item: _Item) -> None:
+        """Record the keys that lead to a container, if its name does not consist of them."""
+        if not item.part or name in self._keys:
+            return
+        outer = self._keys.get(frame.name)
+        keys = None if outer is None or item.key is None else (*outer, item.key)
+        self._keys[name] = keys
+        if keys != tuple(name.split(".")):
+            self.sections.append(StoredSection(section=name, keys=keys or ()))
 
     def _count(self, steps: int) -> None:
         """Count visited items, because shared containers are visited once for each object."""
@@ -187,7 +207,7 @@ class TensorExtractor:
         if is_plain(value):
             self._entry(name, _type(value), format_object(items))
             return False
-        inner = (_Item(str(index), each) for index, each in enumerate(items))
+        inner = (_Item(str(index), each, key=index) for index, each in enumerate(items))
         return self._enter(inner, name, frame.section, frame.module)
 
     def _keyed(self, frame: _Frame, name: str, entries: dict[Any, Any]) -> bool:
@@ -256,14 +276,10 @@ class TensorExtractor:
             )
             return self._enter(inner, name, section, value)
         inner = chain(
-            (_Item(part, each, "parameter") for part, each in _registered(state, "_parameters")),
-            (_Item(part, each, "buffer") for part, each in _registered(state, "_buffers")),
-            (_Item(part, each, is_child=True) for part, each in _registered(state, "_modules")),
-            (
-                _Item(format_key(key), each)
-                for key, each in state.items()
-                if not _is_machinery(key, each)
-            ),
+            (_Item(part, each, "parameter") for part, each in registered(state, "_parameters")),
+            (_Item(part, each, "buffer") for part, each in registered(state, "_buffers")),
+            (_Item(part, each, is_child=True) for part, each in registered(state, "_modules")),
+            (_Item(format_key(key), each) for key, each in state.items() if not is_machinery(key, each)),
         )
         return self._enter(inner, name, section, value)
 
@@ -359,26 +375,10 @@ def _size(value: Any) -> int:
 
 
 def _items(entries: dict[Any, Any]) -> Iterator[_Item]:
-    return (_Item(format_key(key), each) for key, each in entries.items())
-
-
-def _registered(state: dict[Any, Any], what: str) -> list[tuple[str, Any]]:
-    """Return the registered parameters, buffers or children of a module that are not None."""
-    held = state.get(what)
-    entries = dict_entries(held) if isinstance(held, Called) else held
-    if not isinstance(entries, dict):
-        return []
-    return [(format_key(key), each) for key, each in entries.items() if each is not None]
-
-
-def _is_machinery(key: Any, value: Any) -> bool:
-    """Return whether an attribute exists on every module and has its default value."""
-    if key in ("_parameters", "_buffers", "_modules", "training"):
-        return True
-    if is_hook(key):
-        entries = dict_entries(value) if isinstance(value, Called) else value
-        return not entries
-    return key == "_non_persistent_buffers_set" or value is None
+    return (
+        _Item(format_key(key), each, key=key if type(key) in (int, str) else None)
+        for key, each in entries.items()
+    )
 
 
 def _has_more(value: Any) -> bool:

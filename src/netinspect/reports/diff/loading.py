@@ -72,7 +72,8 @@ def _mapping(
     section, parts = file.choice.section, _nested_keys(file)
     snippet = rename_snippet(list(file.entries), pairs, rules)
     renames = any(old != new for old, new in pairs.items())
-    if snippet is None or not (renames or section or parts or others):
+    is_module = any(each.path == section for each in file.checkpoint.modules)
+    if snippet is None or not (renames or section or parts or others or is_module):
         return None
     created = _created(model, file, snippet.names, renamed=bool(snippet.lines) or others)
     problems = _compare_names(model, file, snippet.names, created)

@@ -59,15 +59,17 @@ def load_lines(checkpoint: Checkpoint, section: str, parts: Sequence[str], *, ot
 
     Args:
         checkpoint: The checkpoint.
-        section: The keys that lead to the state dict.
+        section: Name of the state dict in it.
         parts: Keys of dictionaries in it that hold its tensors; empty if it holds them itself.
         others: Whether it also holds values that are not tensors.
     """
     lines = _read_lines(checkpoint)
-    if lines is None:
+    keys: Sequence[int | str] | None = section.split(".") if section else ()
+    keys = next((each.keys or None for each in checkpoint.sections if each.section == section), keys)
+    if lines is None or keys is None:
         lines = [f"# state_dict: all tensors of {checkpoint.target!r}, by name"]
     elif checkpoint.format in TORCH_FORMATS:
-        lines[-1] += "".join(f"[{key!r}]" for key in section.split(".") if section)
+        lines[-1] += "".join(f"[{key!r}]" for key in keys)
         if any(module.path == section for module in checkpoint.modules):
             lines[-1] += ".state_dict()"
     if parts:
