@@ -109,6 +109,13 @@ def test_fit_narrows_required_columns_below_minimum() -> None:
     assert widths(fit(LAYERS, 0, None)) == {"name": 1, "shape": 1}
 
 
+def test_fit_narrows_numbers_last() -> None:
+    mean: Column[object] = Column(key="mean", value=str, align="right")
+    numbers = table(NAME, mean, rows=(("a.weight", "-1.318e-07"),))
+    assert widths(fit(numbers, 17, None)) == {"name": 5, "mean": 10}
+    assert widths(fit(numbers, 16, None)) == {"name": 5, "mean": 9}
+
+
 def test_fit_shows_all_chosen_columns_in_given_order() -> None:
     assert widths(fit(LAYERS, None, ["hidden", "name"])) == {"hidden": 11, "name": 13}
     assert list(widths(fit(LAYERS, None, ["hidden", "name"]))) == ["hidden", "name"]

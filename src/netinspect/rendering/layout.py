@@ -28,6 +28,10 @@ class Fitted(NamedTuple):
     width: int
 
 
+_LEAST_TEXT = 5
+"""Cells that a text keeps as long as a number can be shown whole."""
+
+
 def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[Fitted]:
     """Choose the columns of a table and their widths.
 
@@ -94,15 +98,19 @@ def _shrink(fitted: list[Fitted], width: int) -> list[Fitted]:
     widths = [each.width for each in fitted]
     excess = sum(widths) + GAP * (len(fitted) - 1) - width
     while excess > 0:
-        # The widest column above its minimum width is narrowed; if all are at their minimum, the widest.
+        # The widest column above its minimum width is narrowed; if all are at their minimum, the widest
+        # with text. A number is cut last: without its exponent it would be another one.
         room = [
             size - (1 if each.column.min_width is None else min(each.column.min_width, size))
             for each, size in zip(fitted, widths, strict=True)
         ]
         elastic = [index for index, each in enumerate(fitted) if each.column.min_width is not None]
-        candidates = [index for index in elastic if room[index] > 0] or [
-            index for index, size in enumerate(widths) if size > 1
-        ]
+        texts = [index for index, each in enumerate(fitted) if each.column.align != "right"]
+        candidates = (
+            [index for index in elastic if room[index] > 0]
+            or [index for index in texts if widths[index] > _LEAST_TEXT]
+            or [index for index, size in enumerate(widths) if size > 1]
+        )
         if not candidates:
             break
         widest = max(candidates, key=lambda index: widths[index])
