@@ -124,22 +124,22 @@ def _held_values(model: nn.Module, registered: Container[int]) -> Iterator[tuple
     """Yield path, attribute and value of the tensors and unregistered modules that modules hold."""
     own = own_attributes()
     seen: set[int] = set()
-
-    def held_in(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
-        if is_a(value, torch.Tensor) or is_a(value, nn.Module):
-            if id(value) not in registered:
-                yield name, value
-        elif depth < _MAXIMUM_DEPTH and id(value) not in seen:
-            seen.add(id(value))
-            for key, entry in _entries(value):
-                if id(type(entry)) not in SIMPLE:
-                    yield from held_in(f"{name}.{key}" if key else name, entry, depth + 1)
-
     for path, holder in named_modules(model):
         for attribute, value in state_of(holder).items():
             if attribute not in own and id(type(value)) not in SIMPLE:
-                for name, each in held_in(attribute, value, 0):
-                    yield path, name, each
+                for name, each in _held_in(attribute, value, 0, seen):
+                    if id(each) not in registered:
+                        yield path, name, each
+
+
+def _held_in(name: str, value: Any, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    if is_a(value, torch.Tensor) or is_a(value, nn.Module):
+        yield name, value
+    elif depth < _MAXIMUM_DEPTH and id(value) not in seen:
+        seen.add(id(value))
+        for key, entry in _entries(value):
+            if id(type(entry)) not in SIMPLE:
+                yield from _held_in(f"{name}.{key}" if key else name, entry, depth + 1, seen)
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:
