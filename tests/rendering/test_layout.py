@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from netinspect._utils.safe_text import safe
-from netinspect.rendering.document import Cell, Column, Row, Table
+from netinspect.rendering.document import Cell, Column, Document, Row, Table, line, make_table
 from netinspect.rendering.layout import (
     GAP,
     Fitted,
@@ -18,6 +18,7 @@ from netinspect.rendering.layout import (
     text_width,
     wanted_columns,
 )
+from netinspect.rendering.terminal import format_terminal
 
 
 def table(
@@ -356,3 +357,15 @@ def test_fit_a_name_of_any_length(width: int) -> None:
     short = table(*columns, rows=(("n" * width, "(1, 2)", "o" * width),))
     long = table(*columns, rows=(("n" * 10**6, "(1, 2)", "o" * 10**7),))
     assert widths(fit(long, width, None)) == widths(fit(short, width, None))
+
+
+def test_numbers_are_shown_whole_or_not_at_all() -> None:
+    column: Column[float] = Column(
+        key="mean", value=lambda each: each, text="{:.3e}".format, align="right"
+    )
+    document = Document(title=line("net"), blocks=(make_table("", [column], [-1.07e-07]),))
+    shown = {
+        width: format_terminal(document, width=width, color=False, ascii_only=False).split()[-1]
+        for width in (10, 9, 5)
+    }
+    assert shown == {10: "-1.070e-07", 9: "…", 5: "…"}

@@ -88,7 +88,7 @@ def test_cached_answer_is_reported_on_terminal(tmp_path: Path) -> None:
     out, err = on_terminal()
     assert err == ""
     assert on_terminal()[0] == out
-    line = "cached trace of [0-9]+ (s|min) ago \\(--no-cache runs the model again\\)"
+    line = "mlp: cached trace of [0-9]+ (s|min) ago \\(--no-cache runs the model again\\)"
     assert re.fullmatch(f"\x1b\\[2m{line}\x1b\\[0m\r\n", on_terminal()[1])
     assert re.fullmatch(f"{line}\r\n", on_terminal("--color", "never")[1])
     assert on_terminal("-q") == (out, "")

@@ -123,5 +123,5 @@ def command(
             cache=tracks,
         )
     if tracks is not None:
-        print_cache_outcome(tracks, output)
+        print_cache_outcome(tracks, output, trace.target)
     show(view, output, columns)

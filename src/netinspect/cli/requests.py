@@ -133,7 +133,7 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
             GivenValues(model_args=None if has_literals else given),
             cache if model.cache else False,
         )
-    print_cache_outcome(cache, output)
+    print_cache_outcome(cache, output, request.target.text)
     if output.debug and trace.failure is not None and trace.failure.traceback:
         for text in ("Traceback (most recent call last):", *trace.failure.traceback):
             print_message(text)
@@ -165,12 +165,13 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
     return trace
 
 
-def print_cache_outcome(cache: TraceCache, output: OutputOptions) -> None:
+def print_cache_outcome(cache: TraceCache, output: OutputOptions, target: str) -> None:
     """Print whether the cache answered: with `--verbose` always, on a terminal if it did."""
     if output.quiet or not cache.outcome:
         return
     if output.verbose or (cache.is_hit and is_terminal(sys.stderr)):
-        print_message(cache.outcome, style="2" if wants_color(sys.stderr, output.color) else "")
+        message = f"{target}: {cache.outcome}"
+        print_message(message, style="2" if wants_color(sys.stderr, output.color) else "")
 
 
 def _sources(target: str, model: ModelOptions) -> Iterator[str]:

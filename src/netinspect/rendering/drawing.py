@@ -169,8 +169,13 @@ def _row(row: Row, fitted: list[Fitted], names: dict[int, _Names], styles: _Styl
         cell = row.cells[each.position]
         guide = _guide(cell, each.width)
         room, text = each.width - len(guide), safe(cell.text)
-        apart = names.get(each.position, {}).get((room, text))
-        text = cut(text, room, middle=each.column.elide == "middle") if apart is None else apart
+        if each.column.align == "right":
+            # A part of a number would be another number.
+            text = text if cell_len(text) <= room else "…"[:room]
+        elif apart := names.get(each.position, {}).get((room, text)):
+            text = apart
+        else:
+            text = cut(text, room, middle=each.column.elide == "middle")
         if guide:
             segments.append(Segment(guide, styles("dim")))
         style = cell.style or row.style
