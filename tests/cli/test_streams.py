@@ -138,6 +138,34 @@ def test_ctrl_c_stops_without_output(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "slow.py"]
 
 
+def test_ctrl_c_stops_an_import_of_torch_that_drops_exceptions(tmp_path: Path) -> None:
+    package = tmp_path / "packages" / "torch"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "import pathlib, time\n"
+        "try:\n"
+        f"    pathlib.Path({str(tmp_path / 'begun')!r}).touch()\n"
+        "    time.sleep(3600)\n"
+        "except BaseException:  # as C++ code of torch may do\n"
+        "    pathlib.Path('dropped').touch()\n",
+        encoding="utf-8",
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "netinspect", "summary", "lenet", "--no-cache"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(package.parent), *sys.path])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    while not (tmp_path / "begun").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (130, b"", b"")
+    assert not (tmp_path / "dropped").exists()
+
+
 def on_a_terminal(words: str, columns: int, **environment: str) -> str:
     """Return the output to a terminal of that width."""
     calm = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from types import FrameType
 
 from netinspect._utils import process
 from netinspect._utils.atomic_files import hint_for
@@ -35,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     gc.set_threshold(100_000, 50, 100)
     process.is_ours = True
     process.before_user_code = _go_on_in_child
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     own_streams()
     record_opened()
     words = sys.argv[1:]
@@ -44,14 +48,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stderr.flush()
     except KeyboardInterrupt:  # a second one, on the way out
         code = ExitCode.INTERRUPTED
+    _finish(code)
+    if code is ExitCode.INTERRUPTED:
+        os._exit(code)  # torch may hold threads
+    sys.exit(code)
+
+
+def _finish(code: int) -> None:
     if process.user_code_ran:
         from netinspect.cli.supervise import finish
 
         finish(code)
-    if code is ExitCode.INTERRUPTED:
-        # Torch may still be importing, or hold threads: leave at once.
-        os._exit(code)
-    sys.exit(code)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt for SIGINT, or end the process if torch is being imported.
+
+    The C++ code of torch that calls Python then may drop the exception, or abort the process.
+    """
+    specification = getattr(sys.modules.get("torch"), "__spec__", None)
+    if getattr(specification, "_initializing", False):
+        _finish(ExitCode.INTERRUPTED)
+        os._exit(ExitCode.INTERRUPTED)
+    signal.default_int_handler(number, frame)
 
 
 def _go_on_in_child(target: str) -> None:
