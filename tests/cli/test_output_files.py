@@ -138,3 +138,21 @@ def test_output_refuses_to_replace_target(cli: Cli, workshop: Path, option: str,
     assert outcome.code == 2
     assert "it is the target" in outcome.err
     assert (workshop / "net.py").read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--save", "-o"])
+@pytest.mark.parametrize(
+    ("place", "cause"), [("folder", "Is a directory"), ("missing/out.json", "No such file or directory")]
+)
+def test_unwritable_output_is_reported_before_the_run(
+    cli: Cli, workshop: Path, option: str, place: str, cause: str
+) -> None:
+    (workshop / "folder").mkdir(exist_ok=True)
+    (workshop / "noisy.py").write_text(
+        "from torch import nn\nprint('imported')\nclass Net(nn.Identity):\n    pass\n", encoding="utf-8"
+    )
+    outcome = cli("summary", "noisy.py:Net", "--input", "2x2", option, place, "--format", "json")
+    assert outcome.code == 2
+    assert f"cannot write {place}" in outcome.err
+    assert cause in outcome.err
+    assert "imported" not in outcome.err

@@ -101,11 +101,27 @@ def write_whole(file: Path, content: str | bytes) -> None:
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"cannot write {file}",
-            cause=getattr(error, "strerror", None) or str(error),
-            hint=hint_for(error, "name a file in a folder that exists and may be written to"),
-        ) from error
+        raise _unwritable(file, error) from error
+
+
+def refuse_unwritable(file: Path) -> None:
+    """Check that a file is in a folder that exists, and is not one itself, before a long run.
+
+    Raises:
+        UsageError: The file could not be written.
+    """
+    if os.path.isdir(file):
+        raise _unwritable(file, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    if not os.path.isdir(os.path.dirname(os.path.realpath(file))):
+        raise _unwritable(file, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+
+
+def _unwritable(file: Path, error: Exception) -> UsageError:
+    return UsageError(
+        f"cannot write {file}",
+        cause=getattr(error, "strerror", None) or str(error),
+        hint=hint_for(error, "name a file in a folder that exists and may be written to"),
+    )
 
 
 def hint_for(error: BaseException, otherwise: str) -> str:

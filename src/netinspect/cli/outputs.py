@@ -10,7 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from netinspect._utils import opened_files
-from netinspect._utils.atomic_files import refuse_to_replace, was_read, write_all, write_whole
+from netinspect._utils.atomic_files import (
+    refuse_to_replace,
+    refuse_unwritable,
+    was_read,
+    write_all,
+    write_whole,
+)
 from netinspect.cli.console import write_out
 from netinspect.cli.options import SETTINGS
 from netinspect.cli.streams import result_stream
@@ -57,7 +63,9 @@ def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]
     read = [*sources, *filter(None, (SETTINGS.get().file,))]
     for file in given:
         refuse_to_replace(_absolute(file), read)
-        _refuse_stream(file)
+        if _descriptor(file) is None:
+            _refuse_stream(file)
+            refuse_unwritable(_absolute(file))
         opened_files.watch(_absolute(file))
     real = [os.path.realpath(_absolute(file)) for file in given]
     if len(real) == 2 and (real[0] == real[1] or _is_same(*real)) and real[0] != os.devnull:
@@ -141,8 +149,6 @@ def _is_same(one: str | Path, other: str | Path) -> bool:
 
 def _refuse_stream(file: Path) -> None:
     """Refuse a file to which the shell redirects a standard stream: both would overwrite each other."""
-    if _descriptor(file) is not None:
-        return
     result = result_stream()
     for name, stream in (("stdin", sys.stdin), ("stdout", result), ("stderr", sys.stderr)):
         try:
