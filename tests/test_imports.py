@@ -43,9 +43,13 @@ def imported_by(*commands: list[str], folder: Path) -> list[tuple[int, list[str]
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
-    commands = [["--help"], ["--version"], ["summary", "--help"], ["trace", "-h"], [], ["nonsense"]]
-    codes = [0, 0, 0, 0, 0, 2]
-    assert imported_by(*commands, folder=tmp_path) == [(code, []) for code in codes]
+    codes: dict[str, int] = {
+        "--help": 0, "--version": 0, "summary --help": 0, "trace -h": 0, "": 0, "help": 0,
+        "help params": 0, "help inputs": 0, "help nonsense": 2, "sumary lenet": 2,
+        "nonsense": 3, "lente --depth 1": 3,
+    }  # fmt: skip
+    imported = imported_by(*map(str.split, codes), folder=tmp_path)
+    assert imported == [(code, []) for code in codes.values()]
 
 
 def test_saved_traces_and_samples_do_not_import_torch(tmp_path: Path) -> None:

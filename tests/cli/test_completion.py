@@ -108,6 +108,10 @@ def told_to_bash(words: list[str], current: int) -> list[str]:
     ("line", "completed"),
     [
         ("netinspect su", ["summary"]),
+        ("netinspect --no-config he", ["help"]),
+        ("netinspect help inp", ["inputs"]),
+        ("netinspect lenet --form", ["--format"]),
+        ("netinspect lenet --sort t", ["total_params", "tensors"]),
         ("netinspect summary len", ["lenet"]),
         ("netinspect summary lenet --form", ["--format"]),
         ("netinspect cost lenet --format ht", ["html"]),

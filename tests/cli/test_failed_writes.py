@@ -23,7 +23,7 @@ pytestmark = [
 ]
 
 _AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-COMMANDS = ["tree saved.json", "--help", "--version", "models", "--show-completion bash"]
+COMMANDS = ["tree saved.json", "--help", "help targets", "--version", "models", "--show-completion bash"]
 
 
 def shell(line: str, **environment: str) -> Outcome:

@@ -43,7 +43,15 @@ SHAPES = ("(10, >400<)", "(120, >256<)", "16 * 5 * 5", "self.fc1(x)", "LeNet > f
 TABLE = [
     # Words of our own that are not known.
     Wrong("sumary lenet", 2, "usage", "'sumary'", "did you mean 'summary'?"),
-    Wrong("frobnicate", 2, "usage", "'frobnicate'", "netinspect --help"),
+    Wrong("parms", 2, "usage", "'parms'", "if it is a target: netinspect summary parms"),
+    Wrong("frobnicate", 3, "load", "'frobnicate'", "netinspect --help"),
+    Wrong("lente", 3, "load", "'lente'", "did you mean 'lenet'"),
+    Wrong("gone.py:Net --depth 1", 3, "load", "gone.py", "a target is"),
+    Wrong("lenet --zzz", 2, "usage", "--zzz", "summary --help"),
+    Wrong(
+        "help targest", 2, "usage", "'targest'", "did you mean 'targets'?",
+        ("topics: targets, inputs", "commands: summary"), tells_format=True,
+    ),
     Wrong("summary lenet --fromat csv", 2, "usage", "--fromat", "--format"),
     Wrong("summary lenet --zzz", 2, "usage", "--zzz", "summary --help"),
     Wrong("--versoin", 2, "usage", "--versoin", "--version"),

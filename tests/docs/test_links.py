@@ -98,11 +98,12 @@ def test_glossary_is_sorted() -> None:
 def test_shown_commands_have_known_options(page: Path) -> None:
     program = typer.main.get_command(build_app())
     assert isinstance(program, TyperGroup)
+    summary = program.commands["summary"]
     unknown = []
     text = page.read_text(encoding="utf-8")
     for line in (*_SHELL_LINE.findall(text), *re.findall(r"`(netinspect [^`\n]+)`", text)):
         words = shlex.split(re.sub(r"(?:   +| #).*$", "", line.strip("$ ")))[1:]
-        command = next((program.commands[word] for word in words if word in program.commands), program)
+        command = next((each for word in words if (each := program.commands.get(word))), summary)
         options = {"-h", "--help"}
         for parameter in (*program.params, *command.params):
             options |= {*parameter.opts, *parameter.secondary_opts}

@@ -103,7 +103,7 @@ def test_ascii_screen(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPat
     assert_golden("screens/summary_two_inputs_60_ascii.txt", out)
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "help"])
 def test_help(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     page = cli(*command.split(), "--help").out

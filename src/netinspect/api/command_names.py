@@ -3,18 +3,12 @@
 Each has a module of its name in `cli/`, and a public function.
 """
 
-COMMANDS = (
-    "summary",
-    "params",
-    "trace",
-    "cost",
-    "tree",
-    "diff",
-    "source",
-    "internals",
-    "memory",
-    "globals",
-    "models",
-    "cache",
-)
-"""Commands in the order of the help."""
+GROUPS = {
+    "inspect": ("summary", "params", "trace", "tree", "source", "internals"),
+    "measure": ("cost", "memory"),
+    "check": ("diff", "globals"),
+    "tool": ("models", "cache"),
+}
+"""Commands by their group in the help, in its order."""
+
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)

@@ -6,22 +6,49 @@ import importlib
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from netinspect.api.command_names import COMMANDS
+from netinspect.cli import help_topics
 from netinspect.cli.console import print_message
-from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
+from netinspect.cli.help import GroupedCommand, OrderedGroup, format_examples
 from netinspect.cli.option_groups import expand
 from netinspect.cli.options import SETTINGS
+from netinspect.cli.usage import check_first_word
 from netinspect.settings import Settings, find_settings, read_settings
 from netinspect.version import __version__
 
+_ABOUT = "See inside a PyTorch model: layers, shapes, parameters, every step of forward."
+_EXAMPLES = (
+    ("netinspect lenet", "summary of a sample model"),
+    ("netinspect net.py:Net", "summary of your own"),
+    ("netinspect trace net.py:Net --input 1x3x32x32", "its steps on an input"),
+    ("netinspect models", "list the samples"),
+)
+_TOPICS = f"netinspect help TOPIC: {', '.join(help_topics.TOPICS)}."
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 findings, 2 wrong usage, 3 the target does not load, 4 the model fails on "
     "the input, 70 internal error, 130 interrupted."
 )
+
+
+class _Commands(OrderedGroup):
+    """Group of all commands; a first word that is not a command is the target of `summary`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command of the words, its name and its arguments.
+
+        Raises:
+            UsageError: The first word is not a target, but similar to a command.
+            LoadError: The first word is neither a command nor a target.
+        """
+        if args[0] not in self.commands:
+            if not ctx.resilient_parsing:  # as in shell completion
+                check_first_word(args[0], self.commands)
+            args = ["summary", *args]
+        return super().resolve_command(ctx, args)
 
 
 def _print_version(wanted: bool) -> None:
@@ -67,14 +94,15 @@ def _start(
         ),
     ] = False,
 ) -> None:
-    """See inside a PyTorch model: layers, shapes, parameters, every step of forward."""
+    """Print the help without a command; otherwise read the settings that commands start from."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         return
     if context.resilient_parsing:
         return
     words = context.obj or ()
-    if no_config or any(word in context.help_option_names for word in words):
+    asks_for_help = any(word in context.help_option_names for word in words)
+    if no_config or asks_for_help or context.invoked_subcommand == "help":
         # Help is shown even if the settings are broken: users may need it to fix them.
         settings = Settings()
     elif config is not None:
@@ -100,17 +128,15 @@ def build_app() -> typer.Typer:
     )
     app.callback(
         invoke_without_command=True,
-        cls=OrderedGroup,
-        epilog=epilog(
-            [
-                ("netinspect summary lenet", "see a sample model"),
-                ("netinspect trace net.py:Net --input 1x3x32x32", "see your own"),
-                ("netinspect models", "list the samples"),
-            ],
-            _EXIT_CODES,
-        ),
+        cls=_Commands,
+        subcommand_metavar="COMMAND|TARGET [ARGS]...",
+        help=f"{_ABOUT}\n\n{format_examples(_EXAMPLES)}",
+        epilog=f"{_TOPICS}\n\n{_EXIT_CODES}",
     )(_start)
     for name in COMMANDS:
         module = importlib.import_module(f"netinspect.cli.{name}")
-        app.command(name, cls=GroupedCommand, epilog=epilog(module.EXAMPLES))(expand(module.command))
+        examples = format_examples(module.EXAMPLES)
+        app.command(name, cls=GroupedCommand, epilog=examples)(expand(module.command))
+    examples = format_examples(help_topics.EXAMPLES)
+    app.command("help", cls=GroupedCommand, epilog=examples)(help_topics.command)
     return app

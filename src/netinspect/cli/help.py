@@ -1,4 +1,4 @@
-"""Help pages: plain text in groups, examples last, where the eye is.
+"""Help pages: plain text in groups. Examples of a command are last, where the eye is.
 
 Typer's own rich help takes four times as long to import as the whole of Typer, and forces colour where
 it sees a CI. This one is as fast as `--version`, and has no escape sequences anywhere.
@@ -11,7 +11,9 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from netinspect.api.command_names import GROUPS
 from netinspect.cli.completion import sort_keys
+from netinspect.errors import UsageError
 
 SORT_KEYS = "SORT_KEYS"
 """Placeholder of the keys in the help of `--sort`; the reports that declare them are imported late."""
@@ -19,6 +21,22 @@ SORT_KEYS = "SORT_KEYS"
 
 class GroupedCommand(TyperCommand):
     """A command whose options are listed by the panel that they were declared for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of the command; `--json` becomes `--format json`.
+
+        Raises:
+            UsageError: Another format was given too.
+        """
+        rest: list[str] = super().parse_args(ctx, args)
+        if ctx.params.get("json"):
+            source = ctx.get_parameter_source("json")
+            given = ctx.params["format"]
+            if ctx.get_parameter_source("format") is source and given != "json":
+                raise UsageError(f"--json and --format {given} were both given", hint="omit one of them")
+            ctx.params["format"] = "json"
+            ctx.set_parameter_source("format", source)
+        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write one section for each panel, the command's own options first."""
@@ -46,7 +64,7 @@ def _readable(text: str) -> str:
 
 
 class OrderedGroup(TyperGroup):
-    """Group of all commands, listed before the options."""
+    """Group of all commands, listed by what they are for, before the options."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, then the options."""
@@ -55,11 +73,20 @@ class OrderedGroup(TyperGroup):
         with formatter.section("Options"):
             formatter.write_dl([record for record in records if record is not None])
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write one section for each group of commands, all with the same indentation."""
+        width = max(map(len, self.commands))
+        for group, names in {**GROUPS, "tool": (*GROUPS["tool"], "help")}.items():
+            with formatter.section(group.capitalize()):
+                formatter.write_dl(
+                    [(f"{name:<{width}}", self.commands[name].get_short_help_str(70)) for name in names]
+                )
 
-def epilog(examples: Sequence[tuple[str, str]], *further: str) -> str:
+
+def format_examples(examples: Sequence[tuple[str, str]]) -> str:
     """Format the examples of a help page, one per line with its meaning."""
     width = max(len(command) for command, _ in examples)
     # A line with a backspace alone makes the formatter keep the lines of the paragraph.
     lines = ["\b", "Examples:"]
     lines += [f"  {command:<{width}}  {meaning}" for command, meaning in examples]
-    return "\n\n".join(["\n".join(lines), *further])
+    return "\n".join(lines)

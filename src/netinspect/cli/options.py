@@ -297,6 +297,9 @@ class OutputOptions:
             rich_help_panel=_OUTPUT,
         ),
     ] = None
+    json: Annotated[
+        bool, typer.Option("--json", help="Short for --format json.", rich_help_panel=_OUTPUT)
+    ] = False
     output: Annotated[
         Path | None,
         typer.Option(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netinspect.cli.options import SETTINGS, Color
-from netinspect.errors import UsageError, suggestion
+from netinspect.errors import LoadError, UsageError, suggestion
 
 _REFUSED = re.compile(
     r"Invalid value for '\[?(?P<name>\w+)\]?': '(?P<value>[^']*)' is not one of (?P<choices>.*)"
@@ -23,7 +23,7 @@ def asked(name: str, words: Sequence[str]) -> str | None:
 
     The precedence is that of every option: a flag, then its environment variable, then the project.
     """
-    flag = _flag(words, *_OPTIONS[name])
+    flag = "json" if name == "format" and "--json" in words else _flag(words, *_OPTIONS[name])
     if flag is not None:
         return flag
     value = os.environ.get(f"NETINSPECT_{name.upper()}") or SETTINGS.get().values.get(name)
@@ -39,6 +39,31 @@ def asked_color(words: Sequence[str]) -> Color:
 def debugs(words: Sequence[str]) -> bool:
     """Return whether tracebacks are requested."""
     return "--debug" in words or os.environ.get("NETINSPECT_DEBUG", "") not in ("", "0", "false")
+
+
+def check_first_word(word: str, commands: Iterable[str]) -> None:
+    """Check that a first word, which is not a command, is a target.
+
+    Words with a dot, slash or colon cannot be mistyped commands, and are not checked.
+
+    Raises:
+        UsageError: It is similar to a command, and not an existing target.
+        LoadError: It is neither.
+    """
+    from netinspect.targets.target import parse_target
+
+    if not re.fullmatch(r"[\w-]+", word):
+        return
+    try:
+        parse_target(word)
+    except LoadError as error:
+        if near := suggestion(word, commands):
+            raise UsageError(
+                f"no such command {word!r}",
+                hint=f"{near}\nif it is a target: netinspect summary {word}",
+            ) from None
+        hints = filter(None, (error.hint, "for commands: netinspect --help"))
+        raise LoadError(error.message, cause=error.cause, hint="\n".join(hints)) from None
 
 
 def usage_error(error: Any, words: Sequence[str]) -> UsageError:
