@@ -35,6 +35,7 @@ ALLOWED = {
         "rendering",
         "reports",
         "runner",
+        "settings",
         "targets",
         "trace_cache",
         *BASE,

@@ -57,6 +57,8 @@ def test_saved_traces_and_samples_do_not_import_torch(tmp_path: Path) -> None:
     formats = ("rich", "plain", "json", "csv", "markdown")
     commands = [
         ["models"],
+        ["config"],
+        ["doctor"],
         *(["summary", "saved.json", "--format", each] for each in formats),
         ["trace", "saved.json"],
         ["tree", "saved.json"],

@@ -105,7 +105,7 @@ def test_import_is_lazy() -> None:
 def test_every_command_has_a_function() -> None:
     from netinspect.api.command_names import COMMANDS
 
-    assert set(COMMANDS) == {*VIEWS, "models", "cache", "diff", "globals"}
+    assert set(COMMANDS) == {*VIEWS, "models", "cache", "config", "doctor", "diff", "globals"}
     # `globals` is Python's own, and nothing of that name is to be taken over from a module.
     functions = {name: {"globals": "pickle_globals"}.get(name, name) for name in COMMANDS}
     assert all(callable(getattr(netinspect, function)) for function in functions.values())

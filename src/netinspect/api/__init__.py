@@ -12,6 +12,8 @@ from netinspect.api.command_names import COMMANDS as _COMMANDS
 if TYPE_CHECKING:
     from netinspect.api._checkpoints import pickle_globals as pickle_globals
     from netinspect.api._diff import diff as diff
+    from netinspect.api._installation import config as config
+    from netinspect.api._installation import doctor as doctor
     from netinspect.api._load import capture as capture
     from netinspect.api._load import load as load
     from netinspect.api._load import read_checkpoint as read_checkpoint
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "netinspect.api._checkpoints": ("pickle_globals",),
     "netinspect.api._diff": ("diff",),
+    "netinspect.api._installation": ("config", "doctor"),
     "netinspect.api._load": ("capture", "load", "read_checkpoint", "save"),
     "netinspect.api._memory": ("memory",),
     "netinspect.api._view": ("View",),

@@ -7,7 +7,7 @@ GROUPS = {
     "inspect": ("summary", "params", "trace", "tree", "source", "internals"),
     "measure": ("cost", "memory"),
     "check": ("diff", "globals"),
-    "tool": ("models", "cache"),
+    "tool": ("models", "cache", "config", "doctor"),
 }
 """Commands by their group in the help, in its order."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import re
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from netinspect._utils.installed import torch_build
 from netinspect.api.command_names import COMMANDS
 from netinspect.cli import help_topics
 from netinspect.cli.console import print_message
@@ -17,6 +16,7 @@ from netinspect.cli.help import GroupedCommand, OrderedGroup, format_examples
 from netinspect.cli.option_groups import expand
 from netinspect.cli.options import SETTINGS
 from netinspect.cli.usage import check_first_word
+from netinspect.errors import UsageError
 from netinspect.settings import Settings, find_settings, read_settings
 from netinspect.version import __version__
 
@@ -56,22 +56,10 @@ def _print_version(wanted: bool) -> None:
         import platform
 
         typer.echo(f"netinspect {__version__}")
-        typer.echo(f"torch {_torch_version()}")
+        torch = torch_build()
+        typer.echo(f"torch {torch.version if torch else 'not installed'}")
         typer.echo(f"python {platform.python_version()}")
         raise typer.Exit
-
-
-def _torch_version() -> str:
-    """Read torch's version from its file: importing torch takes seconds, its metadata a while."""
-    found = find_spec("torch")
-    if found is None or found.origin is None:
-        return "not installed"
-    try:
-        text = Path(found.origin).with_name("version.py").read_text(encoding="utf-8")
-    except OSError:
-        return "unknown"
-    match = re.search(r"__version__ = ['\"](.+)['\"]", text)
-    return match[1] if match else "unknown"
 
 
 def _start(
@@ -105,11 +93,14 @@ def _start(
     if no_config or asks_for_help or context.invoked_subcommand == "help":
         # Help is shown even if the settings are broken: users may need it to fix them.
         settings = Settings()
-    elif config is not None:
-        settings = read_settings(config) or Settings()
     else:
-        settings = find_settings()
-    if not {"-q", "--quiet"} & {*words}:
+        try:
+            settings = find_settings() if config is None else read_settings(config) or Settings()
+        except UsageError as error:
+            if context.invoked_subcommand != "doctor":
+                raise
+            settings = Settings(notes=(error.message,))  # which its report shows
+    if context.invoked_subcommand != "doctor" and not {"-q", "--quiet"} & {*words}:
         for note in settings.notes:
             print_message(f"note: {note}")
     SETTINGS.set(settings)

@@ -179,7 +179,7 @@ def _internal_error(error: BaseException, cause: str) -> _InternalError:
     defect = _InternalError(
         "netinspect itself failed; the model is not to blame",
         cause="\n".join(cause.splitlines()[:5]),
-        hint="run it again with --debug, and report what it prints",
+        hint="run it again with --debug, and report what it prints and netinspect doctor",
     )
     defect.__cause__ = error
     return defect

@@ -98,6 +98,23 @@ class Store:
         """
         return sum(_remove(path) for path, _ in self._files())
 
+    def problem(self) -> str | None:
+        """Return why no entry can be written; None if the folder is usable, or can be made."""
+        folder = self.folder
+        try:
+            if os.path.lexists(folder):
+                if not self._is_private():
+                    return "it is not a folder that only this user can write"
+            else:
+                folder = next(each for each in folder.parents if os.path.lexists(each))
+            if not os.path.isdir(folder):
+                return f"{folder} is not a folder"
+            return (
+                None if os.access(folder, os.W_OK | os.X_OK) else f"no permission to write in {folder}"
+            )
+        except OSError as error:
+            return error.strerror or str(error)
+
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}.trace"
 
@@ -134,6 +151,14 @@ def find_store() -> Store | None:
     # An empty HOME would be expanded to the root.
     home = os.path.expanduser("~") if os.environ.get("HOME") != "" else ""
     return Store(Path(home, ".cache", "netinspect")) if os.path.isabs(home) else None
+
+
+def cache_problem() -> str | None:
+    """Return why no trace can be cached in this user's store; None if it is usable."""
+    store = find_store()
+    if store is None:
+        return "no home folder"
+    return store.problem()
 
 
 def cache_usage(*, clear: bool = False) -> Cache:

@@ -1,0 +1,1 @@
+"""The `config` command: record, computation and layout."""

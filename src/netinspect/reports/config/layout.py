@@ -1,0 +1,58 @@
+"""Layout of the `config` report."""
+
+from __future__ import annotations
+
+import os
+
+from netinspect.rendering.document import Column, Document, Value, line, make_table
+from netinspect.reports.config.record import Config, Setting
+
+
+def _value(setting: Setting) -> Value:
+    value = setting.value
+    return " ".join(value) if isinstance(value, tuple) else value
+
+
+def _text(setting: Setting) -> str:
+    value = _value(setting)
+    if value is None:
+        return setting.unset or "-"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _dim_default(setting: Setting) -> str:
+    return "dim" if setting.origin == "default" else ""
+
+
+def _set_by(setting: Setting) -> str:
+    if setting.origin == "file" and setting.set_by is not None:
+        return os.path.basename(setting.set_by)  # the title has its folder
+    return setting.set_by or "-"
+
+
+_COLUMNS: tuple[Column[Setting], ...] = (
+    Column(key="setting", value=lambda each: each.name, style=lambda _: "bold"),
+    Column(key="value", value=_value, text=_text, style=_dim_default, min_width=14),
+    Column(key="origin", value=lambda each: each.origin, style=_dim_default),
+    Column(
+        key="set_by",
+        value=lambda each: each.set_by,
+        text=_set_by,
+        style=_dim_default,
+        hide_if_all=lambda each: each.set_by is None,
+        elide="middle",
+        min_width=14,
+    ),
+    Column(key="variable", value=lambda each: each.variable, shown=False),
+    Column(key="in_file", value=lambda each: each.in_file, shown=False),
+)
+
+
+def lay_out(report: Config) -> Document:
+    """Lay out the settings, one per line."""
+    place = report.file or "no settings file"
+    return Document(
+        title=line(("settings", "bold"), (f"  {place}", "dim")),
+        blocks=(make_table("config", _COLUMNS, report.settings),),
+        notes=tuple(line(note) for note in report.notes),
+    )

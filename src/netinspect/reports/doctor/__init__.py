@@ -1,0 +1,1 @@
+"""The `doctor` command: record, computation and layout."""

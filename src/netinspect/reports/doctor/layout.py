@@ -1,0 +1,76 @@
+"""Layout of the `doctor` report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from netinspect._utils import units
+from netinspect.rendering.document import Column, Document, line, make_table
+from netinspect.reports.doctor.record import CacheFolder, Doctor, Terminal, Torch
+
+
+class _Fact(NamedTuple):
+    name: str
+    value: str
+
+
+_COLUMNS: tuple[Column[_Fact], ...] = (
+    Column(key="fact", value=lambda fact: fact.name, style=lambda _: "bold"),
+    Column(key="value", value=lambda fact: fact.value, min_width=30, elide="middle"),
+)
+
+
+def lay_out(report: Doctor) -> Document:
+    """Lay out the facts, one per line."""
+    return Document(
+        title=line(("installation", "bold"), ("  for a bug report: add --format markdown", "dim")),
+        blocks=(make_table("doctor", _COLUMNS, _facts(report)),),
+    )
+
+
+def _facts(report: Doctor) -> Iterator[_Fact]:
+    yield _Fact("netinspect", report.netinspect)
+    yield _Fact("installed in", report.folder)
+    yield _Fact("python", report.python)
+    yield _Fact("executable", report.executable)
+    yield _Fact("platform", report.platform)
+    yield _Fact("torch", _torch(report.torch))
+    yield _Fact("devices", _devices(report.torch))
+    yield _Fact("GPU driver", report.gpu_driver or "none found")
+    libraries = (f"{each.name} {each.version or 'not installed'}" for each in report.libraries)
+    yield _Fact("libraries", ", ".join(libraries))
+    for package in report.model_libraries:
+        yield _Fact(package.name, package.version or "not installed")
+    if report.terminal is not None:
+        yield _Fact("terminal", _terminal(report.terminal))
+    for variable in report.variables:
+        yield _Fact(variable.name, "not set" if variable.value is None else variable.value)
+    yield _Fact("also set", ", ".join(report.set_variables) or "no variable of netinspect")
+    yield _Fact("cache folder", report.cache.folder or "none")
+    yield _Fact("cache", _cache(report.cache))
+    yield _Fact("settings", report.settings_file or "no settings file")
+    for note in report.settings_notes:
+        yield _Fact("settings", note)
+
+
+def _torch(torch: Torch) -> str:
+    return "not installed" if torch.version is None else f"{torch.version}, built for {torch.build}"
+
+
+def _devices(torch: Torch) -> str:
+    if torch.devices is None:
+        return torch.reason or "unknown"
+    return ", ".join(torch.devices) or "none"
+
+
+def _terminal(terminal: Terminal) -> str:
+    size = f"{terminal.columns} x {terminal.rows}" if terminal.is_terminal else "no (a pipe or a file)"
+    color = "colour" if terminal.color else "no colour"
+    drawn = ", drawn in ASCII" if terminal.ascii_only else ""
+    return f"{size}, {color}, {terminal.encoding}{drawn}"
+
+
+def _cache(cache: CacheFolder) -> str:
+    state = "usable" if cache.problem is None else f"not usable: {cache.problem}"
+    return f"{state}, entries: {cache.entries:,}, {units.size(cache.bytes)}"

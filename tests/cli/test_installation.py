@@ -1,0 +1,270 @@
+"""Tests of `config` and `doctor`, in real processes: pipes and terminals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pexpect
+import pytest
+import torch
+import typer
+
+from netinspect.cli.app import build_app
+from netinspect.cli.requests import DEFAULT_TARGET
+from netinspect.reports.config.compute import DEFAULTS
+from netinspect.settings import KEYS
+from tests.support import PATIENCE, Outcome
+
+Cli = Callable[..., Outcome]
+Screen = Callable[..., list[str]]
+
+COMMANDS = ("config", "doctor")
+
+
+def rows(outcome: Outcome) -> dict[str, dict[str, str]]:
+    assert outcome.code == 0, outcome.err
+    return {next(iter(row.values())): row for row in csv.DictReader(io.StringIO(outcome.out))}
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Screen:
+    """Run a command in a terminal; return the lines of the screen, without escape sequences."""
+
+    def call(*words: str, width: int, encoding: str = "utf-8") -> list[str]:
+        child = pexpect.spawn(
+            sys.executable,
+            ["-m", "netinspect", *words],
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            cwd=str(tmp_path),
+            dimensions=(24, width),
+            timeout=PATIENCE,
+            encoding="utf-8",
+        )
+        text = child.read()
+        child.close()
+        assert child.exitstatus == 0, text
+        return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+
+    return call
+
+
+def test_defaults_are_those_of_options() -> None:
+    command = typer.main.get_command(build_app())
+    declared = {
+        option.name: option
+        for each in command.commands.values()  # type: ignore[attr-defined]
+        for option in each.params
+        if getattr(option, "envvar", None)
+    }
+    assert set(declared) == {name for name, default in DEFAULTS.items() if default.has_variable}
+    for name, option in declared.items():
+        assert option.envvar == f"NETINSPECT_{name.upper()}"
+        assert (option.default or None) == (DEFAULTS[name].value or None), name
+        assert f"--{name}" in option.opts
+    assert DEFAULTS["target"].value == DEFAULT_TARGET
+    assert {name for name, default in DEFAULTS.items() if default.in_file} == set(KEYS)
+    for name, kinds in KEYS.items():
+        assert DEFAULTS[name].type in kinds
+
+
+def test_config_values_and_origins(installed: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "netinspect.toml"
+    file.write_text('target = "net.py:Net"\ninput = "4x8"\ndepth = 3\nseed = 5\nbatch = 2\n')
+    environment = {
+        "NETINSPECT_DEPTH": "2",
+        "NETINSPECT_SYMBOLIC": "batch seq",
+        "NETINSPECT_CACHE": "off",
+        "NETINSPECT_BATCH": "",
+        "NETINSPECT_FORMAT": "json",
+    }
+    outcome = installed("config", "-f", "csv", "--width=99", env=environment, cwd=tmp_path)
+    found = {name: (row["value"], row["origin"], row["set_by"]) for name, row in rows(outcome).items()}
+    # In csv, an apostrophe keeps spreadsheets from reading a formula.
+    assert found == {
+        "target": ("net.py:Net", "file", str(file)),
+        "input": ("4x8", "file", str(file)),
+        "batch": ("2", "file", str(file)),
+        "symbolic": ("batch seq", "environment", "NETINSPECT_SYMBOLIC"),
+        "seed": ("5", "file", str(file)),
+        "tensors": ("auto", "default", ""),
+        "device": ("", "default", ""),
+        "online": ("false", "default", ""),
+        "cache": ("false", "environment", "NETINSPECT_CACHE"),
+        "depth": ("2", "environment", "NETINSPECT_DEPTH"),
+        "format": ("csv", "command line", "'--format"),
+        "color": ("auto", "default", ""),
+        "width": ("99", "command line", "'--width"),
+        "debug": ("false", "default", ""),
+    }
+    report = json.loads(installed("config", env=environment, cwd=tmp_path).out)
+    assert report["schema"] == "netinspect-config"
+    assert report["file"] == str(file)
+    values = {each["name"]: each["value"] for each in report["settings"]}
+    assert values["symbolic"] == ["batch", "seq"]
+    assert (values["depth"], values["cache"], values["device"]) == (2, False, None)
+
+
+def test_config_without_settings_file(installed: Cli, tmp_path: Path) -> None:
+    (tmp_path / "netinspect.toml").write_text("depth = 3\n")
+    outcome = installed("--no-config", "config", "-f", "csv", cwd=tmp_path)
+    assert rows(outcome)["depth"]["origin"] == "default"
+    (tmp_path / "other.toml").write_text("depth = 4\n")
+    outcome = installed("--config", "other.toml", "config", "-f", "csv", cwd=tmp_path)
+    assert (rows(outcome)["depth"]["value"], rows(outcome)["depth"]["set_by"]) == ("4", "other.toml")
+
+
+def test_config_unknown_key(installed: Cli, tmp_path: Path) -> None:
+    (tmp_path / "netinspect.toml").write_text('formt = "csv"\n')
+    outcome = installed("config", cwd=tmp_path)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "unknown setting 'formt'" in outcome.err
+    assert "did you mean 'format'?" in outcome.err
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_config_screen(screen: Screen, tmp_path: Path, width: int) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.netinspect]\ncolor = "never"\nbatch = 4\n')
+    shown = screen("config", width=width)
+    assert max(map(len, shown)) <= width
+    assert len(shown) <= 23
+    assert shown[0].startswith("settings  ")
+    assert shown[1].split() == ["setting", "value", "origin", "set", "by"]
+    assert [line.split() for line in shown if "pyproject" in line[9:] and "settings" not in line] == [
+        ["batch", "4", "file", "pyproject.toml"],
+        ["color", "never", "file", "pyproject.toml"],
+    ]
+    assert not any("…" in line for line in shown[1:])
+
+
+def test_config_color_variable(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "NO_COLOR applies where color is auto" in cli("config", "-f", "rich").out
+    assert "NO_COLOR" not in cli("config", "--color", "always").out
+
+
+def test_doctor_facts(installed: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "home" / "project" / "netinspect.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('format = "csv"\n')
+    environment = {
+        "HOME": str(tmp_path / "home"),
+        "XDG_CACHE_HOME": str(tmp_path / "home" / "caches"),
+        "NO_COLOR": "1",
+        "NETINSPECT_DEVICE": "hidden-value",
+        "HF_TOKEN": "secret-token",
+        "TERM": "xterm-256color",
+    }
+    outcome = installed("doctor", env=environment, cwd=file.parent)
+    assert outcome.err == ""
+    facts = {name: row["value"] for name, row in rows(outcome).items()}
+    assert facts["python"].startswith(platform.python_version())
+    assert facts["torch"].startswith(f"{torch.__version__}, built for ")
+    assert (torch.version.cuda or "cpu") in facts["torch"]
+    assert facts["devices"] == "not asked: torch is not imported"
+    assert facts["libraries"] == ", ".join(
+        f"{name} {version(name)}" for name in ("rich", "typer", "msgspec")
+    )
+    assert facts["timm"] == version("timm")
+    assert facts["terminal"] == "no (a pipe or a file), no colour, utf-8"
+    assert (facts["TERM"], facts["NO_COLOR"], facts["FORCE_COLOR"]) == ("xterm-256color", "1", "not set")
+    assert "NETINSPECT_DEVICE" in facts["also set"]
+    assert facts["cache folder"] == "~/caches/netinspect"
+    assert facts["cache"] == "usable, entries: 0, 0 B"
+    assert facts["settings"] == "~/project/netinspect.toml"
+    assert not (tmp_path / "home" / "caches").exists()
+    for hidden in ("hidden-value", "secret-token", str(tmp_path)):
+        assert hidden not in outcome.out
+
+
+def test_doctor_torch_devices(installed: Cli) -> None:
+    report = json.loads(installed("doctor", "--torch", "-f", "json").out)
+    devices = report["torch"]["devices"]
+    assert devices[0].startswith("cpu (")
+    assert len([each for each in devices if each.startswith("cuda:")]) == torch.cuda.device_count()
+    assert report["torch"]["reason"] is None
+    assert json.loads(installed("doctor", "-f", "json").out)["torch"]["devices"] is None
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_doctor_screen(screen: Screen, width: int) -> None:
+    shown = screen("doctor", width=width)
+    assert max(map(len, shown)) <= width
+    assert len(shown) <= 23
+    facts = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in shown[2:])
+    assert facts["terminal"] == f"{width} x 24, colour, utf-8"
+    assert facts["devices"].startswith("not asked")
+
+
+def test_doctor_ascii_terminal(screen: Screen) -> None:
+    shown = screen("doctor", width=80, encoding="ascii")
+    assert any(line.endswith("80 x 24, colour, ascii, drawn in ASCII") for line in shown)
+
+
+def test_doctor_with_invalid_settings(installed: Cli, tmp_path: Path) -> None:
+    (tmp_path / "netinspect.toml").write_text('formt = "csv"\n')
+    outcome = installed("doctor", cwd=tmp_path, env={"HOME": str(tmp_path)})
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "settings\tunknown setting 'formt' in ~/netinspect.toml\n" in outcome.out
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, None])
+def test_doctor_unusable_cache(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None] | None
+) -> None:
+    folder = tmp_path / "netinspect"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    if make is None:
+        monkeypatch.setenv("XDG_CACHE_HOME", "")
+        monkeypatch.setenv("HOME", "")
+    else:
+        make(folder)
+        folder.chmod(0o777)  # other users could write to it
+    facts = {name: row["value"] for name, row in rows(cli("doctor", "-f", "csv")).items()}
+    assert facts["cache"].startswith("not usable: ")
+    assert facts["cache folder"] == ("none" if make is None else str(folder))
+
+
+@pytest.mark.parametrize("format", ["rich", "plain", "json", "csv", "markdown"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_formats(cli: Cli, command: str, format: str) -> None:
+    outcome = cli(command, "-f", format)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "xterm" in outcome.out if command == "doctor" else "symbolic" in outcome.out
+
+
+WITHOUT_TORCH = """
+import builtins, importlib.util, sys
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "torch" else find(name, *rest)
+sys.modules["torch"] = None
+from netinspect.cli.run import run
+code = run(sys.argv[1:])
+assert not {"numpy", "pydantic"} & set(sys.modules)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("words", [["config"], ["doctor"], ["doctor", "--torch"]], ids=" ".join)
+def test_without_torch(words: list[str], tmp_path: Path) -> None:
+    completed = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert (completed.returncode, completed.stderr) == (0, "")
+    if words[0] == "doctor":
+        assert "torch\tnot installed\n" in completed.stdout
+        assert ("devices\ttorch failed: ModuleNotFoundError" in completed.stdout) == (len(words) > 1)
