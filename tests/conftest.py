@@ -70,6 +70,7 @@ def fixed_environment(monkeypatch: pytest.MonkeyPatch, cache_home: Path) -> Iter
             monkeypatch.delenv(name)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(cache_home / "configs"))  # no file
     monkeypatch.setenv("NETINSPECT_CACHE", "0")  # tests of the cache enable it
     modules, path = set(sys.modules), list(sys.path)
     yield

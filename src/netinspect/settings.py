@@ -1,7 +1,8 @@
-"""Project settings: `netinspect.toml`, or `[tool.netinspect]` in `pyproject.toml`.
+"""Project settings: `netinspect.toml`, or `[tool.netinspect]` in `pyproject.toml`; and user settings.
 
-The current folder is searched first, then its parents. Precedence of a setting: command line option,
-environment variable, project settings, default.
+The current folder is searched first, then its parents. The user's preferences for all projects are in
+`$XDG_CONFIG_HOME/netinspect/netinspect.toml`. Precedence of a setting: command line option, environment
+variable, project settings, user settings, default.
 """
 
 from __future__ import annotations
@@ -31,14 +32,24 @@ KEYS: dict[str, tuple[type, ...]] = {
 """Allowed settings and their types; each has the name and meaning of a command line option."""
 
 
+USER_KEYS = ("depth", "format", "color", "width")
+"""Settings allowed in the user's file; the others are about the models of one project."""
+
+
 @record
 class Settings:
-    """Settings of a project."""
+    """Settings of a project and of the user."""
 
     file: Path | None = None
     """The settings file; None if none was found."""
 
+    user_file: Path | None = None
+    """The user's settings file; None if it does not exist."""
+
     values: Mapping[str, Any] = field(default_factory=dict)
+    from_user: frozenset[str] = frozenset()
+    """Settings whose value is from the user's file."""
+
     notes: tuple[str, ...] = ()
     """Notes on files and folders that were skipped because they cannot be read."""
 
@@ -47,9 +58,18 @@ class Settings:
         """The project's default target."""
         return self.values.get("target")
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that were read."""
+        return tuple(filter(None, (self.file, self.user_file)))
+
+    def file_of(self, key: str) -> Path | None:
+        """Return the file that sets a setting."""
+        return self.user_file if key in self.from_user else self.file
+
 
 def find_settings(folder: Path | None = None) -> Settings:
-    """Read the settings of the project that contains a folder.
+    """Read the settings of the project that contains a folder, and those of the user.
 
     Files and folders that cannot be read are skipped with a note: the user may have no permission for a
     parent folder.
@@ -58,8 +78,43 @@ def find_settings(folder: Path | None = None) -> Settings:
         folder: The folder; None for the current one.
 
     Raises:
-        UsageError: The file is not TOML, or has an unknown setting or a value of the wrong type.
+        UsageError: A file is not TOML, or has an unknown setting or a value of the wrong type.
     """
+    project, user_file = _find_project_settings(folder), _user_file()
+    if user_file is None:
+        return project
+    try:
+        user = _parse(user_file, _content(user_file)) or Settings()
+    except OSError as error:
+        if isinstance(error, _ABSENT):
+            return project
+        note = f"the settings in {user_file} were skipped: {error.strerror}"
+        return replace(project, notes=(*project.notes, note))
+    for key in user.values:
+        if key not in USER_KEYS:
+            raise UsageError(
+                f"{user_file} cannot set {key}: it applies to every project",
+                hint=f"set it in the netinspect.toml of a project; yours sets {', '.join(USER_KEYS)}",
+            )
+    return replace(
+        project,
+        user_file=user_file,
+        values={**user.values, **project.values},
+        from_user=frozenset(user.values.keys() - project.values.keys()),
+    )
+
+
+def _user_file() -> Path | None:
+    """Return the place of the user's settings file; None without a home folder."""
+    given = os.environ.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(given):  # the XDG specification ignores relative paths
+        # An empty HOME would be expanded to the root.
+        home = os.path.expanduser("~") if os.environ.get("HOME") != "" else ""
+        given = os.path.join(home, ".config")
+    return Path(given, "netinspect", "netinspect.toml") if os.path.isabs(given) else None
+
+
+def _find_project_settings(folder: Path | None) -> Settings:
     try:
         folder = Path.cwd() if folder is None else folder
     except OSError as error:

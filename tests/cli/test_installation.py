@@ -91,11 +91,11 @@ def test_config_values_and_origins(installed: Cli, tmp_path: Path) -> None:
     found = {name: (row["value"], row["origin"], row["set_by"]) for name, row in rows(outcome).items()}
     # In csv, an apostrophe keeps spreadsheets from reading a formula.
     assert found == {
-        "target": ("net.py:Net", "file", str(file)),
-        "input": ("4x8", "file", str(file)),
-        "batch": ("2", "file", str(file)),
+        "target": ("net.py:Net", "project", str(file)),
+        "input": ("4x8", "project", str(file)),
+        "batch": ("2", "project", str(file)),
         "symbolic": ("batch seq", "environment", "NETINSPECT_SYMBOLIC"),
-        "seed": ("5", "file", str(file)),
+        "seed": ("5", "project", str(file)),
         "tensors": ("auto", "default", ""),
         "device": ("", "default", ""),
         "online": ("false", "default", ""),
@@ -112,6 +112,30 @@ def test_config_values_and_origins(installed: Cli, tmp_path: Path) -> None:
     values = {each["name"]: each["value"] for each in report["settings"]}
     assert values["symbolic"] == ["batch", "seq"]
     assert (values["depth"], values["cache"], values["device"]) == (2, False, None)
+
+
+def test_config_user_file(installed: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "configs" / "netinspect" / "netinspect.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('format = "csv"\ndepth = 7\nwidth = 70\n')
+    (tmp_path / "netinspect.toml").write_text("depth = 3\n")
+    environment = {"XDG_CONFIG_HOME": str(tmp_path / "configs")}
+    found = rows(installed("config", cwd=tmp_path, env=environment))
+    assert (found["depth"]["value"], found["depth"]["origin"]) == ("3", "project")
+    assert (found["width"]["value"], found["width"]["origin"]) == ("70", "user")
+    assert found["format"]["set_by"] == str(file)
+    assert rows(installed("--config", "netinspect.toml", "config", "-f", "csv", cwd=tmp_path))
+    outcome = installed("--no-config", "config", cwd=tmp_path, env=environment)
+    assert "csv" not in outcome.out
+    file.write_text('format = "cvs"\n')
+    outcome = installed("config", cwd=tmp_path, env=environment)
+    assert f"--format cannot be 'cvs', as {file} sets it" in outcome.err
+    file.write_text('target = "lenet"\n')
+    outcome = installed("config", cwd=tmp_path, env=environment)
+    assert outcome.code == 2
+    assert f"{file} cannot set target" in outcome.err
+    outcome = installed("doctor", cwd=tmp_path, env=environment)
+    assert f"settings\t{file} cannot set target" in outcome.out
 
 
 def test_config_without_settings_file(installed: Cli, tmp_path: Path) -> None:
@@ -137,11 +161,11 @@ def test_config_screen(screen: Screen, tmp_path: Path, width: int) -> None:
     shown = screen("config", width=width)
     assert max(map(len, shown)) <= width
     assert len(shown) <= 23
-    assert shown[0].startswith("settings  ")
+    assert shown[0].startswith("netinspect settings  ")
     assert shown[1].split() == ["setting", "value", "origin", "set", "by"]
-    assert [line.split() for line in shown if "pyproject" in line[9:] and "settings" not in line] == [
-        ["batch", "4", "file", "pyproject.toml"],
-        ["color", "never", "file", "pyproject.toml"],
+    assert [line.split() for line in shown if "pyproject" in line[9:] and "netinspect" not in line] == [
+        ["batch", "4", "project", "pyproject.toml"],
+        ["color", "never", "project", "pyproject.toml"],
     ]
     assert not any("…" in line for line in shown[1:])
 

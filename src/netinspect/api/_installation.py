@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from netinspect.api._view import View
 from netinspect.errors import UsageError, text_of
@@ -23,11 +24,7 @@ def config() -> View[Config]:
     Raises:
         UsageError: The settings file is not valid.
     """
-    from netinspect.reports.config.compute import build_config
-
-    found = find_settings()
-    file = None if found.file is None else str(found.file)
-    return View(build_config(file, found.values, os.environ))
+    return View(list_settings(find_settings()))
 
 
 def doctor(*, torch: bool = False) -> View[Doctor]:
@@ -41,6 +38,27 @@ def doctor(*, torch: bool = False) -> View[Doctor]:
     except UsageError as error:
         settings = Settings(notes=(error.message,))
     return View(collect(settings, torch=torch))
+
+
+def list_settings(settings: Settings, typed: Mapping[str, Any] | None = None) -> Config:
+    """Return the report of `config`.
+
+    Args:
+        settings: The settings that were read.
+        typed: Values of options on the command line by setting.
+    """
+    from netinspect.reports.config.compute import SettingsFile, build_config
+
+    parts: dict[bool, dict[str, Any]] = {True: {}, False: {}}
+    for key, value in settings.values.items():
+        parts[key in settings.from_user][key] = value
+    files = [None if file is None else str(file) for file in (settings.file, settings.user_file)]
+    return build_config(
+        SettingsFile(files[0], parts[False]),
+        SettingsFile(files[1], parts[True]),
+        os.environ,
+        typed or {},
+    )
 
 
 def collect(settings: Settings, *, torch: bool = False, terminal: Terminal | None = None) -> Doctor:
@@ -60,7 +78,7 @@ def collect(settings: Settings, *, torch: bool = False, terminal: Terminal | Non
         CacheFolder(
             folder=usage.folder, entries=usage.entries, bytes=usage.bytes, problem=cache_problem()
         ),
-        settings.file,
+        settings.files,
         settings.notes,
         os.environ,
         devices=_devices() if torch else NOT_ASKED,

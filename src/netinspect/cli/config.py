@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from netinspect.api._view import View
 from netinspect.cli.options import SETTINGS, ColumnsOption, OutputOptions
 from netinspect.cli.results import show
@@ -17,9 +15,8 @@ EXAMPLES = (
 
 def command(output: OutputOptions, columns: ColumnsOption = None) -> None:
     """Show each setting with its value and origin."""
-    from netinspect.reports.config.compute import DEFAULTS, build_config
+    from netinspect.api._installation import list_settings
+    from netinspect.reports.config.compute import DEFAULTS
 
-    settings = SETTINGS.get()
     typed = {name: getattr(output, name) for name in output.typed if name in DEFAULTS}
-    file = None if settings.file is None else str(settings.file)
-    show(View(build_config(file, settings.values, os.environ, typed)), output, columns)
+    show(View(list_settings(SETTINGS.get(), typed)), output, columns)

@@ -47,7 +47,7 @@ def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]
 
     Args:
         files: Paths to write; None entries are skipped.
-        sources: Files that will be read, in addition to the project's settings.
+        sources: Files that will be read, in addition to the settings.
 
     Raises:
         UsageError: An output is one of the sources, a standard stream, or another output.
@@ -60,7 +60,7 @@ def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]
                 cause="the current folder was removed",
                 hint="name it by an absolute path, or change to another folder",
             )
-    read = [*sources, *filter(None, (SETTINGS.get().file,))]
+    read = [*sources, *SETTINGS.get().files]
     for file in given:
         refuse_to_replace(_absolute(file), read)
         if _descriptor(file) is None:

@@ -121,7 +121,10 @@ def _bad_value(context: Any, parameter: Any, words: Sequence[str]) -> UsageError
         value, origin = os.environ.get(parameter.envvar), f", as {parameter.envvar} sets it"
     elif source == "DEFAULT_MAP":
         settings = SETTINGS.get()
-        value, origin = settings.values.get(parameter.name), f", as {settings.file} sets it"
+        value, origin = (
+            settings.values.get(parameter.name),
+            f", as {settings.file_of(parameter.name)} sets it",
+        )
     choices = [str(getattr(each, "value", each)) for each in getattr(parameter.type, "choices", ())]
     least = getattr(parameter.type, "min", None)
     if value is None or (not choices and least is None):

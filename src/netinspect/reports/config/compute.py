@@ -20,6 +20,13 @@ class Default(NamedTuple):
     has_variable: bool = True
 
 
+class SettingsFile(NamedTuple):
+    """A settings file and its values; without a file, None and no values."""
+
+    file: str | None
+    values: Mapping[str, Any]
+
+
 DEFAULTS: dict[str, Default] = {
     "target": Default("lenet", has_variable=False),
     "input": Default(None, "inferred", list),
@@ -40,44 +47,34 @@ DEFAULTS: dict[str, Default] = {
 
 
 def build_config(
-    file: str | None,
-    in_file: Mapping[str, Any],
+    in_project: SettingsFile,
+    of_user: SettingsFile,
     environment: Mapping[str, str],
-    typed: Mapping[str, Any] | None = None,
+    typed: Mapping[str, Any],
 ) -> Config:
     """Return every setting with its value and origin.
 
     Args:
-        file: The settings file.
-        in_file: Values of the settings file by setting.
+        in_project: The project's settings.
+        of_user: The user's settings.
         environment: Environment variables.
         typed: Values of options on the command line by setting.
     """
-    settings = tuple(
-        _setting(name, default, file, in_file, environment, typed or {})
-        for name, default in DEFAULTS.items()
-    )
-    color = next(each for each in settings if each.name == "color")
-    notes: tuple[str, ...] = ()
-    if color.value == "auto":
-        # An empty variable counts as not set, and NO_COLOR takes precedence.
-        names = [name for name in ("NO_COLOR", "FORCE_COLOR") if environment.get(name)]
-        notes = tuple(f"{name} applies where color is auto" for name in names[:1])
-    return Config(file=file, settings=settings, notes=notes)
 
-
-def _setting(
-    name: str,
-    default: Default,
-    file: str | None,
-    in_file: Mapping[str, Any],
-    environment: Mapping[str, str],
-    typed: Mapping[str, Any],
-) -> Setting:
-    variable = f"NETINSPECT_{name.upper()}" if default.has_variable else None
-    text = environment.get(variable, "") if variable is not None else ""
-
-    def make(origin: Any, set_by: str | None, value: Any) -> Setting:
+    def find(name: str, default: Default) -> Setting:
+        variable = f"NETINSPECT_{name.upper()}" if default.has_variable else None
+        text = environment.get(variable, "") if variable is not None else ""
+        origin: Any = "default"
+        set_by: str | None = None
+        value: Any = default.value
+        if name in typed:
+            origin, set_by, value = "command line", f"--{name}", typed[name]
+        elif text:
+            origin, set_by, value = "environment", variable, _value(text, default.type)
+        elif name in in_project.values:
+            origin, set_by, value = "project", in_project.file, in_project.values[name]
+        elif name in of_user.values:
+            origin, set_by, value = "user", of_user.file, of_user.values[name]
         return Setting(
             name=name,
             value=tuple(value) if isinstance(value, list) else value,
@@ -88,17 +85,18 @@ def _setting(
             in_file=default.in_file,
         )
 
-    if name in typed:
-        return make("command line", f"--{name}", typed[name])
-    if text:
-        return make("environment", variable, _value(text, default.type))
-    if name in in_file:
-        return make("file", file, in_file[name])
-    return make("default", None, default.value)
+    settings = tuple(find(name, default) for name, default in DEFAULTS.items())
+    color = next(each for each in settings if each.name == "color")
+    notes: tuple[str, ...] = ()
+    if color.value == "auto":
+        # An empty variable counts as not set, and NO_COLOR takes precedence.
+        names = [name for name in ("NO_COLOR", "FORCE_COLOR") if environment.get(name)]
+        notes = tuple(f"{name} applies where color is auto" for name in names[:1])
+    return Config(file=in_project.file, user_file=of_user.file, settings=settings, notes=notes)
 
 
 def _value(text: str, kind: type) -> str | int | bool | list[str]:
-    """Return the value of an environment variable; a text of another type is returned as it is."""
+    """Return the value of an environment variable; a text of another type is not converted."""
     if kind is list:
         return text.split()
     if kind is bool:

@@ -25,8 +25,8 @@ def _dim_default(setting: Setting) -> str:
 
 
 def _set_by(setting: Setting) -> str:
-    if setting.origin == "file" and setting.set_by is not None:
-        return os.path.basename(setting.set_by)  # the title has its folder
+    if setting.origin in ("user", "project") and setting.set_by is not None:
+        return os.path.basename(setting.set_by)  # the title and the note have its folder
     return setting.set_by or "-"
 
 
@@ -50,9 +50,10 @@ _COLUMNS: tuple[Column[Setting], ...] = (
 
 def lay_out(report: Config) -> Document:
     """Lay out the settings, one per line."""
-    place = report.file or "no settings file"
+    notes = [f"user settings: {report.user_file}"] * (report.user_file is not None) + [*report.notes]
+    place = report.file or "no settings file of a project"
     return Document(
-        title=line(("settings", "bold"), (f"  {place}", "dim")),
+        title=line(("netinspect settings", "bold"), (f"  {place}", "dim")),
         blocks=(make_table("config", _COLUMNS, report.settings),),
-        notes=tuple(line(note) for note in report.notes),
+        notes=tuple(line(note) for note in notes),
     )

@@ -18,7 +18,7 @@ class Setting:
     unset: str | None
     """Description of the behaviour without a value; None for a setting that always has one."""
 
-    origin: Literal["default", "file", "environment", "command line"]
+    origin: Literal["default", "user", "project", "environment", "command line"]
     set_by: str | None
     """The settings file, the environment variable or the option; None for a default."""
 
@@ -31,12 +31,15 @@ class Setting:
 
 @record
 class Config:
-    """Settings of the command line, in order of precedence: option, variable, settings file, default."""
+    """Settings of the command line, in order of precedence: option, variable, project, user, default."""
 
     name: ClassVar[str] = "config"
 
     file: str | None
-    """The settings file that was read; None if none was found."""
+    """The settings file of the project, or that of --config; None if none was found."""
+
+    user_file: str | None
+    """The user's settings file; None if it does not exist."""
 
     settings: tuple[Setting, ...]
     notes: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ _VARIABLES = ("TERM", "NO_COLOR", "FORCE_COLOR")
 
 def build_doctor(
     cache: CacheFolder,
-    settings_file: Path | None,
+    settings_files: Sequence[Path],
     settings_notes: Sequence[str],
     environment: Mapping[str, str],
     *,
@@ -43,7 +43,7 @@ def build_doctor(
 
     Args:
         cache: The cache folder.
-        settings_file: The settings file that was read.
+        settings_files: The settings files that were read.
         settings_notes: Problems of settings files.
         environment: Environment variables.
         devices: Devices that torch can use, or why they are not known.
@@ -78,7 +78,7 @@ def build_doctor(
             folder=None if cache.folder is None else without_home(cache.folder),
             problem=None if cache.problem is None else without_home(cache.problem),
         ),
-        settings_file=None if settings_file is None else without_home(str(settings_file)),
+        settings_files=tuple(without_home(str(file)) for file in settings_files),
         settings_notes=tuple(map(without_home, settings_notes)),
     )
 

@@ -49,8 +49,7 @@ def _facts(report: Doctor) -> Iterator[_Fact]:
     yield _Fact("also set", ", ".join(report.set_variables) or "no variable of netinspect")
     yield _Fact("cache folder", report.cache.folder or "none")
     yield _Fact("cache", _cache(report.cache))
-    yield _Fact("settings", report.settings_file or "no settings file")
-    for note in report.settings_notes:
+    for note in (*report.settings_files, *report.settings_notes) or ("no settings file",):
         yield _Fact("settings", note)
 
 

@@ -98,6 +98,6 @@ class Doctor:
     """Names of the other variables of netinspect that are set; their values are not shown."""
 
     cache: CacheFolder
-    settings_file: str | None
+    settings_files: tuple[str, ...]
     settings_notes: tuple[str, ...]
     """Problems of settings files."""
