@@ -97,7 +97,8 @@ def test_color_always_refuses_other_formats(cli: Cli) -> None:
 def test_color_keeps_text(cli: Cli) -> None:
     import re
 
-    for command in COMMANDS:
+    # The reports of these two name the colour itself.
+    for command in set(COMMANDS) - {"config", "doctor"}:
         words = [*command_line(command, "lenet"), "--width", "70"]
         shown = cli(*words, "--color", "always").out
         assert re.sub(r"\x1b\[[0-9;]*m", "", shown) == cli(*words).out
