@@ -68,9 +68,7 @@ def _start(
         Path | None,
         typer.Option(metavar="FILE", help="Read settings from this file.", envvar="NETINSPECT_CONFIG"),
     ] = None,
-    no_config: Annotated[
-        bool, typer.Option("--no-config", help="Read no settings of the project.")
-    ] = False,
+    no_config: Annotated[bool, typer.Option("--no-config", help="Read no settings files.")] = False,
     show_version: Annotated[
         bool,
         typer.Option(
