@@ -143,6 +143,7 @@ class Asker:
         environment = {
             **{key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"},
             "XDG_CACHE_HOME": str(self.home),
+            "XDG_CONFIG_HOME": str(self.home / "config"),  # part of the key
             "NETINSPECT_CACHE": "1",
             "PYTHONDONTWRITEBYTECODE": "",
             **self.environment,

@@ -103,7 +103,8 @@ def _start(
             print_message(f"note: {note}")
     SETTINGS.set(settings)
     defaults = {key: value for key, value in settings.values.items() if key != "target"}
-    context.default_map = dict.fromkeys(COMMANDS, defaults)
+    if defaults:
+        context.default_map = dict.fromkeys(COMMANDS, defaults)
 
 
 def build_app() -> typer.Typer:
