@@ -109,6 +109,15 @@ def test_model_output_with_closed_stderr(workshop: Path) -> None:
     assert json.loads(outcome.out)["header"]["class_name"] == "Talks"
 
 
+def interrupted(process: subprocess.Popen[bytes], begun: Path) -> tuple[bytes, bytes]:
+    """Press Ctrl-C once a file exists; return the output."""
+    while not begun.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    return process.communicate(timeout=PATIENCE)
+
+
 def test_ctrl_c_stops_without_output(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
         "import pathlib, time\n"
@@ -127,11 +136,7 @@ def test_ctrl_c_stops_without_output(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    while not (tmp_path / "begun").exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = interrupted(process, tmp_path / "begun")
     assert process.returncode == 130
     assert out == b""
     assert b"Traceback" not in err
@@ -157,11 +162,7 @@ def test_ctrl_c_stops_an_import_of_torch_that_drops_exceptions(tmp_path: Path) -
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    while not (tmp_path / "begun").exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = interrupted(process, tmp_path / "begun")
     assert (process.returncode, out, err) == (130, b"", b"")
     assert not (tmp_path / "dropped").exists()
 

@@ -10,7 +10,10 @@ from netinspect.rendering.live_line import live_line
 class Closed(io.StringIO):
     """Terminal that was closed."""
 
+    refused = 0
+
     def write(self, text: str) -> int:
+        self.refused += 1
         raise OSError(5, "Input/output error")
 
 
@@ -23,5 +26,8 @@ def test_live_line_cuts_long_text() -> None:
 
 
 def test_live_line_ignores_closed_terminal() -> None:
-    with live_line(Closed(), 20) as draw:
+    stream = Closed()
+    with live_line(stream, 20) as draw:
+        before = stream.refused
         draw("reading")
+        assert stream.refused > before
