@@ -45,6 +45,9 @@ _OUTPUT_VARIABLES = (
     "FORCE_COLOR",
     "GITHUB_ACTIONS",
     "PY_COLORS",
+    "CI",
+    "LESS",
+    "FORCE_HYPERLINK",
 )
 
 
@@ -69,6 +72,7 @@ def fixed_environment(monkeypatch: pytest.MonkeyPatch, cache_home: Path) -> Iter
         if name.startswith(_OUTPUT_VARIABLES):
             monkeypatch.delenv(name)
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("PAGER", "cat")  # a pager would wait for keys
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(cache_home / "configs"))  # no file
     monkeypatch.setenv("NETINSPECT_CACHE", "0")  # tests of the cache enable it

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netinspect.errors import ExitCode, UsageError
-from netinspect.settings import KEYS, Settings, find_settings, read_settings
+from netinspect.settings import KEYS, PERSONAL_KEYS, Settings, find_settings, read_settings
 
 EVERYTHING = """
 target = "net.py:Net"
@@ -49,7 +49,7 @@ def test_find_settings_reads_every_setting(tmp_path: Path) -> None:
         "color": "never",
         "width": 100,
     }
-    assert set(expected) == set(KEYS)
+    assert set(expected) == {*KEYS} - {*PERSONAL_KEYS}
     own = write(tmp_path / "netinspect.toml", EVERYTHING)
     project = write(tmp_path / "pyproject.toml", f"[tool.netinspect]\n{EVERYTHING}")
     assert read_settings(own) == Settings(file=own, values=expected)
@@ -147,7 +147,7 @@ def test_find_settings_refuses_invalid_file(tmp_path: Path) -> None:
     [
         ("seeds = 1", "seeds", "did you mean 'seed'?"),
         ("Depth = 1", "Depth", "did you mean 'depth' or 'width'?"),
-        ("inputs = '1'", "inputs", "did you mean 'input'?"),
+        ("inputs = '1'", "inputs", "did you mean 'input' or 'hints'?"),
         ("colour = 'never'", "colour", "did you mean 'color'?"),
         ("zzzz = 1", "zzzz", f"the settings are: {', '.join(KEYS)}"),
         ("[zzzz]\ndepth = 1", "zzzz", f"the settings are: {', '.join(KEYS)}"),

@@ -28,11 +28,16 @@ KEYS: dict[str, tuple[type, ...]] = {
     "format": (str,),
     "color": (str,),
     "width": (int,),
+    "pager": (str,),
+    "hints": (bool,),
 }
-"""Allowed settings and their types; each has the name and meaning of a command line option."""
+"""Allowed settings and their types; most have the name and meaning of a command line option."""
 
 
-USER_KEYS = ("depth", "format", "color", "width")
+PERSONAL_KEYS = ("pager", "hints")
+"""Settings allowed only in the user's file: a project must not choose a program to run."""
+
+USER_KEYS = ("depth", "format", "color", "width", *PERSONAL_KEYS)
 """Settings allowed in the user's file; the others are about the models of one project."""
 
 
@@ -84,7 +89,7 @@ def find_settings(folder: Path | None = None) -> Settings:
     if user_file is None:
         return project
     try:
-        user = _parse(user_file, _content(user_file)) or Settings()
+        user = _parse(user_file, _content(user_file), is_personal=True) or Settings()
     except OSError as error:
         if isinstance(error, _ABSENT):
             return project
@@ -175,7 +180,7 @@ def _unreadable(file: Path, cause: str) -> UsageError:
     )
 
 
-def _parse(file: Path, content: bytes) -> Settings | None:
+def _parse(file: Path, content: bytes, *, is_personal: bool = False) -> Settings | None:
     try:
         # Some editors write a byte order mark, which is not TOML.
         text = content.decode("utf-8-sig")
@@ -205,6 +210,12 @@ def _parse(file: Path, content: bytes) -> Settings | None:
         raise UsageError(
             f"[tool.netinspect] in {file} is not a table", hint='write it like target = "net.py:Net"'
         )
+    for key in PERSONAL_KEYS:
+        if key in data and not is_personal:
+            raise UsageError(
+                f"{file} cannot set {key}: it is a preference of the user",
+                hint=f"set it in {_user_file() or 'the user settings'}, or set NETINSPECT_{key.upper()}",
+            )
     return Settings(file=file, values=_check(file, data))
 
 
@@ -215,8 +226,8 @@ def _check(file: Path, data: dict[str, Any]) -> dict[str, Any]:
                 f"unknown setting {key!r} in {file}",
                 hint=suggestion(key, KEYS) or f"the settings are: {', '.join(KEYS)}",
             )
-        # `isinstance(True, int)` is true, but no setting is a bool.
-        fits = isinstance(value, KEYS[key]) and not isinstance(value, bool)
+        # `isinstance(True, int)` is true.
+        fits = isinstance(value, KEYS[key]) and isinstance(value, bool) is (KEYS[key] == (bool,))
         if fits and isinstance(value, list):
             fits = all(isinstance(item, str) for item in value)
         if not fits:

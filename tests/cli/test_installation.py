@@ -66,7 +66,8 @@ def test_defaults_are_those_of_options() -> None:
         for option in each.params
         if getattr(option, "envvar", None)
     }
-    assert set(declared) == {name for name, default in DEFAULTS.items() if default.has_variable}
+    with_both = {name for name, each in DEFAULTS.items() if each.has_variable and each.has_option}
+    assert set(declared) == with_both
     for name, option in declared.items():
         assert option.envvar == f"NETINSPECT_{name.upper()}"
         assert (option.default or None) == (DEFAULTS[name].value or None), name
@@ -86,6 +87,7 @@ def test_config_values_and_origins(installed: Cli, tmp_path: Path) -> None:
         "NETINSPECT_CACHE": "off",
         "NETINSPECT_BATCH": "",
         "NETINSPECT_FORMAT": "json",
+        "NETINSPECT_PAGER": "less",
     }
     outcome = installed("config", "-f", "csv", "--width=99", env=environment, cwd=tmp_path)
     found = {name: (row["value"], row["origin"], row["set_by"]) for name, row in rows(outcome).items()}
@@ -104,6 +106,8 @@ def test_config_values_and_origins(installed: Cli, tmp_path: Path) -> None:
         "format": ("csv", "command line", "'--format"),
         "color": ("auto", "default", ""),
         "width": ("99", "command line", "'--width"),
+        "pager": ("less", "environment", "NETINSPECT_PAGER"),
+        "hints": ("true", "default", ""),
         "debug": ("false", "default", ""),
     }
     report = json.loads(installed("config", env=environment, cwd=tmp_path).out)

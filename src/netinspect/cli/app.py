@@ -15,9 +15,10 @@ from netinspect.cli.console import print_message
 from netinspect.cli.help import GroupedCommand, OrderedGroup, format_examples
 from netinspect.cli.option_groups import expand
 from netinspect.cli.options import SETTINGS
+from netinspect.cli.pager import show_long
 from netinspect.cli.usage import check_first_word
 from netinspect.errors import UsageError
-from netinspect.settings import Settings, find_settings, read_settings
+from netinspect.settings import PERSONAL_KEYS, Settings, find_settings, read_settings
 from netinspect.version import __version__
 
 _ABOUT = "See inside a PyTorch model: layers, shapes, parameters, every step of forward."
@@ -82,7 +83,7 @@ def _start(
 ) -> None:
     """Print the help without a command; otherwise read the settings that commands start from."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        show_long(f"{context.get_help()}\n")
         return
     if context.resilient_parsing:
         return
@@ -102,7 +103,9 @@ def _start(
         for note in settings.notes:
             print_message(f"note: {note}")
     SETTINGS.set(settings)
-    defaults = {key: value for key, value in settings.values.items() if key != "target"}
+    defaults = {
+        key: value for key, value in settings.values.items() if key not in ("target", *PERSONAL_KEYS)
+    }
     if defaults:
         context.default_map = dict.fromkeys(COMMANDS, defaults)
 

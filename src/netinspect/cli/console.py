@@ -13,6 +13,9 @@ from netinspect.cli.streams import result_stream
 from netinspect.errors import UsageError
 from netinspect.rendering.formats import SUFFIXES, Format, Style
 
+_DUMB = ("dumb", "unknown")
+"""Values of TERM for terminals without escape sequences."""
+
 _TEXT_SUFFIXES = ("", ".txt", ".text", ".log", ".out")
 
 
@@ -24,6 +27,12 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+def is_interactive() -> bool:
+    """Return whether a person reads the result on a terminal and can type; in a CI nobody does."""
+    terminals = is_terminal(result_stream()) and is_terminal(sys.stdin)
+    return terminals and not os.environ.get("CI") and os.environ.get("TERM") not in _DUMB
+
+
 def wants_color(stream: TextIO | None, choice: Color = Color.AUTO) -> bool:
     """Return whether to colour a stream: the option, else NO_COLOR, FORCE_COLOR, else the terminal."""
     if choice is not Color.AUTO:
@@ -32,7 +41,7 @@ def wants_color(stream: TextIO | None, choice: Color = Color.AUTO) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return is_terminal(stream) and os.environ.get("TERM") not in ("dumb", "unknown")
+    return is_terminal(stream) and os.environ.get("TERM") not in _DUMB
 
 
 def is_ascii(stream: TextIO | None) -> bool:

@@ -19,8 +19,27 @@ SORT_KEYS = "SORT_KEYS"
 """Placeholder of the keys in the help of `--sort`; the reports that declare them are imported late."""
 
 
+def _page_help(option: Any) -> Any:
+    """Make an option `--help` show the help in the pager if it is longer than the terminal."""
+
+    def show(context: Any, _: Any, is_given: bool) -> None:
+        if is_given and not context.resilient_parsing:
+            from netinspect.cli.pager import show_long
+
+            show_long(f"{context.get_help()}\n")
+            context.exit()
+
+    if option is not None:
+        option.callback = show
+    return option
+
+
 class GroupedCommand(TyperCommand):
     """A command whose options are listed by the panel that they were declared for."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option `--help`."""
+        return _page_help(super().get_help_option(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of the command; `--json` becomes `--format json`.
@@ -65,6 +84,10 @@ def _readable(text: str) -> str:
 
 class OrderedGroup(TyperGroup):
     """Group of all commands, listed by what they are for, before the options."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option `--help`."""
+        return _page_help(super().get_help_option(ctx))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, then the options."""

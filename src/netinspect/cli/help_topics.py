@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect.api.command_names import COMMANDS
+from netinspect.cli.pager import show_long
 from netinspect.errors import UsageError, suggestion
 
 EXAMPLES = (
@@ -100,6 +101,10 @@ project ([tool.netinspect] in pyproject.toml, or netinspect.toml).
   NETINSPECT_TENSORS   --tensors     NETINSPECT_CACHE   --cache (0: --no-cache)
   NETINSPECT_DEVICE    --device      NETINSPECT_ONLINE  --online
 
+  NETINSPECT_PAGER  pager of long output on a terminal, else PAGER, else less;
+                    cat or empty for none
+  NETINSPECT_HINTS  0: no hint at a next command after a view
+
   NO_COLOR        no colour, unless --color always
   FORCE_COLOR     colour also if the output is not a terminal
   COLUMNS         width of the output, unless --width is given
@@ -130,13 +135,12 @@ def command(
     assert program is not None
     commands = program.command.commands  # type: ignore[attr-defined]
     if topic is None:
-        typer.echo(program.get_help())
+        show_long(f"{program.get_help()}\n")
     elif topic in TOPICS:
-        typer.echo(TOPICS[topic], nl=False)
+        show_long(TOPICS[topic])
     elif topic in commands:
-        typer.echo(
-            commands[topic].make_context(topic, [], parent=program, resilient_parsing=True).get_help()
-        )
+        page = commands[topic].make_context(topic, [], parent=program, resilient_parsing=True)
+        show_long(f"{page.get_help()}\n")
     else:
         lists = f"topics: {', '.join(TOPICS)}\ncommands: {', '.join(commands)}"
         near = suggestion(topic, (*TOPICS, *commands))

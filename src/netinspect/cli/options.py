@@ -333,6 +333,10 @@ class OutputOptions:
             rich_help_panel=_OUTPUT,
         ),
     ] = None
+    no_pager: Annotated[
+        bool,
+        typer.Option("--no-pager", help="Print long output without a pager.", rich_help_panel=_OUTPUT),
+    ] = False
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print only errors on stderr.", rich_help_panel=_OUTPUT),

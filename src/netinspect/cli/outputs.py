@@ -19,6 +19,7 @@ from netinspect._utils.atomic_files import (
 )
 from netinspect.cli.console import write_out
 from netinspect.cli.options import SETTINGS
+from netinspect.cli.pager import show_long
 from netinspect.cli.streams import result_stream
 from netinspect.errors import UsageError
 
@@ -72,8 +73,12 @@ def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]
         raise _one_file(*given)
 
 
-def write_stdout(text: str) -> None:
+def write_stdout(text: str, *, paged: bool = False) -> None:
     """Write a result to stdout, unless the shell appends it to a file that was read.
+
+    Args:
+        text: The result.
+        paged: Show it in the pager if it is longer than the terminal.
 
     Raises:
         UsageError: It would change that file.
@@ -84,7 +89,10 @@ def write_stdout(text: str) -> None:
         number = None
     if number is not None and was_read(number):
         raise UsageError("stdout is a file that was read in this run", hint="write to another file")
-    write_out(text)
+    if paged:
+        show_long(text)
+    else:
+        write_out(text)
 
 
 def write_output(

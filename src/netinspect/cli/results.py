@@ -44,7 +44,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         if not output.quiet:
             print_message(f"written to {output.output}")
     else:
-        write_stdout(text)
+        write_stdout(text, paged=not output.no_pager)
     symbolic = getattr(header, "symbolic", None)
     if symbolic is not None and style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
         # The symbols were requested, and rows do not show why one is missing.

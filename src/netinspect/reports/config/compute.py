@@ -18,6 +18,7 @@ class Default(NamedTuple):
     type: type = str
     in_file: bool = True
     has_variable: bool = True
+    has_option: bool = True
 
 
 class SettingsFile(NamedTuple):
@@ -41,6 +42,8 @@ DEFAULTS: dict[str, Default] = {
     "format": Default(None, "rich or plain"),
     "color": Default("auto"),
     "width": Default(None, "as the terminal", int),
+    "pager": Default(None, "PAGER or less", has_option=False),
+    "hints": Default(True, type=bool, has_option=False),
     "debug": Default(False, type=bool, in_file=False),
 }
 """All settings; a test compares them with the options and with the keys of settings files."""
@@ -64,12 +67,13 @@ def build_config(
     def find(name: str, default: Default) -> Setting:
         variable = f"NETINSPECT_{name.upper()}" if default.has_variable else None
         text = environment.get(variable, "") if variable is not None else ""
+        is_set = bool(text) or (name == "pager" and variable in environment)  # empty: no pager
         origin: Any = "default"
         set_by: str | None = None
         value: Any = default.value
         if name in typed:
             origin, set_by, value = "command line", f"--{name}", typed[name]
-        elif text:
+        elif is_set:
             origin, set_by, value = "environment", variable, _value(text, default.type)
         elif name in in_project.values:
             origin, set_by, value = "project", in_project.file, in_project.values[name]
