@@ -68,7 +68,8 @@ def test_render_lines_fit_the_width(sample: str) -> None:
     for name, report in reports(sample).items():
         for width in WIDTHS:
             for line in render(report, Style(width=width)).splitlines():
-                assert cell_len(line) <= width, (name, width, line)
+                # A word of a note that is longer than a line is wrapped by the terminal.
+                assert cell_len(line) <= width or " " not in line.strip(), (name, width, line)
                 assert line == line.rstrip(), (name, width, line)
 
 

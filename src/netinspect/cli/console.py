@@ -16,6 +16,9 @@ from netinspect.rendering.formats import SUFFIXES, Format, Style
 _DUMB = ("dumb", "unknown")
 """Values of TERM for terminals without escape sequences."""
 
+_HANGING = 2
+"""Indentation of the second and later lines of a message without a label."""
+
 _TEXT_SUFFIXES = ("", ".txt", ".text", ".log", ".out")
 
 
@@ -137,19 +140,33 @@ def _columns() -> int:
     return int(text[:9]) if text.isdecimal() else 0  # no more digits mean anything
 
 
-def print_message(text: str, *, label: str = "", style: str = "") -> None:
-    """Print one line on stderr.
+def print_message(text: str, *, label: str = "", style: str = "", whole: bool = False) -> None:
+    """Print one message on stderr, wrapped at words if that is a terminal.
 
     Args:
-        text: The line; escaped here.
-        label: Prefix of the line.
-        style: Parameters of the escape sequence that colours the line; empty for no colour.
+        text: The message, without line breaks; escaped here.
+        label: Prefix of the message; later lines are indented as far if it begins with a blank.
+        style: Parameters of the escape sequence that colours the lines; empty for no colour.
+        whole: Print it as one line, such as JSON or a line of a traceback.
     """
     stream = sys.stderr
     if stream is None:
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
     shown = (label + safe(text)).encode(encoding, "backslashreplace").decode(encoding)
+    lines = [shown]
+    if not whole and is_terminal(stream) and len(shown) * 2 > (width := terminal_width(stream)):
+        lines = _wrapped(shown, len(label) if label.startswith(" ") else _HANGING, width)
     with suppress(OSError, ValueError):
-        stream.write((f"\x1b[{style}m{shown}\x1b[0m" if style else shown) + "\n")
+        for line in lines:
+            stream.write((f"\x1b[{style}m{line}\x1b[0m" if style else line) + "\n")
         stream.flush()
+
+
+def _wrapped(text: str, hanging: int, width: int) -> list[str]:
+    from netinspect.rendering.wrapping import wrap
+
+    return [
+        " " * (hanging if index else 0) + text[start:end]
+        for index, (start, end) in enumerate(wrap(text, width, hanging))
+    ]

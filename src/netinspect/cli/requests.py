@@ -136,7 +136,7 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
     print_cache_outcome(cache, output, request.target.text)
     if output.debug and trace.failure is not None and trace.failure.traceback:
         for text in ("Traceback (most recent call last):", *trace.failure.traceback):
-            print_message(text)
+            print_message(text, whole=True)
     if output.output is not None or model.save is not None:
         for path in cache.installed_files():
             note_opened(path)

@@ -192,9 +192,9 @@ def _print_error(error: NetinspectError, words: Sequence[str]) -> ExitCode:
 
     if debugs(words):
         for line in _traceback(error):
-            print_message(line)
+            print_message(line, whole=True)
     if asked("format", words) == "json":
-        print_message(_format_json(error))
+        print_message(_format_json(error), whole=True)
     else:
         color = wants_color(sys.stderr, asked_color(words))
         for style, label, content in _error_lines(error):

@@ -19,6 +19,7 @@ from rich.text import Text
 from netinspect._utils.safe_text import safe
 from netinspect.rendering.document import Block, Cell, Code, Document, Line, Row, Span, Table
 from netinspect.rendering.layout import GAP, Fitted, cut, cut_apart, fit, text_width
+from netinspect.rendering.wrapping import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,7 @@ def draw(
     columns: Sequence[str] | None = None,
     *,
     least_width: int | None = None,
+    fold: bool = True,
 ) -> list[Drawn]:
     """Draw a document.
 
@@ -65,6 +67,7 @@ def draw(
         columns: Keys of the columns to show; None for the default ones.
         least_width: Without a limit, wrap notes at the width of the blocks, or at this if it is more;
             None for whole notes.
+        fold: Break words of notes that are longer than a line; a terminal wraps them itself.
     """
     lines: list[Drawn] = []
     for block in document.filled_blocks:
@@ -74,9 +77,9 @@ def draw(
     if width is None and least_width is not None:
         width = max(least_width, *(Segment.get_line_length(each) for each in lines))
     for note in document.notes:
-        lines += _wrap(note, console, width)
+        lines += _wrap(note, console, width, fold=fold)
     for note in document.failure:
-        indented = _wrap(note, console, None if width is None else width - 2)
+        indented = _wrap(note, console, None if width is None else width - 2, fold=fold)
         lines += ([Segment("  "), *each] for each in indented)
     return [_limit(document.title, console, width), *lines]
 
@@ -93,16 +96,16 @@ def _limit(spans: Line, console: Console, width: int | None) -> Drawn:
     return [*text.render(console)]
 
 
-def _wrap(spans: Line, console: Console, width: int | None) -> Iterator[Drawn]:
-    """Wrap a note at blanks, or within a word longer than a line."""
+def _wrap(spans: Line, console: Console, width: int | None, *, fold: bool) -> Iterator[Drawn]:
+    """Wrap a note at blanks."""
     text = _text(spans)
-    if width is None or text.cell_len <= width:
+    if width is None:
         yield [*text.render(console)]
         return
-    for index, each in enumerate(text.wrap(console, max(1, width - _HANGING), overflow="fold")):
-        each.rstrip()
-        each.pad_left(_HANGING if index else 0)
-        yield [*each.render(console)]
+    for index, (start, end) in enumerate(wrap(text.plain, max(1, width), _HANGING, fold=fold)):
+        part = text[start:end]
+        part.pad_left(_HANGING if index else 0)
+        yield [*part.render(console)]
 
 
 def _block(

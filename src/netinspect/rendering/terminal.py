@@ -34,7 +34,7 @@ def format_terminal(
         columns: Keys of the columns to show; None for the default ones.
     """
     console = make_console(width=width or 80, color_system="standard" if color else None)
-    lines = draw(document, console, width, columns)
+    lines = draw(document, console, width, columns, fold=False)
     with console.capture() as capture:
         console.print(SegmentLines(lines, new_lines=True), soft_wrap=True, end="")
     text = capture.get()
