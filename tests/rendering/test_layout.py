@@ -143,7 +143,6 @@ def test_wanted_columns_ignores_unknown_columns() -> None:
     [
         (Cell(text="conv1", value=None), 5),
         (Cell(text="", value=None), 0),
-        (Cell(text="conv1", value=None, guide="│  └─ "), 11),
         (Cell(text="层", value=None), 2),
         (Cell(text="e\u0301", value=None), 1),
         (Cell(text="\x1b", value=None), 4),  # shown escaped
@@ -171,12 +170,13 @@ def tables(draw: st.DrawFn) -> Table:
             drop=draw(st.integers(0, 3)),
             min_width=draw(st.none() | st.integers(1, 12)),
             shown=index == 0 or draw(st.booleans()),
+            tree=index == 0 and draw(st.booleans()),
         )
         for index in range(count)
     )
-    guides = st.sampled_from(["", "└─ ", "│  ├─ "])
-    cells = st.builds(Cell, text=TEXTS, value=st.none(), guide=guides)
-    rows = st.lists(st.tuples(*[cells] * count).map(lambda each: Row(cells=each)), max_size=3).map(tuple)
+    cells = st.builds(Cell, text=TEXTS, value=st.none())
+    row = st.builds(Row, cells=st.tuples(*[cells] * count), level=st.integers(0, 4))
+    rows = st.lists(row, max_size=3).map(tuple)
     return Table(name="", columns=columns, rows=draw(rows), footer=draw(rows))
 
 

@@ -35,7 +35,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def document(*names: str, note: str = "") -> Document:
     columns = (
-        Column[str](key="name", value=str, style=lambda _: "bold", guide=lambda _: "└─ "),
+        Column[str](key="name", value=str, style=lambda _: "bold", tree=True),
         Column[str](key="size", value=len, align="right"),
     )
     return Document(

@@ -15,7 +15,7 @@ def name_column(
     min_width: int,
     text: Callable[[T], str] | None = None,
     style: Callable[[T], str] | None = None,
-    guide: Callable[[T], str] | None = None,
+    tree: bool = False,
     drop: int = 0,
 ) -> Column[T]:
     """Return a column of names, bold unless styled, and cut in the middle, where names differ least."""
@@ -24,7 +24,7 @@ def name_column(
         value=name,
         text=text,
         style=style or (lambda _: "bold"),
-        guide=guide,
+        tree=tree,
         drop=drop,
         min_width=min_width,
         elide="middle",

@@ -35,8 +35,6 @@ class Cell:
     """Value for programs: full names, exact numbers in base units."""
 
     style: str = ""
-    guide: str = ""
-    """Branches of a tree, drawn before the text."""
 
 
 @record
@@ -53,8 +51,8 @@ class Column(Generic[Item]):
     """Return the text for people; None shows the value."""
 
     style: Callable[[Item], str] | None = None
-    guide: Callable[[Item], str] | None = None
-    """Return the branches of a tree drawn before the text."""
+    tree: bool = False
+    """Whether the branches of the tree of rows are drawn before the text; see `Row.level`."""
 
     align: OneOf["left", "right"] = "left"
     drop: int = 0
@@ -82,7 +80,6 @@ class Column(Generic[Item]):
             self.value(item),
             None if self.text is None else self.text(item),
             "" if self.style is None else self.style(item),
-            "" if self.guide is None else self.guide(item),
         )
 
 
@@ -92,6 +89,9 @@ class Row:
 
     cells: tuple[Cell, ...]
     style: str = ""
+    level: int = 0
+    """Level in the tree of rows, which are in the order of an outline: 0 at the top, and below each row
+    its own branch."""
 
 
 class LaterRows(Sequence[Row]):
@@ -200,16 +200,11 @@ def line(*parts: str | tuple[str, str]) -> Line:
     )
 
 
-def cell(
-    value: Value,
-    text: str | None = None,
-    style: str = "",
-    guide: str = "",
-) -> Cell:
+def cell(value: Value, text: str | None = None, style: str = "") -> Cell:
     """Make a cell; without a text for people, the value itself is shown, and None as a dash."""
     if text is None:
         text = "-" if value is None else str(value)
-    return Cell(text=text, value=value, style=style, guide=guide)
+    return Cell(text=text, value=value, style=style)
 
 
 def make_table(
@@ -218,8 +213,9 @@ def make_table(
     items: Iterable[T],
     *,
     style: Callable[[T], str] | None = None,
+    level: Callable[[T], int] | None = None,
     footer: Sequence[Row] = (),
-    folded: Sequence[Row] | None = None,
+    folded: Iterable[T | Row] | None = None,
 ) -> Table:
     """Make a table with one row for each record.
 
@@ -228,19 +224,24 @@ def make_table(
         columns: The columns; each makes its own cells.
         items: The records.
         style: Return the style of a record's row.
+        level: Return the level of a record's row in the tree of rows.
         footer: Rows of totals.
-        folded: Folded rows, shown to people instead.
+        folded: The rows that people see, or their records; None for the rows of all records.
     """
     given = list(items)
-    rows = LaterRows(
-        lambda: (
-            Row(
-                cells=tuple(column.make_cell(item) for column in columns),
-                style="" if style is None else style(item),
+
+    def make_rows(given: Iterable[T | Row]) -> Iterable[Row]:
+        return (
+            each
+            if isinstance(each, Row)
+            else Row(
+                cells=tuple(column.make_cell(each) for column in columns),
+                style="" if style is None else style(each),
+                level=0 if level is None else level(each),
             )
-            for item in given
+            for each in given
         )
-    )
+
     empty = {
         column.key
         for column in columns
@@ -249,9 +250,9 @@ def make_table(
     return Table(
         name=name,
         columns=hide_columns(columns, empty),
-        rows=rows,
+        rows=LaterRows(lambda: make_rows(given)),
         footer=tuple(footer),
-        folded=folded,
+        folded=None if folded is None else LaterRows(lambda: make_rows(folded)),
     )
 
 
@@ -268,8 +269,16 @@ def make_row(columns: Sequence[Column[Any]], cells: Mapping[str, Cell | str], st
     )
 
 
-def branches(last: tuple[bool, ...]) -> str:
-    """Return the guide of a tree row, given whether each level's branch ends there."""
-    if not last:
-        return ""
-    return "".join("   " if ended else "│  " for ended in last[:-1]) + ("└─ " if last[-1] else "├─ ")
+def draw_branches(levels: Sequence[int]) -> list[str]:
+    """Return what is drawn before each row of a tree, from the levels of the rows in order."""
+    drawn: list[str] = []
+    goes_on: list[bool] = []
+    """For each level, whether another row follows in the same branch."""
+    for level in reversed(levels):
+        above, ends = goes_on[: level + 1], level >= len(goes_on) or not goes_on[level]
+        above += [False] * (level + 1 - len(above))
+        lines = "".join("│  " if each else "   " for each in above[1:level])
+        drawn.append((lines + ("└─ " if ends else "├─ ")) if level else "")
+        above[level] = True
+        goes_on = above
+    return drawn[::-1]

@@ -17,8 +17,17 @@ from rich.segment import Segment
 from rich.text import Text
 
 from netinspect._utils.safe_text import safe
-from netinspect.rendering.document import Block, Cell, Code, Document, Line, Row, Span, Table
-from netinspect.rendering.layout import GAP, Fitted, cut, cut_apart, fit, text_width
+from netinspect.rendering.document import (
+    Block,
+    Code,
+    Document,
+    Line,
+    Row,
+    Span,
+    Table,
+    draw_branches,
+)
+from netinspect.rendering.layout import BRANCH, GAP, Fitted, cut, cut_apart, fit, text_width
 from netinspect.rendering.wrapping import wrap
 
 if TYPE_CHECKING:
@@ -134,26 +143,28 @@ def _table(
         title = cut(each.column.heading, each.width)
         header += [Segment(_align(title, each, each.width), styles("bold cyan")), _GAP]
     yield _strip(header)
-    names = {each.position: _names(table, each) for each in fitted if each.column.elide == "middle"}
-    for row in table.shown_rows:
-        yield _row(row, fitted, names, styles)
+    rows = table.shown_rows
+    branches = draw_branches([row.level for row in rows])
+    names = {each.position: _names(rows, each) for each in fitted if each.column.elide == "middle"}
+    for row, guide in zip(rows, branches, strict=True):
+        yield _row(row, guide, fitted, names, styles)
     if table.footer:
         rule = "─" * (sum(each.width + GAP for each in fitted) - GAP)
         yield [Segment(rule, styles("dim"))]
         for row in table.footer:
-            yield _row(row, fitted, names, styles)
+            yield _row(row, "", fitted, names, styles)
 
 
 _Names = dict[tuple[int, str], str]
 """Shortened names by available width and full name."""
 
 
-def _names(table: Table, fitted: Fitted) -> _Names:
+def _names(rows: Sequence[Row], fitted: Fitted) -> _Names:
     long: dict[int, dict[str, None]] = {}
-    for row in table.shown_rows:
+    for row in rows:
         cell = row.cells[fitted.position]
-        if text_width(cell) > fitted.width:
-            room = fitted.width - len(_guide(cell, fitted.width))
+        room = fitted.width - _guide_width(row.level, fitted)
+        if text_width(cell) > room:
             long.setdefault(room, {})[safe(cell.text)] = None
     return {
         (room, text): short
@@ -162,15 +173,18 @@ def _names(table: Table, fitted: Fitted) -> _Names:
     }
 
 
-def _guide(cell: Cell, width: int) -> str:
-    return cell.guide if len(cell.guide) < width else cell.guide[: max(0, width - 1)]
+def _guide_width(level: int, fitted: Fitted) -> int:
+    """Return the cells of a row's branches; at least one cell is left for its text."""
+    return min(BRANCH * level, max(0, fitted.width - 1)) if fitted.column.tree else 0
 
 
-def _row(row: Row, fitted: list[Fitted], names: dict[int, _Names], styles: _Styles) -> Drawn:
+def _row(
+    row: Row, branches: str, fitted: list[Fitted], names: dict[int, _Names], styles: _Styles
+) -> Drawn:
     segments: Drawn = []
     for each in fitted:
         cell = row.cells[each.position]
-        guide = _guide(cell, each.width)
+        guide = branches[: _guide_width(row.level, each)]
         room, text = each.width - len(guide), safe(cell.text)
         if each.column.align == "right":
             # A part of a number would be another number.

@@ -57,6 +57,9 @@ class Style:
     width: int | None = None
     """Cells on a line, for `rich`, `html` and `svg`; None for no limit."""
 
+    height: int | None = None
+    """Lines of the screen that trees are to fit, for `rich`; None for no limit."""
+
     color: bool = False
     ascii_only: bool = False
     columns: tuple[str, ...] | None = None

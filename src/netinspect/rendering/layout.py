@@ -16,6 +16,8 @@ from netinspect._utils.safe_text import safe
 from netinspect.rendering.document import Cell, Column, Table
 
 GAP = 2
+BRANCH = 3
+"""Cells that each level of a tree takes."""
 
 
 class Fitted(NamedTuple):
@@ -72,18 +74,21 @@ def wanted_columns(table: Table, chosen: Sequence[str] | None) -> Sequence[str] 
 
 def _natural_widths(table: Table) -> list[int]:
     widths = [cell_len(column.heading) for column in table.columns]
+    trees = [index for index, column in enumerate(table.columns) if column.tree]
     for row in (*table.shown_rows, *table.footer):
         for index, cell in enumerate(row.cells):
             length = text_width(cell)
+            if row.level and index in trees:
+                length += BRANCH * row.level
             if length > widths[index]:
                 widths[index] = length
     return widths
 
 
 def text_width(cell: Cell) -> int:
-    """Return the width of a table cell in terminal cells."""
+    """Return the width of a cell's text in terminal cells."""
     text = safe(cell.text)
-    return len(cell.guide) + (len(text) if text.isascii() else cell_len(text))
+    return len(text) if text.isascii() else cell_len(text)
 
 
 def _least(each: Fitted) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from netinspect._utils.safe_text import safe
 from netinspect.rendering.document import Block, Code, Document, Line, Row, Table
-from netinspect.rendering.layout import fit
+from netinspect.rendering.layout import BRANCH, Fitted, fit
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
@@ -54,14 +54,13 @@ def _table(table: Table, columns: Sequence[str] | None) -> Iterator[str]:
     yield _cells([_escape(each.column.heading) for each in fitted])
     yield _cells(["---:" if each.column.align == "right" else "---" for each in fitted])
     for row in (*table.shown_rows, *table.footer):
-        yield _cells([_cell(row, each.position) for each in fitted])
+        yield _cells([_cell(row, each) for each in fitted])
 
 
-def _cell(row: Row, index: int) -> str:
-    cell = row.cells[index]
+def _cell(row: Row, fitted: Fitted) -> str:
     # Blanks at the start of a cell are dropped by every renderer; these are not.
-    indent = "&nbsp;" * len(cell.guide)
-    return indent + _escape(cell.text)
+    indent = "&nbsp;" * (BRANCH * row.level) if fitted.column.tree else ""
+    return indent + _escape(row.cells[fitted.position].text)
 
 
 def _cells(texts: list[str]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from rich.segment import SegmentLines
 
+from netinspect.rendering.depth import fit_height
 from netinspect.rendering.document import Document
 from netinspect.rendering.drawing import draw, make_console
 
@@ -22,6 +24,7 @@ def format_terminal(
     width: int | None,
     color: bool,
     ascii_only: bool,
+    height: int | None = None,
     columns: Sequence[str] | None = None,
 ) -> str:
     """Format a document for a terminal.
@@ -31,10 +34,14 @@ def format_terminal(
         width: Cells on a line; None for no limit.
         color: Whether to emit escape sequences at all.
         ascii_only: Draw with ASCII characters.
+        height: Lines of the screen that trees are to fit; None for no limit.
         columns: Keys of the columns to show; None for the default ones.
     """
     console = make_console(width=width or 80, color_system="standard" if color else None)
-    lines = draw(document, console, width, columns, fold=False)
+    drawn = partial(draw, console=console, width=width, columns=columns, fold=False)
+    if height is not None:
+        document = fit_height(document, height, lambda given: len(drawn(given)))
+    lines = drawn(document)
     with console.capture() as capture:
         console.print(SegmentLines(lines, new_lines=True), soft_wrap=True, end="")
     text = capture.get()

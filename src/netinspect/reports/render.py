@@ -85,6 +85,7 @@ def render(report: Report, style: Style | None = None) -> str:
         width=style.width,
         color=style.color,
         ascii_only=style.ascii_only,
+        height=style.height,
         columns=columns,
     )
 

@@ -53,7 +53,7 @@ def build_checkpoint_summary(
             name=run[0].name,
             last_name=run[-1].name,
             repeats=len(run),
-            last=last,
+            level=level,
             class_name=run[0].class_name,
             tensors=run[0].count,
             elements=run[0].elements,
@@ -63,7 +63,7 @@ def build_checkpoint_summary(
             direct_tensors=len(run[0].tensors) if parts else 0,
             direct_bytes=run[0].bytes - sum(each.bytes for each in parts) if parts else 0,
         )
-        for run, last, times, parts in _walk(find_repeats(root), (root,), (), depth, folded)
+        for run, level, times, parts in _walk(find_repeats(root), (root,), 0, depth, folded)
     ]
     shown, hidden = selection.apply(groups, ROW_KEYS)
     return CheckpointSummary(
@@ -85,9 +85,7 @@ class _Shown(NamedTuple):
     """A run of identical branches that has a row."""
 
     run: tuple[Branch, ...]
-    last: tuple[bool, ...]
-    """For each level above, whether its branch ends there."""
-
+    level: int
     times: int
     """Number of these branches in the whole checkpoint, including those in folded branches above."""
 
@@ -98,20 +96,19 @@ class _Shown(NamedTuple):
 def _walk(
     repeats: Repeats[Branch],
     run: tuple[Branch, ...],
-    last: tuple[bool, ...],
+    level: int,
     depth: int | None,
     folded: frozenset[str],
     times: int = 1,
 ) -> Iterator[_Shown]:
     times *= len(run)
     is_end = depth == 0 or run[0].path in folded
-    yield _Shown(run, last, times, [] if is_end else list(run[0].children.values()))
+    yield _Shown(run, level, times, [] if is_end else list(run[0].children.values()))
     if is_end:
         return
-    runs = repeats.runs(run[0])
-    for index, each in enumerate(runs):
-        deeper = None if depth is None else depth - 1
-        yield from _walk(repeats, each, (*last, index == len(runs) - 1), deeper, folded, times)
+    deeper = None if depth is None else depth - 1
+    for each in repeats.runs(run[0]):
+        yield from _walk(repeats, each, level + 1, deeper, folded, times)
 
 
 def _files(checkpoint: Checkpoint) -> tuple[FileShare, ...]:

@@ -15,7 +15,6 @@ from netinspect.rendering.document import (
     Document,
     Line,
     Table,
-    branches,
     line,
     make_table,
 )
@@ -37,7 +36,7 @@ def _group_columns(report: CheckpointSummary) -> tuple[Column[Group], ...]:
             "path",
             lambda group: group.path,
             text=lambda group: _name(group, report),
-            guide=lambda group: "" if report.flat else branches(group.last),
+            tree=True,
             min_width=30,
         ),
         Column(
@@ -125,7 +124,12 @@ _FEW = 16
 
 def lay_out(report: CheckpointSummary) -> Document:
     """Lay out the summary: the kind of the checkpoint and tables of its contents."""
-    groups = make_table("tensors", _group_columns(report), report.groups)
+    groups = make_table(
+        "tensors",
+        _group_columns(report),
+        report.groups,
+        level=lambda group: 0 if report.flat else group.level,
+    )
     # The totals already report a single dtype.
     dtypes = report.totals.dtypes if len(report.totals.dtypes) > 1 else ()
     tables = [groups, make_table("dtypes", _DTYPES, dtypes), make_table("files", _FILES, report.files)]
@@ -166,7 +170,7 @@ def _graph(graph: Graph) -> tuple[list[Table], list[Line]]:
 
 def _name(group: Group, report: CheckpointSummary) -> str:
     name = group.path if report.flat else group.name
-    name = units.name(name) if group.last else report.header.target
+    name = units.name(name) if group.level else report.header.target
     return checkpoint_header.run_name(name, group.last_name, group.repeats)
 
 

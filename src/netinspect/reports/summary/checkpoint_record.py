@@ -21,8 +21,8 @@ class Group:
     repeats: int
     """Number of siblings; the other numbers are those of one sibling."""
 
-    last: tuple[bool, ...]
-    """For each level above, whether its branch ends here; draws the tree."""
+    level: int
+    """Level in the tree of names, 0 at the top."""
 
     class_name: str
     """Class of the module; empty if the file does not contain it."""

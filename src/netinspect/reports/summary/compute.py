@@ -59,7 +59,7 @@ def build_summary(
     whole = totals(trace)
     builder = _RowBuilder(structure, depth, whole.parameters)
     root = builder.executed() if functions and structure.calls.get("") else builder.defined("", 0)
-    rows = list(_flatten(root, ()))
+    rows = list(_flatten(root))
     shown, hidden = selection.apply(rows, ROW_KEYS)
     return Summary(
         header=build_header(trace),
@@ -81,10 +81,10 @@ class _Node(NamedTuple):
     children: list[_Node]
 
 
-def _flatten(node: _Node, last: tuple[bool, ...]) -> Iterator[SummaryRow]:
-    yield replace(node.row, last=last)
-    for index, child in enumerate(node.children):
-        yield from _flatten(child, (*last, index == len(node.children) - 1))
+def _flatten(node: _Node) -> Iterator[SummaryRow]:
+    yield node.row
+    for child in node.children:
+        yield from _flatten(child)
 
 
 class _RowBuilder:
@@ -200,7 +200,6 @@ class _RowBuilder:
             class_name=module.class_name,
             extra_repr=module.extra,
             depth=depth,
-            last=(),
             inputs=_tensor_inputs(calls[0]) if calls else (),
             output=outputs[0] if outputs else None,
             shapes=len({_shapes(output) for output in outputs}),
@@ -226,7 +225,6 @@ class _RowBuilder:
             class_name=step.qualified_name,
             extra_repr="",
             depth=depth,
-            last=(),
             inputs=_tensor_inputs(step),
             output=step.output,
             shapes=1,

@@ -12,7 +12,6 @@ from netinspect.rendering.columns import count_column, name_column, share_column
 from netinspect.rendering.document import (
     Column,
     Document,
-    branches,
     line,
     make_row,
     make_table,
@@ -30,7 +29,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             lambda row: row.path if row.kind == "module" else f"{row.path}:{row.name}",
             text=lambda row: _name(row, report),
             style=lambda row: _style(row) or ("bold" if row.kind == "module" else ""),
-            guide=lambda row: "" if report.flat else branches(row.last),
+            tree=True,
             min_width=30,
         ),
         Column(
@@ -134,7 +133,16 @@ def lay_out(report: Summary) -> Document:
         notes.append(line(f"never called: {named}{further}"))
     return Document(
         title=format_values.title(report.header),
-        blocks=(make_table("summary", columns, report.rows, style=_style, footer=footer),),
+        blocks=(
+            make_table(
+                "summary",
+                columns,
+                report.rows,
+                style=_style,
+                level=lambda row: 0 if report.flat else row.depth,
+                footer=footer,
+            ),
+        ),
         notes=(*notes, *format_values.run_notes(report.header)),
     )
 

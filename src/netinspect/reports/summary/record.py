@@ -26,9 +26,6 @@ class SummaryRow:
 
     extra_repr: str
     depth: int
-    last: tuple[bool, ...]
-    """For each level above, whether its branch ends here; draws the tree."""
-
     inputs: tuple[Value, ...]
     output: Value | None
     shapes: int

@@ -41,7 +41,7 @@ _COLUMNS: tuple[Column[StepRow], ...] = (
         "name",
         lambda row: row.name,
         text=_call,
-        guide=lambda row: "  " * (row.depth - 1),
+        tree=True,
         style=lambda row: _style(row) or "bold",
         min_width=28,
     ),
@@ -109,7 +109,7 @@ _GRADIENT_COLUMNS: tuple[Column[GradientRow], ...] = (
 
 def lay_out(report: TraceTable) -> Document:
     """Lay out the steps of forward, then its output and gradients."""
-    steps = make_table("steps", _COLUMNS, report.rows, style=_style)
+    steps = make_table("steps", _COLUMNS, report.rows, style=_style, level=lambda row: row.depth - 1)
     if report.output is not None:
         steps = replace(steps, rows=(*steps.rows, _output_row(report)))
     blocks: list[Block] = [steps]

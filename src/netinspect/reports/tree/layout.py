@@ -8,17 +8,17 @@ from typing import NamedTuple
 from netinspect._utils import units
 from netinspect.records.modules import DEEPEST
 from netinspect.rendering.columns import name_column
-from netinspect.rendering.document import Column, Document, branches, line, make_table
+from netinspect.rendering.document import Column, Document, line, make_table
 from netinspect.reports.shared import checkpoint_header
 from netinspect.reports.shared import header as shared_header
 from netinspect.reports.tree.record import Tree, TreeNode
 
 
 class PlacedNode(NamedTuple):
-    """A node and, for each level above it, whether the branch ends there."""
+    """A node and its level in the tree."""
 
     node: TreeNode
-    last: tuple[bool, ...]
+    level: int
 
 
 def lay_out(report: Tree) -> Document:
@@ -29,7 +29,7 @@ def lay_out(report: Tree) -> Document:
         *shared_header.total_notes(report.totals, report.ties, whole=name if report.root.path else ""),
         *shared_header.notes(report.header),
     ]
-    if any(len(row.last) >= DEEPEST for row in rows):
+    if any(row.level >= DEEPEST for row in rows):
         notes.append(
             line(f"nothing deeper than {DEEPEST} levels is shown; name a module to start there")
         )
@@ -41,17 +41,18 @@ def lay_out(report: Tree) -> Document:
                 _columns(report),
                 rows,
                 style=lambda row: "" if row.node.called else "yellow",
+                level=lambda row: row.level,
             ),
         ),
         notes=tuple(notes),
     )
 
 
-def _walk(node: TreeNode, last: tuple[bool, ...] = ()) -> Iterator[PlacedNode]:
+def _walk(node: TreeNode, level: int = 0) -> Iterator[PlacedNode]:
     """Yield each node of a branch, the node itself first."""
-    yield PlacedNode(node, last)
-    for index, child in enumerate(node.children):
-        yield from _walk(child, (*last, index == len(node.children) - 1))
+    yield PlacedNode(node, level)
+    for child in node.children:
+        yield from _walk(child, level + 1)
 
 
 def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
@@ -60,7 +61,7 @@ def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
         "path",
         lambda row: row.node.path,
         text=lambda row: _name(row, shared_header.name(report.header)),
-        guide=lambda row: branches(row.last),
+        tree=True,
         min_width=30,
     )
     amount: Column[PlacedNode] = Column(
@@ -107,7 +108,7 @@ def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
 
 def _name(row: PlacedNode, top: str) -> str:
     node = row.node
-    name = units.name(node.name) if row.last else node.name or top
+    name = units.name(node.name) if row.level else node.name or top
     return checkpoint_header.run_name(name, node.last_name, node.repeats)
 
 

@@ -1,0 +1,74 @@
+"""Tests of the depth of trees that fits a screen, and of the branches of trees."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netinspect.rendering.depth import fit_height
+from netinspect.rendering.document import Column, Document, Table, draw_branches, line, make_table
+from netinspect.rendering.layout import BRANCH
+
+LEVELS = st.lists(st.integers(0, 5), max_size=30)
+
+
+def document(levels: list[int]) -> Document:
+    column = Column[int](key="name", value=lambda level: level, tree=True)
+    return Document(
+        title=line("tree"),
+        blocks=(make_table("tree", [column], levels, level=lambda level: level),),
+        notes=(line("a note"),),
+    )
+
+
+def count_lines(given: Document) -> int:
+    return 2 + len(table(given).shown_rows) + len(given.notes)
+
+
+def table(given: Document) -> Table:
+    (block,) = given.blocks
+    assert isinstance(block, Table)
+    return block
+
+
+def test_draw_branches_of_an_outline() -> None:
+    assert draw_branches([0, 1, 2, 2, 1, 2]) == ["", "├─ ", "│  ├─ ", "│  └─ ", "└─ ", "   └─ "]
+
+
+@given(LEVELS)
+def test_draw_branches_takes_equal_cells_for_equal_levels(levels: list[int]) -> None:
+    assert [len(each) for each in draw_branches(levels)] == [BRANCH * level for level in levels]
+
+
+@given(LEVELS)
+def test_draw_branches_ends_a_branch_at_its_last_row(levels: list[int]) -> None:
+    for at, (level, drawn) in enumerate(zip(levels, draw_branches(levels), strict=True)):
+        if level:
+            after = [each for each in levels[at + 1 :] if each <= level]
+            assert drawn.endswith("├─ ") == bool(after and after[0] == level)
+
+
+@pytest.mark.parametrize(
+    ("height", "rows"),
+    [
+        (10, [0, 1, 2, 3, 3, 2, 1]),
+        (9, [0, 1, 2, 2, 1]),  # two lines less, one more for the note
+        (8, [0, 1, 1]),
+        (3, [0, 1, 1]),
+    ],
+)
+def test_fit_height_shows_the_deepest_level_that_fits(height: int, rows: list[int]) -> None:
+    fitted = fit_height(document([0, 1, 2, 3, 3, 2, 1]), height, count_lines)
+    assert [row.level for row in table(fitted).shown_rows] == rows
+    assert len(table(fitted).rows) == 7
+
+
+@given(LEVELS, st.integers(0, 30))
+def test_fit_height_says_what_is_not_shown(levels: list[int], height: int) -> None:
+    whole = document(levels)
+    fitted = fit_height(whole, height, count_lines)
+    missing = len(levels) - len(table(fitted).shown_rows)
+    said = [note[0].text for note in fitted.notes if "not shown" in note[0].text]
+    assert len(said) == bool(missing)
+    assert not missing or said[0].startswith(f"{missing} row")
