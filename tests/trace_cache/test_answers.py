@@ -97,6 +97,22 @@ def test_cached_answer_is_reported_on_terminal(tmp_path: Path) -> None:
     assert (piped.out, piped.err) == (out, "")
 
 
+def test_answer_in_another_terminal_and_with_verbose(tmp_path: Path) -> None:
+    ask = Asker(tmp_path, tmp_path / "home")
+    assert "\ntraced mlp in " in ask("tree", "mlp", "-v").err
+    other = {
+        **{"WT_SESSION": "1", "KITTY_WINDOW_ID": "2", "TERM_PROGRAM": "vscode", "VTE_VERSION": "7600"},
+        **{"TMUX_PANE": "%1", "VSCODE_IPC_HOOK_CLI": "/run/x", "TERM": "xterm-kitty", "LINES": "50"},
+    }
+    answer = ask("tree", "mlp", "-v", blocked=True, env=other)
+    assert answer.code == 0
+    assert re.search(r"^read the cached trace of mlp in \d+\.\d\d s: torch ", answer.err, re.MULTILINE)
+    assert "traced" not in answer.err
+    assert ask("tree", "mlp", "--save", "mlp.json", "-q").code == 0
+    saved = ask("tree", "mlp.json", "-v", blocked=True)
+    assert saved.err.startswith("read a saved trace of mlp in ")
+
+
 TALKS = """\
 import sys
 import warnings

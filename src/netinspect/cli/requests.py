@@ -146,8 +146,11 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
     if output.verbose and not output.quiet:
         seconds = time.perf_counter() - started
         versions = trace.versions
+        how = f"traced {request.target.text}"
+        if cache.is_hit or request.target.kind == "saved":
+            how = f"read {'the cached' if cache.is_hit else 'a saved'} trace of {trace.target}"
         print_message(
-            f"traced {request.target.text} in {seconds:.2f} s: torch {versions.torch}, Python "
+            f"{how} in {seconds:.2f} s: torch {versions.torch}, Python "
             f"{versions.python}, tensor mode {trace.tensor_mode}, seed {trace.seed}"
         )
         for warning in notes_of(trace):

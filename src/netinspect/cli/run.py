@@ -165,7 +165,7 @@ def _dispatch(words: list[str]) -> ExitCode:
         from netinspect.cli.completion import join_words_of_bash
 
         join_words_of_bash()
-    command = typer.main.get_command(build_app())
+    command = typer.main.get_command(build_app(words))
     try:
         result = command.main(words, prog_name="netinspect", standalone_mode=False, obj=words)
     except typer.Abort:
