@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,13 +26,14 @@ from netinspect.records.memory import (
     Tracking,
 )
 from netinspect.records.trace import Versions
+from netinspect.rendering.document import Table
 from netinspect.rendering.formats import Format, Style
 from netinspect.reports.memory.compute import build_memory
 from netinspect.reports.memory.record import Amounts, Memory
-from netinspect.reports.render import render
+from netinspect.reports.render import lay_out, render
 from tests.memory_tracker.runs import Asking, Blocks, Chain, Selecting, Tied
 from tests.records.examples import small_trace
-from tests.support import assert_golden
+from tests.support import Outcome, assert_golden
 
 CASES: list[tuple[Any, torch.Tensor]] = [
     (Chain, torch.zeros(32, 64)),
@@ -62,8 +64,11 @@ def test_memory_amounts_add_up(make: Any, given: torch.Tensor, train: bool) -> N
     for category in CATEGORIES:
         of_modules = sum(getattr(module.amounts, category) for module in report.modules)
         assert of_modules == getattr(report.peak.amounts, category)
-    sizes = [module.total for module in report.modules]
-    assert sizes == sorted(sizes, reverse=True)
+    of_groups: dict[str, int] = {}
+    for module in report.modules:
+        name = module.repeat_of or module.path
+        of_groups[name] = of_groups.get(name, 0) + module.total
+    assert list(of_groups.values()) == sorted(of_groups.values(), reverse=True)
     elements = {id(each): each.numel() * each.element_size() for each in make().parameters()}
     assert report.peak.amounts.parameters == sum(elements.values())
     assert from_data(Memory, to_data(report)) == report
@@ -250,6 +255,55 @@ def test_ascii_screen() -> None:
     text = render(report_by_hand(), Style(width=80, ascii_only=True))
     assert text.isascii()
     assert_golden("screens/memory_by_hand_80_ascii.txt", text)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_screen_of_every_row(width: int) -> None:
+    text = render(report_by_hand(fold=False), Style(width=width))
+    assert max(map(len, text.splitlines())) <= width
+    assert_golden(f"screens/memory_by_hand_no-fold_{width}.txt", text)
+
+
+@pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize(
+    "sample", ["lenet", "resnet18", "tiny_gpt", "lstm_tagger", "encoder", "two_inputs"]
+)
+def test_memory_view_fits_a_small_screen(sample: str, train: bool) -> None:
+    report = netinspect.memory(sample, train=train).record
+    lines = render(report, Style(width=80)).splitlines()
+    assert len(lines) <= (23 if sample == "two_inputs" else 22)  # 24 rows with the prompt
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].startswith("peak: ")
+    # The rows of modules add up to the peak, to which the parts of the first table add up too.
+    _, _, modules = (block for block in lay_out(report).blocks if isinstance(block, Table))
+    assert sum(_bytes(row.cells[2].text) for row in modules.shown_rows) == pytest.approx(
+        report.peak.total, rel=0.02
+    )
+    assert len(modules.shown_rows) <= 6
+    assert len(modules.rows) == len(report.modules)
+
+
+def _bytes(text: str) -> float:
+    number, unit = text.split()
+    return float(number) * 1024 ** ["B", "KiB", "MiB", "GiB"].index(unit)
+
+
+def test_memory_top_limits_the_modules() -> None:
+    assert [each.path for each in report_by_hand(top=1).modules] == ["one"]
+    assert report_by_hand(top=1).hidden_bytes == 10240
+    assert "2 more modules" in render(report_by_hand(top=1))
+    assert report_by_hand(top=0).modules == report_by_hand().modules
+    assert report_by_hand(top=0).hidden_modules == 0
+
+
+def test_memory_no_fold_lists_each_point(installed: Callable[..., Outcome]) -> None:
+    short = installed("memory", "lenet", "--format", "rich")
+    whole = installed("memory", "lenet", "--format", "rich", "--no-fold", "--points", "0")
+    assert short.code == whole.code == 0
+    assert "timeline, from" in short.out
+    assert whole.out.count("aten.relu ") == 5
+    assert "<peak" in whole.out
+    assert installed("memory", "lenet", "--format", "csv").out.count("aten.relu") == 5
 
 
 @pytest.mark.parametrize("format", [each for each in Format if each is not Format.RICH])

@@ -6,11 +6,20 @@ of a node, and the facts in which two identical nodes must agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Generic, TypeVar
 
 Node = TypeVar("Node", bound=Hashable)
+
+
+def run_path(paths: Sequence[str]) -> str:
+    """Format the paths of the modules at one place of identical blocks: `blocks.0-11.fc  x12`."""
+    parts = (
+        list(dict.fromkeys(part)) for part in zip(*(path.split(".") for path in paths), strict=True)
+    )
+    joined = ".".join(part[0] if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
+    return f"{joined}  x{len(paths)}"
 
 
 def no_label(_: str) -> None:

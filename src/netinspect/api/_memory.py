@@ -44,8 +44,9 @@ def memory(
     run_file: bool = False,
     symbolic: str | Sequence[str] = (),
     depth: int | None = None,
-    top: int | None = 10,
-    points: int | None = 24,
+    top: int | None = None,
+    points: int | None = 28,
+    fold: bool = True,
     progress: Callable[[str], None] | None = None,
     cache: bool | TraceCache = False,
 ) -> View[Memory]:
@@ -78,8 +79,10 @@ def memory(
         symbolic: Input sizes to replace by symbols, such as `batch`: the run is then tracked at other
             sizes too, and its memory becomes expressions; see `load`.
         depth: Deepest level of modules with rows of their own; None for all.
-        top: Keep only so many modules; None for all.
+        top: Keep only so many modules, those of identical blocks together; 0 for all, and None for all,
+            of which people see five.
         points: About how many points of the timeline to keep; None for all.
+        fold: Show the largest modules, and the timeline in one line, instead of every row.
         progress: Called with a short text for each run of `device_memory` or `symbolic`.
         cache: Whether cached traces and runs may be used, and new ones cached; see `load`.
 
@@ -133,6 +136,7 @@ def memory(
         depth=depth,
         top=top,
         points=points,
+        fold=fold,
         progress=progress,
         cache=tracks,
         track=track,
@@ -148,6 +152,7 @@ def memory_of(
     depth: int | None,
     top: int | None,
     points: int | None,
+    fold: bool = True,
     progress: Progress | None,
     cache: TraceCache | None,
     track: Callable[[TrackRequest, Progress | None], Tracking] | None = None,
@@ -162,6 +167,7 @@ def memory_of(
         depth: As for `memory`, as are the following ones.
         top: Number of modules.
         points: Number of points.
+        fold: Whether the view is short.
         progress: Receives a short text for each tracked run.
         cache: The cache of tracked runs; None to track in any case.
         track: Tracks the run in this process; None to do so in a child process.
@@ -205,6 +211,7 @@ def memory_of(
             depth=depth,
             top=top,
             points=points,
+            fold=fold,
         )
     )
 

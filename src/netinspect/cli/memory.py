@@ -73,13 +73,17 @@ def command(
         typer.Option("--allocator", metavar="NAME", help="Allocator to model: cuda or cpu."),
     ] = "cuda",
     depth: DepthOption = None,
-    top: TopOption = 10,
+    top: TopOption = None,
     points: Annotated[
         int,
         typer.Option(
             "--points", metavar="N", min=0, help="About how many points of the timeline; 0 for all."
         ),
-    ] = 24,
+    ] = 28,
+    no_fold: Annotated[
+        bool,
+        typer.Option("--no-fold", help="Show each module, and each point of the timeline."),
+    ] = False,
     symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
@@ -117,8 +121,9 @@ def command(
             request,
             options,
             depth=depth_or_all(depth),
-            top=top or None,
+            top=top,
             points=points or None,
+            fold=not no_fold,
             progress=None if progress is None else lambda text: progress(f"tracked {text}"),
             cache=tracks,
         )

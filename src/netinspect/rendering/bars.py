@@ -13,3 +13,17 @@ def bars(numbers: Sequence[int]) -> str:
     return "".join(
         _LEVELS[-(-number * len(_LEVELS) // most) - 1] if number else " " for number in numbers
     )
+
+
+def sparkline(numbers: Sequence[int], low: int, high: int) -> str:
+    """Return one bar for each number from `low` to `high`; only `high` is full."""
+    steps = len(_LEVELS) - 1
+    return "".join(
+        _LEVELS[steps if number >= high else (number - low) * steps // (high - low)]
+        for number in numbers
+    )
+
+
+def bar(share: float, width: int, character: str = "█") -> str:
+    """Return a bar whose length is a share of the width."""
+    return character * round(share * width)

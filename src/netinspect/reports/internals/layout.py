@@ -8,7 +8,7 @@ from typing import NamedTuple
 from netinspect._utils import units
 from netinspect.records.modules import Attribute
 from netinspect.rendering import format_values
-from netinspect.rendering.document import Column, Document, Row, Table, Value, line, make_table
+from netinspect.rendering.document import Column, Document, Line, Row, Table, Value, line, make_table
 from netinspect.reports.internals.record import CallStage, Internals
 
 
@@ -31,6 +31,9 @@ def _short_place(place: str) -> str:
         return f"{format_values.short_path(file)}:{rest}"
     return place
 
+
+_OF_HOOKS = ("hooks", "hooks_with_kwargs", "hooks_always_called")
+"""Ends of the names of dictionaries that contain hooks."""
 
 _COLUMNS: tuple[Column[_Held], ...] = (
     Column(
@@ -87,7 +90,7 @@ def lay_out(report: Internals) -> Document:
                 style=lambda each: "dim" if each.library else "",
             ),
         ),
-        notes=(line((f"class: {bases}", "dim")),),
+        notes=(*_empty(report), line((f"class: {bases}", "dim"))),
     )
 
 
@@ -102,10 +105,16 @@ def _contents(held: Iterable[_Held], folded: Sequence[Row] | None = None) -> Tab
 
 
 def _held(report: Internals, *, folds: bool = False) -> Iterator[_Held]:
-    """Yield the rows of the first table; with `folds`, torch's hooks are one row for each dictionary."""
+    """Yield the rows of the first table.
+
+    Args:
+        report: The report.
+        folds: Whether to leave out empty dictionaries, and to show torch's hooks in one row for each
+            dictionary.
+    """
     yield _Held("training", report.training)
     for dictionary in report.dictionaries:
-        if not dictionary.entries:
+        if not dictionary.entries and not folds:
             yield _Held(dictionary.name, "{}", is_dim=True)
         torchs = [entry.key for entry in dictionary.entries if entry.library and folds]
         own = [entry for entry in dictionary.entries if not (entry.library and folds)]
@@ -114,3 +123,13 @@ def _held(report: Internals, *, folds: bool = False) -> Iterator[_Held]:
         if torchs:
             text = f"{units.plural(len(torchs), 'hook')} of torch: {', '.join(torchs)}"
             yield _Held(dictionary.name, text, None, not own, is_dim=True)
+
+
+def _empty(report: Internals) -> Iterator[Line]:
+    """Yield the line on empty dictionaries."""
+    empty = [each.name for each in report.dictionaries if not each.entries]
+    names = [name for name in empty if not name.endswith(_OF_HOOKS)]
+    if hooks := len(empty) - len(names):
+        names.append(units.plural(hooks, "dictionary of hooks", "dictionaries of hooks"))
+    if names:
+        yield line((f"empty: {', '.join(names)}", "dim"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 
 from netinspect.analysis.allocation_totals import (
@@ -22,6 +22,9 @@ from netinspect.reports.memory.record import Amounts, Memory, MemoryModule, Memo
 
 _UNFUSED = "torch.nn.modules.rnn.LSTM"
 
+POINTS = 28
+"""Default number of points in the timeline, which fit in one line."""
+
 
 def build_memory(
     trace: Trace,
@@ -33,8 +36,9 @@ def build_memory(
     dtype: str | None,
     checkpoint: bool,
     depth: int | None = None,
-    top: int | None = 10,
-    points: int | None = 24,
+    top: int | None = None,
+    points: int | None = POINTS,
+    fold: bool = True,
 ) -> Memory:
     """Build the memory report.
 
@@ -47,9 +51,11 @@ def build_memory(
         dtype: The dtype that the model and inputs were cast to; None if they were not.
         checkpoint: Whether activation checkpointing was requested.
         depth: Deepest level of modules with rows of their own; None for all.
-        top: Maximum number of modules; None for all.
+        top: Maximum number of modules, those of identical blocks together; 0 for all, and None for all,
+            of which people see five.
         points: Approximate number of points in the timeline, each the highest of its interval; None for
             all.
+        fold: Whether people see the largest modules and one line for the timeline, or every row.
 
     Raises:
         UsageError: A limit is negative.
@@ -76,7 +82,9 @@ def build_memory(
 
     peak = highest(whole, 0, len(whole))
     modules = list(_modules(trace, track, growth, peak, allocator, depth))
-    shown = modules if top is None else modules[:top]
+    groups = _by_size(modules)
+    shown = [module for group in groups[: top or None] for module in group]
+    hidden = [module for group in groups[top or len(groups) :] for module in group]
     header = build_header(trace)
     return Memory(
         header=replace(
@@ -96,13 +104,15 @@ def build_memory(
         peak=point(peak),
         timeline=tuple(point(index) for index in _interval_peaks(track, whole, points)),
         modules=tuple(shown),
-        hidden_modules=len(modules) - len(shown),
-        hidden_bytes=sum(each.total for each in modules[len(shown) :]),
+        hidden_modules=len(hidden),
+        hidden_bytes=sum(module.total for module in hidden),
         checkpoint=checkpoint,
         wrapped=track.wrapped,
         unfused=tuple(each.path for each in trace.modules if each.class_path == _UNFUSED),
         search=tracking.search,
         peaks=() if growth is None else growth.peaks(),
+        top=top,
+        fold=fold,
     )
 
 
@@ -137,11 +147,11 @@ def _interval_peaks(track: MemoryTrack, whole: Sequence[int], points: int | None
 def _modules(
     trace: Trace, track: MemoryTrack, growth: Growth | None, peak: int, allocator: str, depth: int | None
 ) -> Iterator[MemoryModule]:
-    """Yield the modules with memory at the peak, largest first; their totals add up to the peak."""
+    """Yield the modules with memory at the peak; their totals add up to the peak."""
     held = held_at(track, peak, allocator, depth)
     expressions = {} if growth is None else growth.held_at(peak, depth)
     classes = {each.path: each.class_name for each in trace.modules}
-    for path, amounts in sorted(held.items(), key=lambda entry: (-sum(entry[1].values()), entry[0])):
+    for path, amounts in held.items():
         yield MemoryModule(
             path=path,
             class_name=classes.get(path, ""),
@@ -149,3 +159,11 @@ def _modules(
             amounts=_amounts(amounts),
             expressions=expressions.get(path),
         )
+
+
+def _by_size(modules: Iterable[MemoryModule]) -> list[list[MemoryModule]]:
+    """Sort modules by their memory, largest first, those at one place of identical blocks together."""
+    groups: dict[str, list[MemoryModule]] = {}
+    for module in modules:
+        groups.setdefault(module.repeat_of or module.path, []).append(module)
+    return sorted(groups.values(), key=lambda group: (-sum(each.total for each in group), group[0].path))

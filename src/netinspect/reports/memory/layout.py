@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
 from netinspect._utils import units
+from netinspect.analysis.repeats import run_path
 from netinspect.records.base import replace
 from netinspect.records.memory import BatchProbe, BatchSearch
 from netinspect.records.memory_growth import AmountExpressions, PeakRange
 from netinspect.records.polynomial import Polynomial
 from netinspect.rendering import format_values
 from netinspect.rendering.amounts import rounded, symbols_of, whole
+from netinspect.rendering.bars import bar
 from netinspect.rendering.columns import count_column, name_column, share_column, size_column
 from netinspect.rendering.document import (
+    Cell,
     Column,
     Document,
+    Row,
     Table,
+    cell,
     make_row,
     make_table,
 )
@@ -35,8 +41,14 @@ _CATEGORIES = {
 """Field of `Amounts` and bar character of each category."""
 
 _AMOUNT_DROPS = dict(zip(_CATEGORIES, (6, 9, 10, 5, 4, 3, 7), strict=True))
-_BAR = 24
-"""Width in characters of a bar as high as the peak."""
+_BAR = 30
+"""Width in characters of a bar for the whole peak."""
+
+_SMALL = 0.01
+"""Share of the peak below which categories are shown together."""
+
+_HOLDERS = 5
+"""Number of modules that are shown by default."""
 
 
 class _HasTotal(Protocol):
@@ -60,16 +72,21 @@ class _HasAmounts(_HasTotal, Protocol):
 
 
 class _Share(NamedTuple):
-    """One category of the memory at the peak."""
+    """The memory of some categories at the peak, usually of one."""
 
-    category: str
+    categories: tuple[str, ...]
     total: int
     expressions: AmountExpressions | None
+
+    @property
+    def category(self) -> str:
+        """Name of the categories."""
+        return ", ".join(self.categories)
 
 
 def lay_out(report: Memory) -> Document:
     """Lay out a memory report."""
-    blocks = [_peak(report), _timeline(report), _modules(report)]
+    blocks = [_composition(report), _timeline(report), _modules(report)]
     if report.peaks:
         blocks.append(_peaks(report))
     if report.search is not None:
@@ -132,31 +149,38 @@ def _format_expression(expressions: AmountExpressions | None, field: str) -> str
     return rounded(_expression(expressions, field), units.size)
 
 
-def _peak(report: Memory) -> Table:
+def _composition(report: Memory) -> Table:
     peak = report.peak
+    total, share, expression = _bytes_columns(report, field=lambda share: share.categories[0])
     columns: tuple[Column[_Share], ...] = (
-        Column(
-            key="category",
-            value=lambda row: row.category,
-            text=lambda row: f"{_CATEGORIES[row.category]} {row.category.replace('_', ' ')}",
-        ),
-        *_bytes_columns(report, field=lambda share: share.category),
+        Column(key="category", value=lambda row: row.category, text=_categories),
+        total,
+        replace(share, align="left", text=lambda row: _share_and_bar(row, report), drop=0),
+        expression,
     )
-    shares = [
-        _Share(category, getattr(peak.amounts, category), peak.expressions) for category in _CATEGORIES
+    rows = [
+        _Share((category,), getattr(peak.amounts, category), peak.expressions)
+        for category in _CATEGORIES
     ]
-    total = {
-        "category": "  peak",
-        "bytes": units.size(peak.total),
-        "share": "100.0 %",
-        "expression": _format_expression(peak.expressions, "total"),
-    }
-    return make_table(
-        "peak by category",
-        columns,
-        [share for share in shares if share.total],
-        footer=(make_row(columns, total, "bold"),),
-    )
+    rows = [row for row in rows if row.total]
+    small = [row for row in rows if _share(row.total, report) < _SMALL]
+    if report.fold and len(small) > 1 and not _has_expressions(report):
+        together = _Share(
+            tuple(row.category for row in small), sum(row.total for row in small), peak.expressions
+        )
+        shown = [*(row for row in rows if row not in small), together]
+    else:
+        shown = rows
+    return make_table("", columns, rows, folded=make_table("", columns, shown).rows)
+
+
+def _categories(row: _Share) -> str:
+    return row.category.replace("_", " ")
+
+
+def _share_and_bar(row: _Share, report: Memory) -> str:
+    share = _share(row.total, report)
+    return f"{units.percent(share):>7}  {bar(share, _BAR, _CATEGORIES[row.categories[0]])}"
 
 
 def _timeline(report: Memory) -> Table:
@@ -178,6 +202,7 @@ def _timeline(report: Memory) -> Table:
         columns,
         report.timeline,
         style=lambda point: "bold" if point.index == report.peak.index else "",
+        folded=() if report.fold else None,
     )
 
 
@@ -223,22 +248,65 @@ def _modules(report: Memory) -> Table:
             "path",
             lambda module: module.path,
             text=lambda module: module.path or "(the model itself)",
-            min_width=18,
+            min_width=34 if report.fold else 18,
         ),
         Column(key="class", value=lambda module: module.class_name, drop=8),
         *_total_columns(report),
+        Column(key="repeat_of", value=lambda module: module.repeat_of, shown=False),
     )
+    if report.fold:
+        return make_table(
+            "modules at the peak",
+            columns,
+            report.modules,
+            folded=list(_largest(columns, report)),
+        )
     footer = []
     if report.hidden_modules:
-        rest = {
-            "path": units.plural(report.hidden_modules, "more module"),
-            "bytes": units.size(report.hidden_bytes),
-            "share": units.percent(_share(report.hidden_bytes, report)),
-        }
-        footer.append(make_row(columns, rest, "bold"))
+        footer.append(_rest(columns, report.hidden_modules, report.hidden_bytes, report, "bold"))
     peak = {column.key: column.make_cell(report.peak).text for column in _total_columns(report)}
     footer.append(make_row(columns, {"path": "peak", **peak}, "bold"))
     return make_table("modules at the peak", columns, report.modules, footer=footer)
+
+
+def _largest(columns: Sequence[Column[Any]], report: Memory) -> Iterator[Row]:
+    """Yield the rows of the largest modules, identical ones together, and a row for the others."""
+    groups = [
+        list(group) for _, group in groupby(report.modules, lambda each: each.repeat_of or each.path)
+    ]
+    shown = groups[: _HOLDERS if report.top is None else report.top or None]
+    for group in shown:
+        yield from make_table("", columns, [_holder(group)]).rows
+    left = [module for group in groups[len(shown) :] for module in group]
+    if number := len(left) + report.hidden_modules:
+        size = sum(module.total for module in left) + report.hidden_bytes
+        yield _rest(columns, number, size, report, "dim")
+
+
+def _holder(group: Sequence[MemoryModule]) -> MemoryModule:
+    """Return the memory of the modules at one place of identical blocks as that of one module."""
+    if len(group) == 1:
+        return group[0]
+    return replace(
+        group[0],
+        path=run_path([module.path for module in group]),
+        total=sum(module.total for module in group),
+        amounts=Amounts(
+            **{
+                category: sum(getattr(module.amounts, category) for module in group)
+                for category in _CATEGORIES
+            }
+        ),
+    )
+
+
+def _rest(columns: Sequence[Column[Any]], number: int, size: int, report: Memory, style: str) -> Row:
+    rest: dict[str, Cell | str] = {
+        "path": cell(None, units.plural(number, "more module"), style),
+        "bytes": units.size(size),
+        "share": units.percent(_share(size, report)),
+    }
+    return make_row(columns, rest, style)
 
 
 def _total_columns(report: Memory) -> tuple[Column[_HasAmounts], ...]:

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from netinspect._utils import units
 from netinspect.records.memory import BatchSearch
 from netinspect.rendering import format_values
 from netinspect.rendering.amounts import own_sizes, symbols_of
+from netinspect.rendering.bars import sparkline
 from netinspect.rendering.document import Line, line
-from netinspect.reports.memory.record import Memory
+from netinspect.reports.memory.record import Memory, MemoryPoint
 
 _LEGEND = "█ parameters, buffers, inputs  ▓ gradients, optimizer states  ▒ activations  ░ temporaries"
 
 
 def notes(report: Memory) -> list[Line]:
-    """Return the legend, how the run was tracked, and what the numbers do not include."""
-    lines = [line((_LEGEND, "dim"))]
-    lines.append(line((f"tracked: {_run(report)}", "dim")))
+    """Return the timeline or the legend, how the run was tracked, and what is not included."""
+    if report.fold:
+        lines = [_timeline(report)] if report.timeline else []
+        estimate = "estimate without kernel workspaces, fragmentation and the device context"
+    else:
+        lines = [line((_LEGEND, "dim")), line((f"tracked: {_run(report)}", "dim"))]
+        estimate = _estimate(report)
     if report.checkpoint:
         lines.append(line(_checkpointed(report)))
-    lines += [
-        line(
-            (
-                (
-                    "estimate: tracked on tensors without data, nothing was computed. "
-                    if report.header.tensor_mode == "fake"
-                    else "estimate: tracked on the CPU with random values; others may differ. "
-                )
-                + (
-                    "Allocations are rounded to 512 bytes, as on CUDA. "
-                    if report.allocator == "cuda"
-                    else ""
-                )
-                + "Not included: workspaces of kernels, fragmentation of the allocator, the context "
-                "of the device and its libraries",
-                "dim",
-            )
-        )
-    ]
+    lines.append(line((estimate, "dim")))
     if report.unfused:
         layers = ", ".join(report.unfused[:3]) + (" and others" if len(report.unfused) > 3 else "")
         lines.append(
@@ -69,6 +58,42 @@ def notes(report: Memory) -> list[Line]:
     at = f" at {own_sizes(report.header)}" if symbols else ""
     lines.append(line((f"peak: {units.size(report.peak.total)}{at} {_place(report)}", "bold")))
     return lines
+
+
+def _timeline(report: Memory) -> Line:
+    """Return the points of one iteration, the one with the peak, as bars by phase."""
+    points = [each for each in report.timeline if each.iteration in (0, report.peak.iteration)]
+    if report.peak.iteration > 1:
+        points = [each for each in points if each.iteration]
+    totals = [each.total for each in points]
+    low, high = min(totals), report.peak.total
+    name = f"iteration {report.peak.iteration or 1}" if report.training else "timeline"
+    spans = [(f"{name}, from {units.size(low)}: ", "dim")]
+    for phase, group in groupby(points, _phase):
+        spans += [
+            (f"{phase} ", "dim"),
+            (sparkline([each.total for each in group], low, high), ""),
+            (" ", ""),
+        ]
+    return line(*spans[:-1])
+
+
+def _phase(point: MemoryPoint) -> str:
+    """Return the phase of a point; what exists before the run belongs to forward."""
+    return "forward" if point.phase == "start" else point.phase
+
+
+def _estimate(report: Memory) -> str:
+    how = (
+        "tracked on tensors without data, nothing was computed"
+        if report.header.tensor_mode == "fake"
+        else "tracked on the CPU with random values; others may differ"
+    )
+    rounded = "Allocations are rounded to 512 bytes, as on CUDA. " if report.allocator == "cuda" else ""
+    return (
+        f"estimate: {how}. {rounded}Not included: workspaces of kernels, fragmentation of the "
+        "allocator, the context of the device and its libraries"
+    )
 
 
 def _run(report: Memory) -> str:

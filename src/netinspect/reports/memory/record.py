@@ -60,6 +60,10 @@ class MemoryModule:
     class_name: str
     total: int
     amounts: Amounts
+    repeat_of: str | None = None
+    """Path of the corresponding module in the first of several identical blocks; None for a module that
+    has a row of its own."""
+
     expressions: AmountExpressions | None = None
     """The amounts as expressions in the symbols of the trace; None if it has no symbols."""
 
@@ -92,7 +96,7 @@ class Memory:
     """The highest point of each interval of the run, in order; includes the peak."""
 
     modules: tuple[MemoryModule, ...]
-    """Sorted by memory at the peak, largest first."""
+    """Sorted by memory at the peak, largest first; those at one place of identical blocks together."""
 
     hidden_modules: int
     hidden_bytes: int
@@ -110,3 +114,9 @@ class Memory:
 
     peaks: tuple[PeakRange, ...] = ()
     """The peak for each range of the symbol, in order; empty unless there is exactly one symbol."""
+
+    top: int | None = None
+    """Largest number of rows of modules; 0 for all, and None for all, of which people see five."""
+
+    fold: bool = True
+    """Whether people see the largest modules and one line for the timeline, or every row."""
