@@ -107,6 +107,7 @@ def test_config_values_and_origins(installed: Cli, tmp_path: Path) -> None:
         "color": ("auto", "default", ""),
         "width": ("99", "command line", "'--width"),
         "pager": ("less", "environment", "NETINSPECT_PAGER"),
+        "stdin_limit": ("4GiB", "default", ""),
         "hints": ("true", "default", ""),
         "debug": ("false", "default", ""),
     }

@@ -44,7 +44,9 @@ def summarize_values(
         return summaries, anomalies.detect_anomalies(data, tensors, summaries)
 
 
-def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> View[Globals]:
+def pickle_globals(
+    source: str | os.PathLike[str], *, online: bool = False, name: str | None = None
+) -> View[Globals]:
     """Show what loading a file would import and call; nothing of it is imported or called here.
 
     A pickle that cannot be read to its end shows what it names before, and where it breaks.
@@ -54,6 +56,7 @@ def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> V
     Args:
         source: A file, a folder with all folders in it, or a model on the hub (`hf:org/name`).
         online: Whether pickles may be fetched from the hub.
+        name: Name of the file in the view; None for its path.
 
     Raises:
         CheckpointError: It is damaged, and no pickle was found in it.
@@ -74,7 +77,7 @@ def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> V
             f"no such file: {text!r}",
             hint="name a file with pickles, a folder, or hf:org/name; a model itself has none to read",
         )
-    return View(list_globals(scan_pickles(text)))
+    return View(list_globals(scan_pickles(text, name)))
 
 
 def refuse_for_checkpoint(option: str, given: object, why: str) -> None:

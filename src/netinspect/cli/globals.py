@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect.api._checkpoints import pickle_globals
+from netinspect.cli import stdin
 from netinspect.cli.console import print_message, style_for
 from netinspect.cli.options import ColumnsOption, OnlineOption, OutputOptions
 from netinspect.cli.results import show
@@ -26,8 +27,8 @@ def command(
         str,
         typer.Argument(
             metavar="FILE",
-            help="A file with pickles: torch's own, TorchScript, NumPy's, a plain one; a folder; or "
-            "hf:org/name.",
+            help="A file with pickles: torch's own, TorchScript, NumPy's, a plain one; a folder; "
+            "hf:org/name; or - for stdin.",
             show_default=False,
         ),
     ],
@@ -42,7 +43,10 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """List what loading a pickle would import and call."""
-    view = pickle_globals(file, online=online)
+    if file == stdin.TARGET:
+        view = pickle_globals(stdin.spool_stdin(quiet=output.quiet), name=stdin.NAME)
+    else:
+        view = pickle_globals(file, online=online)
     if style_for(output, columns).format in (Format.PLAIN, Format.CSV) and not output.quiet:
         for part in view.record.unexamined:  # rows alone do not show it
             print_message(

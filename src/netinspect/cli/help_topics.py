@@ -30,6 +30,7 @@ A TARGET is one of:
                              globals
   hf:org/name                a checkpoint on the hub, with --online
   trace.json                 a trace saved with --save trace.json
+  -                          a saved trace or a checkpoint on stdin
 
 netinspect TARGET is short for netinspect summary TARGET, unless TARGET is the
 name of a command. Default: the project's setting, else lenet.
@@ -104,6 +105,7 @@ project ([tool.netinspect] in pyproject.toml, or netinspect.toml).
   NETINSPECT_PAGER  pager of long output on a terminal, else PAGER, else less;
                     cat or empty for none
   NETINSPECT_HINTS  0: no hint at a next command after a view
+  NETINSPECT_STDIN_LIMIT  most bytes that the target - reads; 4GiB by default
 
   NO_COLOR        no colour, unless --color always
   FORCE_COLOR     colour also if the output is not a terminal

@@ -39,10 +39,10 @@ def _target(others: str = "") -> Any:
     )
 
 
-TargetArgument = Annotated[str | None, _target(", or a saved trace")]
+TargetArgument = Annotated[str | None, _target(", or a saved trace (- for stdin)")]
 LiveTargetArgument = Annotated[str | None, _target()]
 TargetOrFileArgument = Annotated[
-    str | None, _target(", a saved trace, or a checkpoint (a file, a folder, hf:org/name)")
+    str | None, _target(", a saved trace, or a checkpoint (a file, a folder, hf:org/name, - for stdin)")
 ]
 ModuleArgument = Annotated[
     str | None,
@@ -249,7 +249,8 @@ class ModelOptions:
             "--save",
             metavar="FILE",
             readable=False,
-            help="Save the full trace to FILE; most commands accept it as TARGET.",
+            help="Save the full trace to FILE; most commands accept it as TARGET. - writes it to "
+            "stdout, instead of the view.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None

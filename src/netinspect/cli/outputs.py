@@ -17,7 +17,7 @@ from netinspect._utils.atomic_files import (
     write_all,
     write_whole,
 )
-from netinspect.cli.console import write_out
+from netinspect.cli.console import is_terminal, write_out
 from netinspect.cli.options import SETTINGS
 from netinspect.cli.pager import show_long
 from netinspect.cli.streams import result_stream
@@ -32,11 +32,17 @@ _folder = ""
 _written: list[Path] = []
 """Files that the command has written so far."""
 
+_STDOUT = Path("-")
+
+_trace_is_on_stdout = False
+"""True after a trace was saved to stdout, where a view would make it unreadable."""
+
 
 def begin_here() -> None:
     """Resolve output paths from the current folder, from now on."""
-    global _folder
+    global _folder, _trace_is_on_stdout
     _written.clear()
+    _trace_is_on_stdout = False
     try:
         _folder = os.getcwd()
     except OSError:  # it was removed
@@ -63,6 +69,8 @@ def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]
             )
     read = [*sources, *SETTINGS.get().files]
     for file in given:
+        if file == _STDOUT:
+            continue
         refuse_to_replace(_absolute(file), read)
         if _descriptor(file) is None:
             _refuse_stream(file)
@@ -71,6 +79,31 @@ def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]
     real = [os.path.realpath(_absolute(file)) for file in given]
     if len(real) == 2 and (real[0] == real[1] or _is_same(*real)) and real[0] != os.devnull:
         raise _one_file(*given)
+
+
+def refuse_trace_on_terminal(file: Path | None) -> None:
+    """Refuse to save a trace to a terminal.
+
+    Raises:
+        UsageError: The file is stdout, and that a terminal.
+    """
+    if file is not None and _descriptor(file) == 1 and is_terminal(result_stream()):
+        raise UsageError(
+            f"--save {file} writes the trace to stdout, which is a terminal",
+            hint="netinspect trace net.py:Net --save - | netinspect summary -",
+        )
+
+
+def save_trace(file: Path, text: str, pack: Callable[[str], str | bytes]) -> bool:
+    """Write a trace; return whether it was written to stdout, where no view is written then.
+
+    Raises:
+        UsageError: The file cannot be written, or was read in this run.
+    """
+    global _trace_is_on_stdout
+    write_output(file, text, pack=pack)
+    _trace_is_on_stdout = _descriptor(file) == 1
+    return _trace_is_on_stdout
 
 
 def write_stdout(text: str, *, paged: bool = False) -> None:
@@ -89,6 +122,8 @@ def write_stdout(text: str, *, paged: bool = False) -> None:
         number = None
     if number is not None and was_read(number):
         raise UsageError("stdout is a file that was read in this run", hint="write to another file")
+    if _trace_is_on_stdout:
+        return
     if paged:
         show_long(text)
     else:
@@ -169,11 +204,13 @@ def _refuse_stream(file: Path) -> None:
 
 
 def _descriptor(file: Path) -> int | None:
-    """Return the descriptor of this process that a path such as /dev/stdout leads to; None for others.
+    """Return the descriptor of this process that `-` or a path such as /dev/stdout leads to, or None.
 
     Opening such a path again would begin at the start of the file, and our stdout has another number by
     then.
     """
+    if file == _STDOUT:
+        return 1
     path = os.path.join(_folder or os.sep, file)
     for _ in range(_MOST_LINKS):
         folder, name = os.path.split(path)

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from netinspect._utils.opened_files import note_opened
+from netinspect.cli import stdin
 from netinspect.cli.console import is_terminal, print_message, style_for, wants_color
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
-from netinspect.cli.outputs import check_outputs, write_output
+from netinspect.cli.outputs import check_outputs, refuse_trace_on_terminal, save_trace
 from netinspect.cli.streams import users_output_on_stderr
 from netinspect.errors import UsageError
 from netinspect.records.base import field_names, replace
@@ -89,6 +90,7 @@ def read_request(
     if not _is_of_project(parsed.text, settings) and "input" not in model.typed:
         # Inputs in the project's settings apply to its own target only.
         inputs = [] if inputs == settings.values.get("input") else inputs
+    refuse_trace_on_terminal(model.save)
     check_outputs(output.output, model.save, sources=_sources(parsed.text, model))
     batch, symbols = sizes_asked_for(parsed, model, symbolic)
     return TraceRequest(
@@ -162,8 +164,8 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
     if model.save is not None:
         from netinspect.records.saved import dump_trace, pack
 
-        write_output(model.save, dump_trace(trace), pack=pack)
-        if not output.quiet:
+        is_on_stdout = save_trace(model.save, dump_trace(trace), pack)
+        if not output.quiet and not is_on_stdout:
             print_message(f"saved to {model.save}")
     return trace
 
@@ -276,6 +278,8 @@ def read_target(target: str | Target | None, output: OutputOptions) -> Target:
     """
     if isinstance(target, Target):
         return target
+    if target == stdin.TARGET:
+        return stdin.stdin_target(quiet=output.quiet)
     return _parse(_default_target(output) if target is None else target)
 
 

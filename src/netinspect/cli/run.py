@@ -153,7 +153,7 @@ def _unexpected(error: BaseException) -> NetinspectError:
 def _dispatch(words: list[str]) -> ExitCode:
     import typer
 
-    from netinspect.cli import outputs
+    from netinspect.cli import outputs, stdin
     from netinspect.cli.app import build_app
     from netinspect.cli.options import SETTINGS
     from netinspect.cli.usage import usage_error
@@ -172,6 +172,8 @@ def _dispatch(words: list[str]) -> ExitCode:
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
         raise usage_error(error, words) from error
+    finally:
+        stdin.remove_spools()
     return ExitCode(result) if isinstance(result, int) else ExitCode.OK
 
 

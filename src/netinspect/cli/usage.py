@@ -44,7 +44,7 @@ def debugs(words: Sequence[str]) -> bool:
 def check_first_word(word: str, commands: Iterable[str]) -> None:
     """Check that a first word, which is not a command, is a target.
 
-    Words with a dot, slash or colon cannot be mistyped commands, and are not checked.
+    Words with a dot, slash or colon cannot be mistyped commands, and are not checked; nor is `-`.
 
     Raises:
         UsageError: It is similar to a command, and not an existing target.
@@ -52,7 +52,7 @@ def check_first_word(word: str, commands: Iterable[str]) -> None:
     """
     from netinspect.targets.target import parse_target
 
-    if not re.fullmatch(r"[\w-]+", word):
+    if word == "-" or not re.fullmatch(r"[\w-]+", word):
         return
     try:
         parse_target(word)

@@ -27,7 +27,7 @@ def read_checkpoint(target: Target, *, online: bool = False) -> Checkpoint:
         return read_hub(target.text, online=online)
     from netinspect.checkpoints.read import read_checkpoint as read
 
-    return read(target.text)
+    return read(target.place, target.text)
 
 
 def checkpoint_suffixes() -> tuple[str, ...]:

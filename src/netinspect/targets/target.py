@@ -88,6 +88,19 @@ def checkpoint_target(text: str) -> Target:
     return Target(text=text, kind="hub" if is_on_hub(text) else "checkpoint", place=text)
 
 
+def stored_target(path: str, name: str) -> Target:
+    """Return the target of a file that is read as a saved trace or a checkpoint, whatever its name.
+
+    Args:
+        path: Path of the file.
+        name: Name for titles and messages.
+
+    Raises:
+        LoadError: The file cannot be read.
+    """
+    return _other_file(name, Path(path), os.stat(path).st_mode)
+
+
 def check_target(target: Target, *, online: bool = False) -> None:
     """Check that a library has the model of a target, by parsing the source of the library.
 
@@ -212,9 +225,8 @@ def _other_file(text: str, path: Path, mode: int) -> Target:
     except OSError as error:
         raise LoadError(f"cannot read {text}", cause=error.strerror) from error
     is_json = head.lstrip().startswith(b"{") and not text.endswith(_INDEX)
-    if is_json and (path.suffix == ".json" or Trace.schema.encode() in head):
-        return Target(text=text, kind="saved", place=str(path))
-    return checkpoint_target(text)
+    is_trace = is_json and (path.suffix == ".json" or Trace.schema.encode() in head)
+    return Target(text=text, kind="saved" if is_trace else "checkpoint", place=str(path))
 
 
 def _check_name(text: str, name: str) -> None:

@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Default] = {
     "color": Default("auto"),
     "width": Default(None, "as the terminal", int),
     "pager": Default(None, "PAGER or less", has_option=False),
+    "stdin_limit": Default("4GiB", in_file=False, has_option=False),
     "hints": Default(True, type=bool, has_option=False),
     "debug": Default(False, type=bool, in_file=False),
 }
