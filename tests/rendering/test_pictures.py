@@ -1,12 +1,10 @@
-"""Tests of SVG pictures and HTML pages: well-formed, self-contained, escaped, aligned, deterministic."""
+"""Tests of SVG pictures: well-formed, self-contained, escaped, aligned, deterministic."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
@@ -14,9 +12,7 @@ from rich.cells import cell_len
 
 from netinspect.rendering.document import Code, CodeLine, Column, Document, Lines, line, make_table
 from netinspect.rendering.drawing import draw, make_console
-from netinspect.rendering.pictures import PALETTE, format_html_fragment, format_html_page, format_svg
-
-Format = Callable[[Document], str]
+from netinspect.rendering.pictures import PALETTE, format_svg
 
 HOSTILE = [
     "</text><script>alert(1)</script>",
@@ -56,20 +52,6 @@ def document(*names: str, note: str = "") -> Document:
     )
 
 
-def shown_html(page: str) -> str:
-    """Return the text that a page shows."""
-
-    class Reader(HTMLParser):
-        shown = ""
-
-        def handle_data(self, data: str) -> None:
-            self.shown += data
-
-    reader = Reader()
-    reader.feed(page[page.index("<pre") :])
-    return reader.shown.rstrip("\n")
-
-
 def shown_svg(picture: str) -> str:
     """Return the text that a picture shows, with each text in its row and column."""
     rows: dict[float, str] = {}
@@ -83,27 +65,22 @@ def shown_svg(picture: str) -> str:
     return "\n".join(row.replace("\xa0", " ").rstrip() for row in rows.values())
 
 
-def drawn(given: Document, least_width: int | None = 80) -> str:
-    lines = draw(given, make_console(width=80), None, least_width=least_width)
+def drawn(given: Document) -> str:
+    lines = draw(given, make_console(width=80), None, least_width=80)
     return "\n".join("".join(each.text for each in segments).rstrip() for segments in lines)
 
 
-@pytest.mark.parametrize("format", [format_html_page, format_html_fragment, format_svg])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_picture_escapes_hostile_names(format: Format, name: str) -> None:
+def test_picture_escapes_hostile_names(name: str) -> None:
     given = document(name, note=name)
-    text = format(given)
+    text = format_svg(given)
     assert "<script" not in text
     assert "alert(1)>" not in text
     text.encode("utf-8")
     assert not re.search("[\x00-\x09\x0b-\x1f\ufffe\uffff]", text)
-    if format is format_svg:
-        expected = [row for row in drawn(given).splitlines() if row]
-        assert shown_svg(text).splitlines() == expected
-        assert ElementTree.fromstring(text)[0].tag == f"{SVG}title"
-    else:
-        least = 80 if format is format_html_page else None
-        assert shown_html(text).replace(" \n", "\n") == drawn(given, least)
+    expected = [row for row in drawn(given).splitlines() if row]
+    assert shown_svg(text).splitlines() == expected
+    assert ElementTree.fromstring(text)[0].tag == f"{SVG}title"
 
 
 def test_picture_places_wide_characters() -> None:
@@ -112,29 +89,23 @@ def test_picture_places_wide_characters() -> None:
     assert shown_svg(picture)
 
 
-@pytest.mark.parametrize("format", [format_html_page, format_html_fragment, format_svg])
-def test_picture_is_self_contained(format: Format) -> None:
-    text = format(document("conv1")).replace("http://www.w3.org/2000/svg", "")
+def test_picture_is_self_contained() -> None:
+    text = format_svg(document("conv1")).replace("http://www.w3.org/2000/svg", "")
     assert not re.search(
         r"https?:|url\(|@import|@font-face|<link|<script|<img|src=|href=|\bon\w+=", text
     )
 
 
-@pytest.mark.parametrize("format", [format_html_page, format_svg])
-def test_picture_wraps_notes_at_content(format: Format) -> None:
-    shown = format(document("conv1", note="word " * 100))
-    text = shown_svg(shown) if format is format_svg else shown_html(shown)
-    widths = [cell_len(row) for row in text.splitlines()]
+def test_picture_wraps_notes_at_content() -> None:
+    shown = shown_svg(format_svg(document("conv1", note="word " * 100)))
+    widths = [cell_len(row) for row in shown.splitlines()]
     assert 70 < max(widths) <= 80
     narrow = format_svg(document("conv1"), 20)
     assert float(ElementTree.fromstring(narrow).attrib["width"]) < 300
 
 
 def test_picture_is_deterministic() -> None:
-    code = (
-        "from tests.rendering.test_pictures import *\n"
-        "print(format_svg(document('conv1', '层')) + format_html_page(document('conv1', '层')))"
-    )
+    code = "from tests.rendering.test_pictures import *\nprint(format_svg(document('conv1', '层')))"
     first, second = (
         subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
         for _ in range(2)
@@ -149,11 +120,6 @@ def test_picture_has_light_and_dark_colors() -> None:
         assert PALETTE[name][0] in light
         assert PALETTE[name][1] in dark
         assert PALETTE[name][0] not in dark
-    page = format_html_page(given)
-    assert f"light-dark({', '.join(PALETTE['yellow'])})" in page
-    assert not set(re.findall("#[0-9a-f]{6}", page)) - {
-        each for pair in PALETTE.values() for each in pair
-    }
 
 
 def luminance(color: str) -> float:

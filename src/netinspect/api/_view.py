@@ -47,12 +47,15 @@ class View(Generic[R]):
     def __repr__(self) -> str:
         return str(self)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def _repr_html_(self) -> str:
         with _preserved_randomness():
-            from netinspect.rendering.pictures import format_html_fragment
+            from netinspect.rendering.html import format_html_fragment
             from netinspect.reports.render import lay_out
 
-            return {"text/plain": str(self), "text/html": format_html_fragment(lay_out(self.record))}
+            return format_html_fragment(lay_out(self.record))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": str(self), "text/html": self._repr_html_()}
 
 
 @contextmanager

@@ -1,8 +1,7 @@
-"""SVG pictures, HTML pages and HTML fragments for notebooks, exported by Rich.
+"""SVG pictures, exported by Rich.
 
-The templates are ours, because Rich's load fonts from the network. Colours follow the reader's
-preference for light or dark; a program without support for that shows a picture in the light ones, and
-a page in black.
+The template is ours, because Rich's loads fonts from the network. Colours follow the reader's preference
+for light or dark; a program without support for that shows the light ones.
 """
 
 from __future__ import annotations
@@ -47,28 +46,6 @@ _MARGIN = 16
 _NOTE_WIDTH = 80
 """Minimum width at which notes are wrapped if none is given."""
 
-_PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ margin: 1.5em; font-size: {size}px; {colors} }}
-</style>
-</head>
-<body>
-{fragment}
-</body>
-</html>
-"""
-_FRAGMENT = (
-    '<pre style="overflow-x: auto; white-space: pre; word-break: normal; line-height: normal; '
-    f'font-family: {_FONTS}">{{code}}</pre>'
-)
-_WIDE = '<span style="display: inline-block; width: 2ch">{}</span>'
 _SVG = """\
 <svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width:.0f}" height="{height:.0f}" \
 viewBox="0 0 {width:g} {height:g}">
@@ -87,47 +64,16 @@ viewBox="0 0 {width:g} {height:g}">
 """
 
 
-def format_html_page(
+def format_svg(
     document: Document, width: int | None = None, columns: Sequence[str] | None = None
 ) -> str:
-    """Format a document as an HTML page without scripts and references.
+    """Format a document as an SVG picture with fonts of the system.
 
     Args:
         document: The document.
         width: Cells on a line; None for as many as the content needs.
         columns: Keys of the columns to show; None for the default ones.
     """
-    colors = "; ".join(
-        f"{what}: {_light_or_dark(PALETTE[name][0])}"
-        for what, name in (("background", "background"), ("color", "foreground"))
-    )
-    console, _ = _record(document, width, columns)
-    fragment = _fragment(console)
-    return _PAGE.format(title=_title(document), size=_FONT_SIZE, colors=colors, fragment=fragment)
-
-
-def format_html_fragment(document: Document) -> str:
-    """Format a document as one preformatted element, with the text of an unlimited terminal."""
-    return _fragment(_record(document, None, None, least_width=None)[0])
-
-
-def _fragment(console: Console) -> str:
-    code = console.export_html(theme=_theme(), inline_styles=True, code_format="{code}")
-    styled = re.compile(r'(?<=<span style=")color: (#[0-9a-f]{6}); text-decoration-color: \1')
-    code = styled.sub(lambda match: f"color: {_light_or_dark(match[1])}", code.rstrip("\n"))
-    # Few fonts have wide characters of exactly two cells.
-    code = re.sub("[\u1100-\U0010ffff]", lambda match: _two_cells(match[0]), code)
-    return _FRAGMENT.format(code=code)
-
-
-def _two_cells(character: str) -> str:
-    return _WIDE.format(character) if cell_len(character) == 2 else character
-
-
-def format_svg(
-    document: Document, width: int | None = None, columns: Sequence[str] | None = None
-) -> str:
-    """Format a document as an SVG picture with fonts of the system; see `format_html_page`."""
     console, lines = _record(document, width, columns)
     # No part contains a null character: names are escaped.
     parts = console.export_svg(
@@ -163,14 +109,11 @@ def format_svg(
 
 
 def _record(
-    document: Document,
-    width: int | None,
-    columns: Sequence[str] | None,
-    least_width: int | None = _NOTE_WIDTH,
+    document: Document, width: int | None, columns: Sequence[str] | None
 ) -> tuple[Console, list[list[Segment]]]:
     """Draw a document on a console that records, as wide as the longest line."""
     console = make_console(width=80, record=True, theme=Theme({"dim": "black"}))
-    lines = draw(document, console, width, columns, least_width=least_width)
+    lines = draw(document, console, width, columns, least_width=_NOTE_WIDTH)
     console.width = max(1, Segment.get_shape(lines)[0])
     console.print(SegmentLines(lines, new_lines=True), soft_wrap=True, end="")
     return console, lines
@@ -180,10 +123,6 @@ def _theme() -> TerminalTheme:
     colors: list[tuple[int, int, int]] = [parse_rgb_hex(light[1:]) for light, _ in PALETTE.values()]
     background, foreground, *normal = colors
     return TerminalTheme(background, foreground, normal)
-
-
-def _light_or_dark(light: str) -> str:
-    return f"light-dark({light}, {_DARK.get(light, light)})"
 
 
 def _title(document: Document) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import replace
 from netinspect.rendering.document import Document, Table
-from netinspect.rendering.formats import PICTURES, Format, Style
+from netinspect.rendering.formats import Format, Style
 
 if TYPE_CHECKING:
     from netinspect.rendering.machine import Report
@@ -73,11 +73,14 @@ def render(report: Report, style: Style | None = None) -> str:
         from netinspect.rendering.markdown import format_markdown
 
         return format_markdown(document, columns)
-    if style.format in PICTURES:
-        from netinspect.rendering.pictures import format_html_page, format_svg
+    if style.format is Format.HTML:
+        from netinspect.rendering.html import format_html_page
 
-        picture = format_svg if style.format is Format.SVG else format_html_page
-        return picture(document, style.width, columns)
+        return format_html_page(document, style.width, columns)
+    if style.format is Format.SVG:
+        from netinspect.rendering.pictures import format_svg
+
+        return format_svg(document, style.width, columns)
     from netinspect.rendering.terminal import format_terminal
 
     return format_terminal(
