@@ -40,15 +40,15 @@ COLUMNS = (
 def document(*items: Item, note: str = "") -> Document:
     names = tuple(name for _, name in items)
     return Document(
-        title=line((names[0], "bold"), (f"  {names[-1]}", "dim")),
+        title=line((names[0], "title"), (f"  {names[-1]}", "hint")),
         blocks=(
             make_table(
                 names[0],
                 COLUMNS,
                 items,
                 level=lambda item: item[0],
-                style=lambda _: "yellow",
-                footer=[make_row(COLUMNS, {"name": "total", "size": "9"}, "bold")],
+                style=lambda _: "warning",
+                footer=[make_row(COLUMNS, {"name": "total", "size": "9"}, "total")],
             ),
             Code(
                 name="code",
@@ -59,7 +59,7 @@ def document(*items: Item, note: str = "") -> Document:
             ),
             Lines(name=names[0], lines=names),
         ),
-        notes=(line((note or names[0], "yellow")),),
+        notes=(line((note or names[0], "warning")),),
         failure=(line(names[0]),),
     )
 

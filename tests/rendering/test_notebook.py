@@ -15,6 +15,7 @@ import pytest
 import netinspect
 from netinspect.rendering.document import Document, line
 from netinspect.rendering.html import format_html_fragment, format_html_page
+from netinspect.rendering.styles import StyleName
 from tests.browser import Page, browser
 from tests.rendering.test_html import document, outline
 from tests.support import PATIENCE
@@ -171,7 +172,7 @@ HOSTS = {
 }
 
 
-STYLES = ("", "dim", "bold red", "green", "yellow", "blue", "magenta", "cyan")
+STYLES: tuple[StyleName, ...] = ("", "hint", "failed", "warning", "remedy")
 EVERY_STYLE = Document(
     title=line("title"), blocks=(), notes=tuple(line((style, style)) for style in STYLES)
 )

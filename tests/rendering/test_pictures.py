@@ -31,11 +31,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def document(*names: str, note: str = "") -> Document:
     columns = (
-        Column[str](key="name", value=str, style=lambda _: "bold", tree=True),
+        Column[str](key="name", value=str, style=lambda _: "name", tree=True),
         Column[str](key="size", value=len, align="right"),
     )
     return Document(
-        title=line((names[0], "bold"), (f"  {names[-1]}", "dim")),
+        title=line((names[0], "title"), (f"  {names[-1]}", "hint")),
         blocks=(
             make_table(names[0], columns, names),
             Code(
@@ -47,7 +47,7 @@ def document(*names: str, note: str = "") -> Document:
             ),
             Lines(name=names[0], lines=names),
         ),
-        notes=(line((note, "yellow")),) if note else (),
+        notes=(line((note, "warning")),) if note else (),
         failure=(line(names[0]),),
     )
 
@@ -116,7 +116,7 @@ def test_picture_is_deterministic() -> None:
 def test_picture_has_light_and_dark_colors() -> None:
     given = document("conv1", note="note")
     light, dark = format_svg(given).split("@media (prefers-color-scheme: dark)")
-    for name in ("background", "foreground", "black", "cyan", "yellow"):
+    for name in ("background", "foreground", "black", "blue", "yellow"):
         assert PALETTE[name][0] in light
         assert PALETTE[name][1] in dark
         assert PALETTE[name][0] not in dark

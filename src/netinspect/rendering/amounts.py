@@ -194,8 +194,8 @@ def symbol_notes(header: ReportHeader) -> list[Line]:
     """Return notes on each symbol and the proof of its expressions, then on numbers without one."""
     if header.symbolic is None:
         return []
-    notes = [line((_proof(each), "dim")) for each in header.symbolic.symbols]
-    return notes + [line((f"note: {text}", "yellow")) for text in header.symbolic.notes]
+    notes = [line((_proof(each), "hint")) for each in header.symbolic.symbols]
+    return notes + [line((f"note: {text}", "warning")) for text in header.symbolic.notes]
 
 
 def _proof(symbol: Symbol) -> str:

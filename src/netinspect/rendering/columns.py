@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from netinspect._utils import units
 from netinspect.rendering.document import Column, T
+from netinspect.rendering.styles import StyleName
 
 
 def name_column(
@@ -14,7 +15,7 @@ def name_column(
     *,
     min_width: int,
     text: Callable[[T], str] | None = None,
-    style: Callable[[T], str] | None = None,
+    style: Callable[[T], StyleName] | None = None,
     tree: bool = False,
     drop: int = 0,
 ) -> Column[T]:
@@ -23,7 +24,7 @@ def name_column(
         key=key,
         value=name,
         text=text,
-        style=style or (lambda _: "bold"),
+        style=style or (lambda _: "name"),
         tree=tree,
         drop=drop,
         min_width=min_width,

@@ -34,7 +34,7 @@ def fit_height(document: Document, height: int, count_lines: Callable[[Document]
 def close_below(document: Document, level: int) -> Document:
     """Return a document whose trees end at a level, with a note on the rows below it."""
     closed = sum(row.level > level for rows in _trees(document) for row in rows)
-    note = line((f"{units.plural(closed, 'row')} below level {level} not shown (--depth 0)", "dim"))
+    note = line((f"{units.plural(closed, 'row')} below level {level} not shown (--depth 0)", "hint"))
     return replace(
         document,
         blocks=tuple(_close(block, level) for block in document.blocks),

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar, overload
 from typing import Literal as OneOf
 
 from netinspect.records.base import record, replace
+from netinspect.rendering.styles import StyleName
 
 T = TypeVar("T")
 Item = TypeVar("Item", contravariant=True)
@@ -15,10 +16,10 @@ Item = TypeVar("Item", contravariant=True)
 
 @record
 class Span:
-    """Text in one Rich style; no meaning depends on the style alone."""
+    """Text in one style."""
 
     text: str
-    style: str = ""
+    style: StyleName = ""
 
 
 Value = str | int | float | bool | None
@@ -34,7 +35,7 @@ class Cell:
     value: Value
     """Value for programs: full names, exact numbers in base units."""
 
-    style: str = ""
+    style: StyleName = ""
 
 
 @record
@@ -50,7 +51,7 @@ class Column(Generic[Item]):
     text: Callable[[Item], str] | None = None
     """Return the text for people; None shows the value."""
 
-    style: Callable[[Item], str] | None = None
+    style: Callable[[Item], StyleName] | None = None
     tree: bool = False
     """Whether the branches of the tree of rows are drawn before the text; see `Row.level`."""
 
@@ -88,10 +89,15 @@ class Row:
     """One row of a table."""
 
     cells: tuple[Cell, ...]
-    style: str = ""
+    style: StyleName = ""
     level: int = 0
     """Level in the tree of rows, which are in the order of an outline: 0 at the top, and below each row
     its own branch."""
+
+    def style_of(self, cell: Cell) -> StyleName:
+        """Return the style of a cell: its own, else that of the row; `-` and zero are quiet."""
+        is_empty = cell.text == "-" or (type(cell.value) in (int, float) and not cell.value)
+        return cell.style or self.style or ("empty" if is_empty else "")
 
 
 class LaterRows(Sequence[Row]):
@@ -193,14 +199,14 @@ class Document:
         return bool(block.name) and (len(self.filled_blocks) > 1 or isinstance(block, Lines))
 
 
-def line(*parts: str | tuple[str, str]) -> Line:
+def line(*parts: str | tuple[str, StyleName]) -> Line:
     """Make a line of plain strings and (text, style) pairs."""
     return tuple(
         Span(text=part) if isinstance(part, str) else Span(text=part[0], style=part[1]) for part in parts
     )
 
 
-def cell(value: Value, text: str | None = None, style: str = "") -> Cell:
+def cell(value: Value, text: str | None = None, style: StyleName = "") -> Cell:
     """Make a cell; without a text for people, the value itself is shown, and None as a dash."""
     if text is None:
         text = "-" if value is None else str(value)
@@ -212,7 +218,7 @@ def make_table(
     columns: Sequence[Column[T]],
     items: Iterable[T],
     *,
-    style: Callable[[T], str] | None = None,
+    style: Callable[[T], StyleName] | None = None,
     level: Callable[[T], int] | None = None,
     footer: Sequence[Row] = (),
     folded: Iterable[T | Row] | None = None,
@@ -261,7 +267,9 @@ def hide_columns(columns: Iterable[Column[T]], keys: Container[str]) -> tuple[Co
     return tuple(replace(each, shown=False) if each.key in keys else each for each in columns)
 
 
-def make_row(columns: Sequence[Column[Any]], cells: Mapping[str, Cell | str], style: str = "") -> Row:
+def make_row(
+    columns: Sequence[Column[Any]], cells: Mapping[str, Cell | str], style: StyleName = ""
+) -> Row:
     """Make a row of given cells by column key, such as a total; a string is text for people only."""
     given = (cells.get(column.key, "") for column in columns)
     return Row(

@@ -28,6 +28,7 @@ from netinspect.rendering.document import (
     draw_branches,
 )
 from netinspect.rendering.layout import BRANCH, GAP, Fitted, cut, cut_apart, fit, text_width
+from netinspect.rendering.styles import theme
 from netinspect.rendering.wrapping import wrap
 
 if TYPE_CHECKING:
@@ -46,9 +47,15 @@ _HANGING = 2
 _GAP = Segment(" " * GAP)
 
 
-def make_console(**options: Any) -> Console:
-    """Return a console that writes to a string, whatever the terminal and environment of the process."""
+def make_console(*, picture: bool = False, **options: Any) -> Console:
+    """Return a console that writes to a string, whatever the terminal and environment of the process.
+
+    Args:
+        picture: Use the styles of pictures instead of those of terminals.
+        options: Options of the console.
+    """
     return Console(
+        theme=theme(picture=picture),
         file=io.StringIO(),
         height=25,
         no_color=False,
@@ -81,7 +88,7 @@ def draw(
     lines: list[Drawn] = []
     for block in document.filled_blocks:
         if document.has_heading(block):
-            lines += [[], _limit((Span(text=block.name, style="bold"),), console, width)]
+            lines += [[], _limit((Span(text=block.name, style="heading"),), console, width)]
         lines += _block(block, console, width, columns)
     if width is None and least_width is not None:
         width = max(least_width, *(Segment.get_line_length(each) for each in lines))
@@ -141,7 +148,7 @@ def _table(
     header = []
     for each in fitted:
         title = cut(each.column.heading, each.width)
-        header += [Segment(_align(title, each, each.width), styles("bold cyan")), _GAP]
+        header += [Segment(_align(title, each, each.width), styles("heading")), _GAP]
     yield _strip(header)
     rows = table.shown_rows
     branches = draw_branches([row.level for row in rows])
@@ -150,7 +157,7 @@ def _table(
         yield _row(row, guide, fitted, names, styles)
     if table.footer:
         rule = "─" * (sum(each.width + GAP for each in fitted) - GAP)
-        yield [Segment(rule, styles("dim"))]
+        yield [Segment(rule, styles("branches"))]
         for row in table.footer:
             yield _row(row, "", fitted, names, styles)
 
@@ -194,8 +201,8 @@ def _row(
         else:
             text = cut(text, room, middle=each.column.elide == "middle")
         if guide:
-            segments.append(Segment(guide, styles("dim")))
-        style = cell.style or row.style
+            segments.append(Segment(guide, styles("branches")))
+        style = row.style_of(cell)
         segments += [Segment(_align(text, each, room), styles(style) if style else None), _GAP]
     return _strip(segments)
 

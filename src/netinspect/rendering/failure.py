@@ -43,10 +43,10 @@ def build_failure(diagnosis: Diagnosis) -> tuple[Line, ...]:
     """Return the lines of a diagnosis, shown below a report."""
     lines = []
     if diagnosis.place is not None:
-        lines.append(line((f"at {format_values.place(diagnosis.place)}", "dim")))
+        lines.append(line((f"at {format_values.place(diagnosis.place)}", "hint")))
     known = [diagnosis.explanation] if diagnosis.explanation else []
-    lines += [line((text, "bold" if text in known else "")) for text in cause(diagnosis)]
-    lines += [line((f"try: {remedy}", "green")) for remedy in diagnosis.remedies]
+    lines += [line((text, "total" if text in known else "")) for text in cause(diagnosis)]
+    lines += [line((f"try: {remedy}", "remedy")) for remedy in diagnosis.remedies]
     return tuple(lines)
 
 

@@ -12,6 +12,7 @@ from netinspect.records.trace import CHANGES, Input
 from netinspect.records.values import Layout, Literal, Structure, TensorSpec, Value
 from netinspect.rendering.amounts import symbol_notes
 from netinspect.rendering.document import Line, line
+from netinspect.rendering.styles import StyleName
 
 _MODES = {
     "meta": ", on the meta device",
@@ -100,11 +101,11 @@ def full_place(source: SourceLine | None) -> str | None:
 
 def title(header: ReportHeader, *, path: str = "") -> Line:
     """Return the title of a report: the class of the model, the module and the target."""
-    parts: list[str | tuple[str, str]] = [(header.class_name, "bold")]
+    parts: list[str | tuple[str, StyleName]] = [(header.class_name, "title")]
     if path:
-        parts.append((f".{path}", "bold"))
+        parts.append((f".{path}", "title"))
     if header.target != header.class_name:
-        parts.append((f"  {header.target}", "dim"))
+        parts.append((f"  {header.target}", "hint"))
     return line(*parts)
 
 
@@ -113,18 +114,18 @@ def run_notes(header: ReportHeader) -> list[Line]:
     notes: list[Line] = []
     if header.ran:
         how = f"{header.mode} mode{_MODES.get(header.tensor_mode, '')}"
-        notes.append(line((f"input: {chosen_inputs(header.inputs)}; {how}", "dim")))
+        notes.append(line((f"input: {chosen_inputs(header.inputs)}; {how}", "hint")))
     notes += symbol_notes(header)
-    notes += [line((f"note: {warning}", "yellow")) for warning in header.warnings]
+    notes += [line((f"note: {warning}", "warning")) for warning in header.warnings]
     if header.failure is not None:
-        notes.append(line((f"FAILED: {header.failure.summary}; the trace ends there", "bold red")))
+        notes.append(line((f"FAILED: {header.failure.summary}; the trace ends there", "failed")))
     return notes
 
 
 def change_notes(header: ReportHeader) -> list[Line]:
     """Return notes on what forward registered or removed, for reports without a run."""
     return [
-        line((f"note: {warning}", "yellow"))
+        line((f"note: {warning}", "warning"))
         for warning in header.warnings
         if warning.startswith(CHANGES)
     ]
@@ -170,10 +171,10 @@ def total_notes(totals: Totals, ties: tuple[Tie, ...], *, of: str = "") -> list[
         text += f", {trainable}, {units.size(totals.bytes)} ({', '.join(totals.dtypes)})"
     if totals.buffers:
         text += f"; {units.count(totals.buffers)} values in buffers, {units.size(totals.buffer_bytes)}"
-    notes = [line((f"all of {of}: {text}" if of else text, "bold"))]
+    notes = [line((f"all of {of}: {text}" if of else text, "total"))]
     notes += [line(_layout_note(each)) for each in totals.layouts]
     if totals.unregistered:
-        notes.append(line((_unregistered_note(totals), "yellow")))
+        notes.append(line((_unregistered_note(totals), "warning")))
     for tie in ties:
         names = " = ".join(name or "the model itself" for name in tie.names)
         notes.append(line(f"tied: {names}, {units.plural(tie.elements, 'value')} counted once"))

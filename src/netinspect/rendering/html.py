@@ -19,6 +19,7 @@ from netinspect.rendering.depth import LEAST_LEVEL
 from netinspect.rendering.document import Block, Code, Document, Line, Row, Table
 from netinspect.rendering.drawing import make_console
 from netinspect.rendering.layout import Fitted, cut, fit
+from netinspect.rendering.styles import StyleName
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -195,7 +196,7 @@ def _cells(row: Row, fitted: list[Fitted], styles: _Styles, fold: _Fold | None =
         if index and each.column.min_width is not None:
             shown = cut(safe(cell.text), max(each.width, _LEAST_TEXT))
             title = "" if shown == safe(cell.text) else f' title="{_text(cell.text)}"'
-        text = styles.span(shown, cell.style or row.style)
+        text = styles.span(shown, row.style_of(cell))
         if each.column.tree and fold is not None:
             text = f'{_INDENT * row.level}<span class="ni-mark"></span>{text}'
             if fold.number is not None:
@@ -230,10 +231,10 @@ class _Styles:
     """Classes of the style sheet for styles of Rich."""
 
     def __init__(self) -> None:
-        self.console = make_console(width=80)
+        self.console = make_console(picture=True, width=80)
         self._named = cache(self.console.get_style)
 
-    def span(self, text: str, style: str) -> str:
+    def span(self, text: str, style: StyleName) -> str:
         """Format text in a style."""
         return self._span(text, self._named(style)) if text and style else _text(text)
 

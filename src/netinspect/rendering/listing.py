@@ -12,17 +12,18 @@ from rich.text import Text
 from netinspect._utils.safe_text import safe
 from netinspect.rendering.document import Code, CodeLine
 from netinspect.rendering.layout import cut
+from netinspect.rendering.styles import StyleName
 
-_STYLES = {
-    Comment: "dim",
-    String: "yellow",
-    Number: "magenta",
-    Keyword: "bold blue",
-    Operator.Word: "bold blue",
-    Name.Function: "bold",
-    Name.Class: "bold",
-    Name.Builtin: "cyan",
-    Name.Decorator: "cyan",
+_STYLES: dict[tuple[str, ...], StyleName] = {
+    Comment: "code_comment",
+    String: "code_string",
+    Number: "code_number",
+    Keyword: "code_keyword",
+    Operator.Word: "code_keyword",
+    Name.Function: "code_name",
+    Name.Class: "code_name",
+    Name.Builtin: "code_builtin",
+    Name.Decorator: "code_builtin",
 }
 
 _NOTE_COLUMN = 60
@@ -61,12 +62,12 @@ def code_lines(block: Code, console: Console, width: int | None) -> Iterator[Tex
     previous = None
     for each, code in zip(block.lines, _highlight(texts, console), strict=True):
         if previous is not None and each.number != previous + 1:
-            yield Text(f"{'':{digits}}  ···", style="dim")
+            yield Text(f"{'':{digits}}  ···", style="hint")
         previous = each.number
         number = f"{each.number:>{digits}}{'!' if each.failed else ' '} "
-        style = "bold red" if each.failed else "green"
+        style = "failed" if each.failed else "code_note"
         suffix, below = _place_note(each, code.plain, column, room, gutter)
-        yield Text.assemble((number, "bold red" if each.failed else "dim"), code, (suffix, style))
+        yield Text.assemble((number, "failed" if each.failed else "hint"), code, (suffix, style))
         if below:
             yield Text(below, style=style)
 

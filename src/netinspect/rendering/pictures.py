@@ -15,7 +15,6 @@ from rich.color import parse_rgb_hex
 from rich.console import Console
 from rich.segment import Segment, SegmentLines
 from rich.terminal_theme import TerminalTheme
-from rich.theme import Theme
 
 from netinspect._utils.safe_text import safe
 from netinspect.rendering.document import Document
@@ -33,7 +32,9 @@ PALETTE = {
     "cyan": ("#0b6e86", "#56d4dd"),
     "white": ("#57606a", "#b1bac4"),
 }
-"""The colours of a terminal on a light and on a dark page; `black` is that of dim text."""
+"""The colours of a terminal on a light and on a dark page; `black` is that of dim text.
+
+`styles.PICTURE` has the colour of each meaning."""
 
 _DARK = dict(PALETTE.values())
 _HEX = re.compile("#[0-9a-f]{6}")
@@ -112,7 +113,7 @@ def _record(
     document: Document, width: int | None, columns: Sequence[str] | None
 ) -> tuple[Console, list[list[Segment]]]:
     """Draw a document on a console that records, as wide as the longest line."""
-    console = make_console(width=80, record=True, theme=Theme({"dim": "black"}))
+    console = make_console(width=80, record=True, picture=True)
     lines = draw(document, console, width, columns, least_width=_NOTE_WIDTH)
     console.width = max(1, Segment.get_shape(lines)[0])
     console.print(SegmentLines(lines, new_lines=True), soft_wrap=True, end="")

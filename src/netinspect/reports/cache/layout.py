@@ -18,6 +18,6 @@ _COLUMNS: tuple[Column[Cache], ...] = (
 def lay_out(report: Cache) -> Document:
     """Lay out the size and folder of the trace cache."""
     return Document(
-        title=line(("trace cache", "bold"), ("  netinspect cache clear empties it", "dim")),
+        title=line(("trace cache", "title"), ("  netinspect cache clear empties it", "hint")),
         blocks=(make_table("cache", _COLUMNS, (report,)),),
     )

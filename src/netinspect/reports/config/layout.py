@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from netinspect.rendering.document import Column, Document, Value, line, make_table
+from netinspect.rendering.styles import StyleName
 from netinspect.reports.config.record import Config, Setting
 
 
@@ -20,8 +21,8 @@ def _text(setting: Setting) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _dim_default(setting: Setting) -> str:
-    return "dim" if setting.origin == "default" else ""
+def _dim_default(setting: Setting) -> StyleName:
+    return "hint" if setting.origin == "default" else ""
 
 
 def _set_by(setting: Setting) -> str:
@@ -31,7 +32,7 @@ def _set_by(setting: Setting) -> str:
 
 
 _COLUMNS: tuple[Column[Setting], ...] = (
-    Column(key="setting", value=lambda each: each.name, style=lambda _: "bold"),
+    Column(key="setting", value=lambda each: each.name, style=lambda _: "name"),
     Column(key="value", value=_value, text=_text, style=_dim_default, min_width=14),
     Column(key="origin", value=lambda each: each.origin, style=_dim_default),
     Column(
@@ -53,7 +54,7 @@ def lay_out(report: Config) -> Document:
     notes = [f"user settings: {report.user_file}"] * (report.user_file is not None) + [*report.notes]
     place = report.file or "no settings file of a project"
     return Document(
-        title=line(("netinspect settings", "bold"), (f"  {place}", "dim")),
+        title=line(("netinspect settings", "title"), (f"  {place}", "hint")),
         blocks=(make_table("config", _COLUMNS, report.settings),),
         notes=tuple(line(note) for note in notes),
     )

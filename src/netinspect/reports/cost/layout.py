@@ -34,9 +34,9 @@ def lay_out(report: CostReport) -> Document:
         footer.insert(0, _shown(report, columns))
     table = make_table("cost", columns, report.rows, footer=footer)
     forward = _in_words(report.total, report.header, partly=report.partly)
-    notes: list[Line] = [line((f"forward: {forward}", "bold"))]
+    notes: list[Line] = [line((f"forward: {forward}", "total"))]
     if report.backward is not None:
-        notes.append(line((f"backward: {_in_words(report.backward, report.header)}", "bold")))
+        notes.append(line((f"backward: {_in_words(report.backward, report.header)}", "total")))
     notes += _omission_notes(report)
     if report.hidden:
         least = "at least " if report.rest.uncounted else ""
@@ -46,10 +46,10 @@ def lay_out(report: CostReport) -> Document:
                 f"{in_words(report.rest, 'macs', 'MAC', report.header)}"
             )
         )
-    notes += [line((note, "dim")) for note in _NOTES]
+    notes += [line((note, "hint")) for note in _NOTES]
     if report.header.symbolic is not None and report.header.symbolic.symbols:
         at = own_sizes(report.header)
-        notes.append(line((f"order, share and intensity are those at {at}", "dim")))
+        notes.append(line((f"order, share and intensity are those at {at}", "hint")))
     return Document(
         title=format_values.title(report.header),
         blocks=(table,),
@@ -132,7 +132,7 @@ def _total(report: CostReport, columns: tuple[Column[CostRow], ...]) -> Row:
         "intensity": _intensity(cost),
         "uncounted": str(cost.uncounted_flops or ""),
     }
-    return make_row(columns, texts, "bold")
+    return make_row(columns, texts, "total")
 
 
 def _intensity(cost: Cost) -> str:
@@ -147,7 +147,7 @@ def _shown(report: CostReport, columns: tuple[Column[CostRow], ...]) -> Row:
         "macs": amount(shown, "macs", report.header),
         "share": units.percent(share),
     }
-    return make_row(columns, texts, "bold")
+    return make_row(columns, texts, "total")
 
 
 def _in_words(cost: Cost, header: ReportHeader, *, partly: bool = False) -> str:
@@ -171,10 +171,10 @@ def _omission_notes(report: CostReport) -> list[Line]:
             ]
             if names:
                 where = "" if phase == "forward" else ", in backward"
-                notes.append(line((f"not counted, {what}{where}: {', '.join(names)}", "yellow")))
+                notes.append(line((f"not counted, {what}{where}: {', '.join(names)}", "warning")))
     if report.partly:
         text = "a lower bound: some of the model ran where its operators could not be seen"
-        notes.append(line((text, "yellow")))
+        notes.append(line((text, "warning")))
     if report.partly or report.total.uncounted:
-        notes.append(line(("shares are those of what was counted", "dim")))
+        notes.append(line(("shares are those of what was counted", "hint")))
     return notes

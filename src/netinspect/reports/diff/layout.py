@@ -145,7 +145,7 @@ _EVIDENCE = {
 
 def lay_out(report: Diff) -> Document:
     """Lay out the report as a document."""
-    title = line((report.a.target, "bold"), "  ->  ", (report.b.target, "bold"))
+    title = line((report.a.target, "title"), "  ->  ", (report.b.target, "title"))
     blocks: list[Block] = [build_counts(report)]
     if report.shows == "changes":
         blocks = [
@@ -177,7 +177,7 @@ def _renames(report: Diff) -> Table:
                 "old_name": f"{units.count(len(rest))} more (--no-fold)",
                 "names": units.count(sum(each.names for each in rest)),
             }
-            folded.append(make_row(_RENAMES, texts, "dim"))
+            folded.append(make_row(_RENAMES, texts, "hint"))
     return make_table("names", _RENAMES, (*report.renames, *report.guesses), folded=folded)
 
 

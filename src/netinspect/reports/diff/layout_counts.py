@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from netinspect._utils import units
 from netinspect.rendering.columns import count_column, size_column
 from netinspect.rendering.document import Column, Row, Table, cell, make_row, make_table
+from netinspect.rendering.styles import StyleName
 from netinspect.reports.diff.counts import NUMBERS
 from netinspect.reports.diff.layout_tensors import MARKS
 from netinspect.reports.diff.record import Diff, DiffGroup
@@ -63,12 +64,12 @@ def build_counts(report: Diff) -> Table:
     folded = [_sum_row(columns, [each], each.path) for each in report.groups if id(each) in own_row]
     if rest:
         folded.append(_sum_row(columns, rest, f"{units.count(len(rest))} more"))
-    total = _sum_row(_columns(0), report.groups, "total", style="bold")
+    total = _sum_row(_columns(0), report.groups, "total", style="total")
     return make_table("changes", columns, report.groups, folded=folded, footer=(total,))
 
 
 def _sum_row(
-    columns: tuple[Column[DiffGroup], ...], groups: Sequence[DiffGroup], name: str, style: str = ""
+    columns: tuple[Column[DiffGroup], ...], groups: Sequence[DiffGroup], name: str, style: StyleName = ""
 ) -> Row:
     """Return the row of the sum of some modules."""
     total = _sum(groups)

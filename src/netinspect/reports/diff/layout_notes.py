@@ -6,10 +6,15 @@ from collections.abc import Iterator
 
 from netinspect._utils import units
 from netinspect.rendering.document import Line, line
+from netinspect.rendering.styles import StyleName
 from netinspect.reports.diff.record import Diff, DiffSide, Loading
 
 _NAMED = 3
-_VERDICTS = {"loads": "green", "loads with strict=False": "yellow", "does not load": "red"}
+_VERDICTS: dict[str, StyleName] = {
+    "loads": "good",
+    "loads with strict=False": "warning",
+    "does not load": "failed",
+}
 
 
 def notes(report: Diff) -> Iterator[Line]:
@@ -21,23 +26,23 @@ def notes(report: Diff) -> Iterator[Line]:
         other = f"{each.other_old or '(nothing)'} > {each.other_new or '(nothing)'}"
         names = units.plural(each.names, "name")
         yield line(f"undecided: {one} and {other} explain {names} equally well")
-    yield line((_counts(report), "bold"))
+    yield line((_counts(report), "total"))
     if report.values is not None:
-        yield line((_values(report), "bold"))
+        yield line((_values(report), "total"))
     if report.loading is not None:
         yield from _loading(report, report.loading)
 
 
 def _side_notes(name: str, side: DiffSide) -> Iterator[Line]:
     if side.section_reason and side.section:
-        yield line((f"{name}: comparing section {side.section!r}: {side.section_reason}", "dim"))
+        yield line((f"{name}: comparing section {side.section!r}: {side.section_reason}", "hint"))
     for each in side.left_out:
         what = f"{units.plural(each.tensors, 'tensor')}, {units.size(each.bytes)}"
-        yield line((f"{name}: not compared: {each.section or 'outside any section'}, {what}", "dim"))
+        yield line((f"{name}: not compared: {each.section or 'outside any section'}, {what}", "hint"))
     for text in side.problems:
-        yield line((f"PROBLEM: {name}: {text}", "bold red"))
+        yield line((f"PROBLEM: {name}: {text}", "failed"))
     for text in side.warnings:
-        yield line((f"note: {name}: {text}", "yellow"))
+        yield line((f"note: {name}: {text}", "warning"))
 
 
 def _counts(report: Diff) -> str:

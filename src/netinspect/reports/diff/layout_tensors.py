@@ -17,18 +17,19 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
+from netinspect.rendering.styles import StyleName
 from netinspect.reports.diff.layout_folded import Fold, fold, format_shape
 from netinspect.reports.diff.record import Diff, DiffRow, DiffTensor
 
-_LOOKS = {
-    "added": ("+", "green"),
-    "removed": ("-", "red"),
-    "changed": ("~", "yellow"),
-    "renamed": (">", "cyan"),
-    "moved": (">", "cyan"),
-    "guess": ("?", "dim"),
-    "tied": ("~", "yellow"),
-    "untied": ("~", "yellow"),
+_LOOKS: dict[str, tuple[str, StyleName]] = {
+    "added": ("+", "added"),
+    "removed": ("-", "removed"),
+    "changed": ("~", "changed"),
+    "renamed": (">", "renamed"),
+    "moved": (">", "renamed"),
+    "guess": ("?", "hint"),
+    "tied": ("~", "changed"),
+    "untied": ("~", "changed"),
 }
 MARKS = {change: mark for change, (mark, _) in _LOOKS.items()}
 STYLES = {change: style for change, (_, style) in _LOOKS.items()}

@@ -16,7 +16,7 @@ class _Fact(NamedTuple):
 
 
 _COLUMNS: tuple[Column[_Fact], ...] = (
-    Column(key="fact", value=lambda fact: fact.name, style=lambda _: "bold"),
+    Column(key="fact", value=lambda fact: fact.name, style=lambda _: "name"),
     Column(key="value", value=lambda fact: fact.value, min_width=30, elide="middle"),
 )
 
@@ -24,7 +24,7 @@ _COLUMNS: tuple[Column[_Fact], ...] = (
 def lay_out(report: Doctor) -> Document:
     """Lay out the facts, one per line."""
     return Document(
-        title=line(("installation", "bold"), ("  for a bug report: add --format markdown", "dim")),
+        title=line(("installation", "title"), ("  for a bug report: add --format markdown", "hint")),
         blocks=(make_table("doctor", _COLUMNS, _facts(report)),),
     )
 

@@ -20,10 +20,11 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
+from netinspect.rendering.styles import StyleName
 from netinspect.reports.globals.record import GlobalRow, Globals
 from netinspect.reports.shared.checkpoint_header import remarks, title
 
-_MARKED = "yellow"
+_MARKED: StyleName = "warning"
 _SCRIPT = "__torch__."
 """Prefix of TorchScript classes, whose code is in the archive itself."""
 
@@ -46,7 +47,7 @@ def _columns(report: Globals) -> tuple[Column[GlobalRow], ...]:
         name_column(
             "global",
             lambda row: row.name,
-            style=lambda row: f"bold {_style(row)}".strip(),
+            style=lambda row: _style(row) or "name",
             min_width=24,
         ),
         Column(
@@ -84,7 +85,7 @@ def _columns(report: Globals) -> tuple[Column[GlobalRow], ...]:
     )
 
 
-def _style(row: GlobalRow) -> str:
+def _style(row: GlobalRow) -> StyleName:
     return _MARKED if row.verdict == "other" else ""
 
 
@@ -109,7 +110,7 @@ def _folded(columns: Sequence[Column[GlobalRow]], rows: list[GlobalRow]) -> Row:
     names = len({row.name for row in rows})
     files, members = (len({getattr(row, key) for row in rows}) for key in ("file", "member"))
     name = f"{_SCRIPT}* ({units.plural(names, 'class', 'classes')})" if names > 1 else first.name
-    cells["global"] = cell(name, style=f"bold {_style(first)}".strip())
+    cells["global"] = cell(name, style=_style(first) or "name")
     cells["calls"] = cell(sum(row.uses for row in rows))
     cells["offset"] = "-"
     if files > 1:
@@ -124,19 +125,19 @@ def _notes(report: Globals) -> list[Line]:
         count = units.plural(len(report.rows), "name")
         pickles = units.plural(report.pickles, "pickle")
         needed = f"{units.count(report.others)} of them not needed for tensors"
-        notes = [line((f"{count} in {pickles}, {needed}", "bold"))]
+        notes = [line((f"{count} in {pickles}, {needed}", "total"))]
         notes.append(line("nothing was executed; what these names would do was not examined"))
     elif report.complete:
-        notes = [line(("no pickle found: loading imports and calls nothing", "bold"))]
+        notes = [line(("no pickle found: loading imports and calls nothing", "total"))]
     else:
-        notes = [line(("no pickle found; code that other loaders would run was not examined", "bold"))]
+        notes = [line(("no pickle found; code that other loaders would run was not examined", "total"))]
     notes += remarks(report.header)
     notes += [line((f"not examined: {_text(part)}", _MARKED)) for part in report.unexamined[:_LISTED]]
     if len(report.unexamined) > _LISTED:
         more = len(report.unexamined) - _LISTED
         notes.append(line((f"not examined: {more:,} more, listed by --format json", _MARKED)))
     if kinds := _kinds(report):
-        notes.append(line((f"examined: {kinds}", "dim")))
+        notes.append(line((f"examined: {kinds}", "hint")))
     return notes
 
 

@@ -45,7 +45,7 @@ _COLUMNS: tuple[Column[_Held], ...] = (
         key="entry",
         value=lambda held: held.entry,
         text=lambda held: held.entry or "",
-        style=lambda held: "" if held.entry is None else "bold",
+        style=lambda held: "" if held.entry is None else "name",
         min_width=12,
         elide="middle",
     ),
@@ -87,10 +87,10 @@ def lay_out(report: Internals) -> Document:
                 "call order",
                 _CALL_COLUMNS,
                 report.call_order,
-                style=lambda each: "dim" if each.library else "",
+                style=lambda each: "hint" if each.library else "",
             ),
         ),
-        notes=(*_empty(report), line((f"class: {bases}", "dim"))),
+        notes=(*_empty(report), line((f"class: {bases}", "hint"))),
     )
 
 
@@ -99,7 +99,7 @@ def _contents(held: Iterable[_Held], folded: Sequence[Row] | None = None) -> Tab
         "contents",
         _COLUMNS,
         held,
-        style=lambda each: "dim" if each.is_dim else "",
+        style=lambda each: "hint" if each.is_dim else "",
         folded=folded,
     )
 
@@ -132,4 +132,4 @@ def _empty(report: Internals) -> Iterator[Line]:
     if hooks := len(empty) - len(names):
         names.append(units.plural(hooks, "dictionary of hooks", "dictionaries of hooks"))
     if names:
-        yield line((f"empty: {', '.join(names)}", "dim"))
+        yield line((f"empty: {', '.join(names)}", "hint"))

@@ -26,6 +26,7 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
+from netinspect.rendering.styles import StyleName
 from netinspect.reports.memory.layout_notes import notes
 from netinspect.reports.memory.record import Amounts, Memory, MemoryModule, MemoryPoint
 
@@ -201,7 +202,7 @@ def _timeline(report: Memory) -> Table:
         "timeline",
         columns,
         report.timeline,
-        style=lambda point: "bold" if point.index == report.peak.index else "",
+        style=lambda point: "total" if point.index == report.peak.index else "",
         folded=() if report.fold else None,
     )
 
@@ -263,9 +264,9 @@ def _modules(report: Memory) -> Table:
         )
     footer = []
     if report.hidden_modules:
-        footer.append(_rest(columns, report.hidden_modules, report.hidden_bytes, report, "bold"))
+        footer.append(_rest(columns, report.hidden_modules, report.hidden_bytes, report, "total"))
     peak = {column.key: column.make_cell(report.peak).text for column in _total_columns(report)}
-    footer.append(make_row(columns, {"path": "peak", **peak}, "bold"))
+    footer.append(make_row(columns, {"path": "peak", **peak}, "total"))
     return make_table("modules at the peak", columns, report.modules, footer=footer)
 
 
@@ -280,7 +281,7 @@ def _largest(columns: Sequence[Column[Any]], report: Memory) -> Iterator[Row]:
     left = [module for group in groups[len(shown) :] for module in group]
     if number := len(left) + report.hidden_modules:
         size = sum(module.total for module in left) + report.hidden_bytes
-        yield _rest(columns, number, size, report, "dim")
+        yield _rest(columns, number, size, report, "hint")
 
 
 def _holder(group: Sequence[MemoryModule]) -> MemoryModule:
@@ -300,7 +301,9 @@ def _holder(group: Sequence[MemoryModule]) -> MemoryModule:
     )
 
 
-def _rest(columns: Sequence[Column[Any]], number: int, size: int, report: Memory, style: str) -> Row:
+def _rest(
+    columns: Sequence[Column[Any]], number: int, size: int, report: Memory, style: StyleName
+) -> Row:
     rest: dict[str, Cell | str] = {
         "path": cell(None, units.plural(number, "more module"), style),
         "bytes": units.size(size),
@@ -335,7 +338,7 @@ def _peaks(report: Memory) -> Table:
             key="peak",
             value=lambda peak: whole(peak.expressions.total),
             text=lambda peak: rounded(peak.expressions.total, units.size),
-            style=lambda peak: "bold",
+            style=lambda peak: "total",
             align="right",
         ),
         phase,
@@ -371,5 +374,5 @@ def _probes(search: BatchSearch) -> Table:
         f"batches in {units.size(search.limit)}",
         columns,
         sorted(search.probes, key=lambda probe: probe.batch),
-        style=lambda probe: "bold" if probe.batch == search.found else "",
+        style=lambda probe: "total" if probe.batch == search.found else "",
     )

@@ -10,6 +10,7 @@ from netinspect.rendering import format_values
 from netinspect.rendering.amounts import own_sizes, symbols_of
 from netinspect.rendering.bars import sparkline
 from netinspect.rendering.document import Line, line
+from netinspect.rendering.styles import StyleName
 from netinspect.reports.memory.record import Memory, MemoryPoint
 
 _LEGEND = "█ parameters, buffers, inputs  ▓ gradients, optimizer states  ▒ activations  ░ temporaries"
@@ -21,11 +22,11 @@ def notes(report: Memory) -> list[Line]:
         lines = [_timeline(report)] if report.timeline else []
         estimate = "estimate without kernel workspaces, fragmentation and the device context"
     else:
-        lines = [line((_LEGEND, "dim")), line((f"tracked: {_run(report)}", "dim"))]
+        lines = [line((_LEGEND, "hint")), line((f"tracked: {_run(report)}", "hint"))]
         estimate = _estimate(report)
     if report.checkpoint:
         lines.append(line(_checkpointed(report)))
-    lines.append(line((estimate, "dim")))
+    lines.append(line((estimate, "hint")))
     if report.unfused:
         layers = ", ".join(report.unfused[:3]) + (" and others" if len(report.unfused) > 3 else "")
         lines.append(
@@ -33,7 +34,7 @@ def notes(report: Memory) -> list[Line]:
                 (
                     f"note: {layers or 'the model'} (LSTM) was tracked step by step; the fused kernel "
                     "of a device allocates a workspace instead",
-                    "yellow",
+                    "warning",
                 )
             )
         )
@@ -41,7 +42,7 @@ def notes(report: Memory) -> list[Line]:
     symbols = symbols_of(report.header)
     if report.allocator == "cuda" and symbols:
         lines.append(
-            line(("expressions are of requested bytes, before allocations are rounded up", "dim"))
+            line(("expressions are of requested bytes, before allocations are rounded up", "hint"))
         )
     if report.peaks and report.peaks[0].first > 1:
         name = symbols[0].symbol
@@ -49,14 +50,14 @@ def notes(report: Memory) -> list[Line]:
             line(
                 (
                     f"the peak of {name} = 1 is not given: it may need fewer copies than larger sizes",
-                    "dim",
+                    "hint",
                 )
             )
         )
     if report.search is not None:
-        lines.append(line((_found(report.search), "bold")))
+        lines.append(line((_found(report.search), "total")))
     at = f" at {own_sizes(report.header)}" if symbols else ""
-    lines.append(line((f"peak: {units.size(report.peak.total)}{at} {_place(report)}", "bold")))
+    lines.append(line((f"peak: {units.size(report.peak.total)}{at} {_place(report)}", "total")))
     return lines
 
 
@@ -68,10 +69,10 @@ def _timeline(report: Memory) -> Line:
     totals = [each.total for each in points]
     low, high = min(totals), report.peak.total
     name = f"iteration {report.peak.iteration or 1}" if report.training else "timeline"
-    spans = [(f"{name}, from {units.size(low)}: ", "dim")]
+    spans: list[tuple[str, StyleName]] = [(f"{name}, from {units.size(low)}: ", "hint")]
     for phase, group in groupby(points, _phase):
         spans += [
-            (f"{phase} ", "dim"),
+            (f"{phase} ", "hint"),
             (sparkline([each.total for each in group], low, high), ""),
             (" ", ""),
         ]
@@ -113,12 +114,12 @@ def _run(report: Memory) -> str:
     return "; ".join(parts)
 
 
-def _checkpointed(report: Memory) -> tuple[str, str]:
+def _checkpointed(report: Memory) -> tuple[str, StyleName]:
     if not report.wrapped:
         return (
             "note: no activations were checkpointed: there are no repeated blocks in a ModuleList or "
             "Sequential",
-            "yellow",
+            "warning",
         )
     shown = ", ".join(report.wrapped[:4])
     more = f" and {len(report.wrapped) - 4} more" if len(report.wrapped) > 4 else ""

@@ -6,7 +6,7 @@ from netinspect.records.model_list import ModelList, Sample
 from netinspect.rendering.document import Column, Document, line, make_table
 
 _COLUMNS: tuple[Column[Sample], ...] = (
-    Column(key="name", value=lambda sample: sample.name, style=lambda sample: "bold"),
+    Column(key="name", value=lambda sample: sample.name, style=lambda sample: "name"),
     Column(key="description", value=lambda sample: sample.description, min_width=40),
     Column(key="input", value=lambda sample: " ".join(sample.inputs), drop=1, min_width=16),
     Column(key="class", value=lambda sample: sample.class_name, drop=2),
@@ -19,7 +19,7 @@ def lay_out(report: ModelList) -> Document:
     if report.library is not None:
         return _library_models(report, report.library)
     return Document(
-        title=line(("sample models", "bold"), ("  netinspect summary NAME", "dim")),
+        title=line(("sample models", "title"), ("  netinspect summary NAME", "hint")),
         blocks=(make_table("models", _COLUMNS, report.samples),),
     )
 
@@ -31,7 +31,7 @@ def _library_models(report: ModelList, library: str) -> Document:
         count += f" of {report.total:,}"
     return Document(
         title=line(
-            (f"{library} models", "bold"), (f"  {count}  netinspect summary {library}:NAME", "dim")
+            (f"{library} models", "title"), (f"  {count}  netinspect summary {library}:NAME", "hint")
         ),
         blocks=(make_table("models", columns, report.names),),
     )

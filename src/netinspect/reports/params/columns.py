@@ -12,12 +12,13 @@ from netinspect.rendering import format_values
 from netinspect.rendering.bars import bars
 from netinspect.rendering.columns import count_column, name_column, size_column
 from netinspect.rendering.document import Column, Row, make_row
+from netinspect.rendering.styles import StyleName
 
 
-def style(row: NamedTensor) -> str:
+def style(row: NamedTensor) -> StyleName:
     """Return the style of a row: red if it has NaN or infinity."""
     found = row.statistics
-    return "bold red" if found is not None and (found.nan or found.inf) else ""
+    return "failed" if found is not None and (found.nan or found.inf) else ""
 
 
 def _trainable(row: NamedTensor) -> bool | None:
@@ -29,7 +30,7 @@ COLUMNS: tuple[Column[NamedTensor], ...] = (
         "name",
         lambda row: row.name,
         text=lambda row: units.name(row.name),
-        style=lambda row: style(row) or "bold",
+        style=lambda row: style(row) or "name",
         min_width=34,
     ),
     Column(key="shape", value=lambda row: format_values.shape(row.shape), min_width=18),
@@ -198,4 +199,4 @@ def footer(
         "elements": units.count(sum(tensor.counted_elements for tensor in tensors)),
         "bytes": units.size(sum(tensor.counted_bytes for tensor in tensors)),
     }
-    return (make_row(columns, texts, "bold"),)
+    return (make_row(columns, texts, "total"),)

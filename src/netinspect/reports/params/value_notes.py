@@ -28,7 +28,7 @@ def value_notes(report: Parameters) -> list[Line]:
     notes = _finding_notes(report.findings)
     if report.header.kind == "model":
         notes += _unread_notes(report)
-    notes.append(line(("mean, std (n - 1), min, max are over finite values", "dim")))
+    notes.append(line(("mean, std (n - 1), min, max are over finite values", "hint")))
     distributions = [row.distribution for row in report.rows if row.distribution is not None]
     sampled = next((each.elements for each in distributions if not each.exact), None)
     text = "quantiles are exact"
@@ -39,7 +39,7 @@ def value_notes(report: Parameters) -> list[Line]:
         )
     if distributions:
         text += "; bars: from the 1 % to the 99 % quantile, with what is beyond"
-        notes.append(line((text, "dim")))
+        notes.append(line((text, "hint")))
     return notes
 
 
@@ -53,7 +53,7 @@ def _finding_notes(findings: tuple[Finding, ...]) -> list[Line]:
     for kind, count in counts.items():
         if count > _MAX_FINDINGS:
             more = units.plural(count - _MAX_FINDINGS, "more group")
-            notes.append(line((f"{_KINDS[kind]}: {more}", "yellow")))
+            notes.append(line((f"{_KINDS[kind]}: {more}", "warning")))
     return notes
 
 
@@ -67,7 +67,7 @@ def _finding_note(finding: Finding) -> Line:
     elif finding.detail:
         text += f" ({finding.detail})"
     text += f": {names}"
-    return line((text, "bold red" if finding.kind == "not finite" else "yellow"))
+    return line((text, "failed" if finding.kind == "not finite" else "warning"))
 
 
 def _unread_notes(report: Parameters) -> list[Line]:
@@ -76,11 +76,11 @@ def _unread_notes(report: Parameters) -> list[Line]:
         if row.not_read:
             unread.setdefault(row.not_read, []).append(row.name)
     notes = [
-        line((f"not read ({reason}): {_format_names(names)}", "yellow"))
+        line((f"not read ({reason}): {_format_names(names)}", "warning"))
         for reason, names in unread.items()
     ]
     if any(row.statistics is not None and row.dtype.startswith("complex") for row in report.rows):
-        notes.append(line(("of complex values only zeros, NaN and infinities are counted", "dim")))
+        notes.append(line(("of complex values only zeros, NaN and infinities are counted", "hint")))
     return notes
 
 

@@ -14,7 +14,7 @@ def title(header: CheckpointHeader, *, path: str = "") -> Line:
     size = units.size(sum(file.bytes for file in header.files))
     files = f", {units.plural(len(header.files), 'file')}" if len(header.files) > 1 else ""
     part = f"  {path}" if path else ""
-    return line((f"{header.target}{part}", "bold"), (f"  {header.format}{files}, {size}", "dim"))
+    return line((f"{header.target}{part}", "title"), (f"  {header.format}{files}, {size}", "hint"))
 
 
 def total_notes(totals: StoredTotals, *, of: str = "") -> list[Line]:
@@ -34,7 +34,7 @@ def total_notes(totals: StoredTotals, *, of: str = "") -> list[Line]:
     text = f"{units.plural(totals.tensors, 'tensor')}, {units.plural(totals.elements, 'element')}"
     if totals.tensors:
         text += f", {units.size(totals.bytes)} ({dtypes})"
-    notes = [line((f"all of {of}: {text}" if of else text, "bold"))]
+    notes = [line((f"all of {of}: {text}" if of else text, "total"))]
     if totals.tied:
         names = units.plural(totals.tied, "name")
         notes.append(line(f"tied: {names} of tensors with an earlier name; each tensor counts once"))
@@ -61,6 +61,6 @@ def times(repeats: int, text: str) -> str:
 def remarks(header: CheckpointHeader) -> list[Line]:
     """Return the problems and warnings of a checkpoint."""
     return [
-        *(line((f"PROBLEM: {text}", "bold red")) for text in header.problems),
-        *(line((f"note: {text}", "yellow")) for text in header.warnings),
+        *(line((f"PROBLEM: {text}", "failed")) for text in header.problems),
+        *(line((f"note: {text}", "warning")) for text in header.warnings),
     ]

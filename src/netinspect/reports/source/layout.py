@@ -13,7 +13,7 @@ def lay_out(report: Source) -> Document:
     notes = []
     hidden = sum(listing.total_lines - len(listing.lines) for listing in report.listings)
     if hidden:
-        notes.append(line((f"{units.plural(hidden, 'line')} not shown (--whole-class)", "dim")))
+        notes.append(line((f"{units.plural(hidden, 'line')} not shown (--whole-class)", "hint")))
     if report.header.ran:
         text = f"called {units.plural(report.calls, 'time')}" if report.calls else "never called"
         if report.calls == 0 or report.calls > 1:

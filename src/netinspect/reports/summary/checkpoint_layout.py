@@ -82,7 +82,7 @@ def _bits(share: DtypeShare) -> float | None:
 
 
 _DTYPES: tuple[Column[DtypeShare], ...] = (
-    Column(key="dtype", value=lambda share: share.dtype, style=lambda share: "bold"),
+    Column(key="dtype", value=lambda share: share.dtype, style=lambda share: "name"),
     count_column("tensors", lambda share: share.tensors),
     count_column("elements", lambda share: share.elements),
     size_column("bytes", lambda share: share.bytes),
@@ -198,7 +198,7 @@ def _packed(each: PackedWeights) -> str:
 
 
 def _facts(report: CheckpointSummary) -> list[Line]:
-    notes = [line((report.what, "bold"))]
+    notes = [line((report.what, "total"))]
     for certain in (True, False):
         facts = [_fact(fact) for fact in report.facts if fact.certain is certain]
         if facts:
@@ -216,4 +216,4 @@ def _left_out(noun: str, items: Sequence[object], plural: str | None = None) -> 
     if more <= 0:
         return []
     text = units.plural(more, f"more {noun}", f"more {plural}" if plural else None)
-    return [line((f"{text} (--format json)", "dim"))]
+    return [line((f"{text} (--format json)", "hint"))]

@@ -16,6 +16,7 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
+from netinspect.rendering.styles import StyleName
 from netinspect.reports.summary.record import Summary, SummaryRow
 
 _NAMED = 4
@@ -28,7 +29,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             "path",
             lambda row: row.path if row.kind == "module" else f"{row.path}:{row.name}",
             text=lambda row: _name(row, report),
-            style=lambda row: _style(row) or ("bold" if row.kind == "module" else ""),
+            style=lambda row: _style(row) or ("name" if row.kind == "module" else ""),
             tree=True,
             min_width=30,
         ),
@@ -49,7 +50,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             key="output",
             value=lambda row: None if row.output is None else format_values.value(row.output),
             text=_output,
-            style=lambda row: "bold red" if row.failed else "",
+            style=lambda row: "failed" if row.failed else "",
             min_width=22,
         ),
         Column(key="params", value=lambda row: row.parameters, text=_parameters, align="right"),
@@ -99,7 +100,7 @@ def lay_out(report: Summary) -> Document:
     texts = _total(
         "total", totals.parameters, 1.0, totals.bytes, report.cost, report.header, partly=partly
     )
-    footer = [make_row(columns, texts, "bold")]
+    footer = [make_row(columns, texts, "total")]
     if report.hidden:
         shown = sum(row.parameters for row in report.rows)
         share = shown / report.totals.parameters if report.totals.parameters else 0.0
@@ -107,7 +108,7 @@ def lay_out(report: Summary) -> Document:
         label = f"{units.plural(len(report.rows), 'row')} shown"
         cost = sum_of(row.cost for row in report.rows)
         texts = _total(label, shown, share, size, cost, report.header)
-        footer.insert(0, make_row(columns, texts, "bold"))
+        footer.insert(0, make_row(columns, texts, "total"))
     notes = format_values.total_notes(report.totals, report.ties)
     if report.counted != "no" and report.header.failure is None:
         least = "at least " if report.cost.uncounted or partly else ""
@@ -173,10 +174,10 @@ def _calls(row: SummaryRow, report: Summary) -> str:
     return str(row.calls)
 
 
-def _style(row: SummaryRow) -> str:
+def _style(row: SummaryRow) -> StyleName:
     if row.failed:
-        return "bold red"
-    return "cyan" if row.kind == "function" else ""
+        return "failed"
+    return "function" if row.kind == "function" else ""
 
 
 def _total(

@@ -18,11 +18,12 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
+from netinspect.rendering.styles import StyleName
 from netinspect.reports.trace.record import GradientRow, StepRow, TraceTable
 
 
-def _style(row: StepRow) -> str:
-    return "bold red" if row.failed else "cyan" if row.kind == "function" else ""
+def _style(row: StepRow) -> StyleName:
+    return "failed" if row.failed else "function" if row.kind == "function" else ""
 
 
 def _call(row: StepRow) -> str:
@@ -42,7 +43,7 @@ _COLUMNS: tuple[Column[StepRow], ...] = (
         lambda row: row.name,
         text=_call,
         tree=True,
-        style=lambda row: _style(row) or "bold",
+        style=lambda row: _style(row) or "name",
         min_width=28,
     ),
     Column(
@@ -122,20 +123,20 @@ def lay_out(report: TraceTable) -> Document:
     notes = []
     if report.output is not None:
         amounts = tensor_amounts(report.output, report.header)
-        notes.append(line((f"output: {format_values.value(report.output)}, {amounts}", "bold")))
+        notes.append(line((f"output: {format_values.value(report.output)}, {amounts}", "total")))
     if report.backward is not None:
         notes.append(line(f"backward: {report.backward.description}"))
         without_gradient = [
             row.name for row in report.gradients if row.trainable and row.gradient is None
         ]
         if without_gradient:
-            notes.append(line((f"no gradient: {', '.join(without_gradient)}", "yellow")))
+            notes.append(line((f"no gradient: {', '.join(without_gradient)}", "warning")))
     if report.hidden:
         notes.append(
             line(
                 (
                     f"{units.plural(report.hidden, 'step')} inside layers not shown (--inside-layers)",
-                    "dim",
+                    "hint",
                 )
             )
         )
@@ -149,13 +150,13 @@ def lay_out(report: TraceTable) -> Document:
 def _output_row(report: TraceTable) -> Row:
     text = format_values.value(report.output)
     cells = {
-        "name": cell("output", style="bold"),
+        "name": cell("output", style="total"),
         "class": cell(report.header.class_name, ""),
-        "output": cell(text, style="bold"),
+        "output": cell(text, style="total"),
         "kind": cell("output"),
     }
     return make_row(_COLUMNS, cells)
 
 
-def _gradient_style(row: GradientRow) -> str:
-    return "yellow" if row.trainable and row.gradient is None else ""
+def _gradient_style(row: GradientRow) -> StyleName:
+    return "warning" if row.trainable and row.gradient is None else ""

@@ -40,7 +40,7 @@ def lay_out(report: Tree) -> Document:
                 "tree",
                 _columns(report),
                 rows,
-                style=lambda row: "" if row.node.called else "yellow",
+                style=lambda row: "" if row.node.called else "never_called",
                 level=lambda row: row.level,
             ),
         ),
