@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TextIO
 
@@ -18,6 +20,10 @@ _DUMB = ("dumb", "unknown")
 
 _HANGING = 2
 """Indentation of the second and later lines of a message without a label."""
+
+_LINKING_PROGRAMS = ("iTerm.app", "WezTerm", "vscode", "Hyper", "ghostty", "mintty", "Tabby", "rio")
+_LINKING_VARIABLES = ("KITTY_WINDOW_ID", "WT_SESSION", "DOMTERM", "GHOSTTY_RESOURCES_DIR")
+_LINKING_TERMS = ("xterm-kitty", "xterm-ghostty", "foot", "alacritty", "contour", "wezterm")
 
 _TEXT_SUFFIXES = ("", ".txt", ".text", ".log", ".out")
 
@@ -45,6 +51,32 @@ def wants_color(stream: TextIO | None, choice: Color = Color.AUTO) -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     return is_terminal(stream) and os.environ.get("TERM") not in _DUMB
+
+
+def link_host(stream: TextIO | None, choice: Color = Color.AUTO) -> str | None:
+    """Return the name of this machine if a terminal is known to show hyperlinks, else None.
+
+    FORCE_HYPERLINK decides instead, 1 or 0. Terminals without hyperlinks may print their addresses.
+    """
+    if choice is Color.NEVER:
+        return None
+    forced = os.environ.get("FORCE_HYPERLINK", "")
+    shows = forced not in ("0", "false") if forced else is_terminal(stream) and _shows_links(os.environ)
+    return socket.gethostname() if shows else None
+
+
+def _shows_links(environment: Mapping[str, str]) -> bool:
+    """Return whether the variables of a terminal name one with hyperlinks; multiplexers drop them."""
+    term = environment.get("TERM", "")
+    if any(map(environment.get, ("CI", "TMUX", "STY"))) or term in _DUMB:
+        return False
+    vte = environment.get("VTE_VERSION", "")
+    return (
+        environment.get("TERM_PROGRAM") in _LINKING_PROGRAMS
+        or any(map(environment.get, _LINKING_VARIABLES))
+        or term.startswith(_LINKING_TERMS)
+        or (vte.isdecimal() and int(vte[:9]) > 5000)  # 0.50.0 crashes
+    )
 
 
 def is_ascii(stream: TextIO | None) -> bool:
@@ -90,6 +122,7 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
         width=width,
         # Preferences of a terminal or a CI do not apply to files: colour there must be requested.
         color=asked_color if to_file else wants_color(stdout, options.color),
+        link_host=None if to_file else link_host(stdout, options.color),
         ascii_only=not to_file and is_ascii(stdout),
         columns=names,
     )

@@ -109,6 +109,7 @@ project ([tool.netinspect] in pyproject.toml, or netinspect.toml).
 
   NO_COLOR        no colour, unless --color always
   FORCE_COLOR     colour also if the output is not a terminal
+  FORCE_HYPERLINK 1: links to source files on any terminal; 0: on none
   COLUMNS         width of the output, unless --width is given
   XDG_CACHE_HOME  folder of caches; the trace cache is netinspect in it
 """,

@@ -24,8 +24,8 @@ _NOT_RUN = (126, 127)
 _SHELL = re.compile(r"[|&;<>()$`\\\"' \t\n*?\[#~=%]")
 """Characters with which a command is more than the name of a program."""
 
-_ESCAPE = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
-"""Escape sequences of colour and of hyperlinks."""
+_LINK = re.compile(r"\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
+_ESCAPE = re.compile(rf"\x1b\[[0-9;]*m|{_LINK.pattern}")
 
 
 def pager_command(environment: Mapping[str, str]) -> str | None:
@@ -73,6 +73,8 @@ def _run(command: str, text: str) -> bool:
     assert stream is not None
     if _SHELL.search(command) is None and shutil.which(command) is None:
         return False
+    if not os.environ.get("FORCE_HYPERLINK"):
+        text = _LINK.sub("", text)  # pagers before less 566 print the addresses
     encoding = getattr(stream, "encoding", None) or "utf-8"
     is_utf8 = encoding.lower().replace("-", "") == "utf8"
     environment = {**(_VARIABLES if is_utf8 else {"LESS": _VARIABLES["LESS"]}), **os.environ}

@@ -88,6 +88,12 @@ class Module:
     hooks: tuple[Hook, ...] = ()
     attributes: tuple[Attribute, ...] = ()
 
+    @property
+    def defined_at(self) -> str | None:
+        """The place of the class statement as `file:line`; None for torch's own classes."""
+        known = self.file is not None and self.line is not None and not self.library
+        return f"{self.file}:{self.line}" if known else None
+
 
 @record
 class Change:

@@ -36,6 +36,8 @@ class Cell:
     """Value for programs: full names, exact numbers in base units."""
 
     style: StyleName = ""
+    link: str = ""
+    """Place that a terminal links the text to, as `file:line`; empty for none."""
 
 
 @record
@@ -52,6 +54,9 @@ class Column(Generic[Item]):
     """Return the text for people; None shows the value."""
 
     style: Callable[[Item], StyleName] | None = None
+    link: Callable[[Item], str | None] | None = None
+    """Return the place in source code to which a terminal links the text, as `file:line`."""
+
     tree: bool = False
     """Whether the branches of the tree of rows are drawn before the text; see `Row.level`."""
 
@@ -81,6 +86,7 @@ class Column(Generic[Item]):
             self.value(item),
             None if self.text is None else self.text(item),
             "" if self.style is None else self.style(item),
+            "" if self.link is None else self.link(item) or "",
         )
 
 
@@ -206,11 +212,11 @@ def line(*parts: str | tuple[str, StyleName]) -> Line:
     )
 
 
-def cell(value: Value, text: str | None = None, style: StyleName = "") -> Cell:
+def cell(value: Value, text: str | None = None, style: StyleName = "", link: str = "") -> Cell:
     """Make a cell; without a text for people, the value itself is shown, and None as a dash."""
     if text is None:
         text = "-" if value is None else str(value)
-    return Cell(text=text, value=value, style=style)
+    return Cell(text=text, value=value, style=style, link=link)
 
 
 def make_table(

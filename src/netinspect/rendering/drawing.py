@@ -28,15 +28,18 @@ from netinspect.rendering.document import (
     draw_branches,
 )
 from netinspect.rendering.layout import BRANCH, GAP, Fitted, cut, cut_apart, fit, text_width
+from netinspect.rendering.links import link_style
 from netinspect.rendering.styles import theme
 from netinspect.rendering.wrapping import wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Protocol
 
     from rich.style import Style
 
-    _Styles = Callable[[str], Style]
+    class _Styles(Protocol):
+        def __call__(self, name: str, place: str = "") -> Style | None: ...
+
 
 Drawn = list[Segment]
 """One line."""
@@ -72,6 +75,7 @@ def draw(
     columns: Sequence[str] | None = None,
     *,
     least_width: int | None = None,
+    link_host: str | None = None,
     fold: bool = True,
 ) -> list[Drawn]:
     """Draw a document.
@@ -83,13 +87,15 @@ def draw(
         columns: Keys of the columns to show; None for the default ones.
         least_width: Without a limit, wrap notes at the width of the blocks, or at this if it is more;
             None for whole notes.
+        link_host: Host of the files that places in source code are links to; None for no links.
         fold: Break words of notes that are longer than a line; a terminal wraps them itself.
     """
     lines: list[Drawn] = []
+    styles = _find_styles(console, link_host)
     for block in document.filled_blocks:
         if document.has_heading(block):
             lines += [[], _limit((Span(text=block.name, style="heading"),), console, width)]
-        lines += _block(block, console, width, columns)
+        lines += _block(block, console, styles, width, columns)
     if width is None and least_width is not None:
         width = max(least_width, *(Segment.get_line_length(each) for each in lines))
     for note in document.notes:
@@ -98,6 +104,16 @@ def draw(
         indented = _wrap(note, console, None if width is None else width - 2, fold=fold)
         lines += ([Segment("  "), *each] for each in indented)
     return [_limit(document.title, console, width), *lines]
+
+
+def _find_styles(console: Console, link_host: str | None) -> _Styles:
+    @cache
+    def find(name: str, place: str = "") -> Style | None:
+        style = console.get_style(name) if name else None
+        link = None if link_host is None or not place else link_style(place, link_host)
+        return style if link is None else link if style is None else style + link
+
+    return find
 
 
 def _text(spans: Line) -> Text:
@@ -125,10 +141,10 @@ def _wrap(spans: Line, console: Console, width: int | None, *, fold: bool) -> It
 
 
 def _block(
-    block: Block, console: Console, width: int | None, columns: Sequence[str] | None
+    block: Block, console: Console, styles: _Styles, width: int | None, columns: Sequence[str] | None
 ) -> Iterator[Drawn]:
     if isinstance(block, Table):
-        yield from _table(block, cache(console.get_style), width, columns)
+        yield from _table(block, styles, width, columns)
     elif isinstance(block, Code):
         # Pygments is slow to import and needed for code only.
         from netinspect.rendering.listing import code_lines
@@ -202,8 +218,12 @@ def _row(
             text = cut(text, room, middle=each.column.elide == "middle")
         if guide:
             segments.append(Segment(guide, styles("branches")))
-        style = row.style_of(cell)
-        segments += [Segment(_align(text, each, room), styles(style) if style else None), _GAP]
+        style = styles(row.style_of(cell), cell.link)
+        shown = _align(text, each, room)
+        if cell.link:  # without the blanks after it
+            segments += [Segment(text, style), Segment(shown[len(text) :]), _GAP]
+        else:
+            segments += [Segment(shown, style), _GAP]
     return _strip(segments)
 
 

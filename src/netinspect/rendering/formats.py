@@ -61,6 +61,9 @@ class Style:
     """Lines of the screen that trees are to fit, for `rich`; None for no limit."""
 
     color: bool = False
+    link_host: str | None = None
+    """Host of the files that places in source code are links to, for `rich`; None for no links."""
+
     ascii_only: bool = False
     columns: tuple[str, ...] | None = None
     """Keys of the columns to show, in this order; None for the default ones."""

@@ -10,6 +10,7 @@ from rich.segment import SegmentLines
 from netinspect.rendering.depth import fit_height
 from netinspect.rendering.document import Document
 from netinspect.rendering.drawing import draw, make_console
+from netinspect.rendering.links import only_link, remove_link_ids
 
 # ASCII replacements of the same width for terminals without Unicode.
 _ASCII = str.maketrans(
@@ -25,6 +26,7 @@ def format_terminal(
     color: bool,
     ascii_only: bool,
     height: int | None = None,
+    link_host: str | None = None,
     columns: Sequence[str] | None = None,
 ) -> str:
     """Format a document for a terminal.
@@ -35,14 +37,18 @@ def format_terminal(
         color: Whether to emit escape sequences at all.
         ascii_only: Draw with ASCII characters.
         height: Lines of the screen that trees are to fit; None for no limit.
+        link_host: Host of the files that places in source code are links to; None for no links.
         columns: Keys of the columns to show; None for the default ones.
     """
-    console = make_console(width=width or 80, color_system="standard" if color else None)
-    drawn = partial(draw, console=console, width=width, columns=columns, fold=False)
+    is_plain = not color and link_host is None
+    console = make_console(width=width or 80, color_system=None if is_plain else "standard")
+    drawn = partial(draw, console=console, width=width, columns=columns, link_host=link_host, fold=False)
     if height is not None:
         document = fit_height(document, height, lambda given: len(drawn(given)))
     lines = drawn(document)
+    if not color and link_host is not None:
+        lines = [[*map(only_link, each)] for each in lines]
     with console.capture() as capture:
         console.print(SegmentLines(lines, new_lines=True), soft_wrap=True, end="")
-    text = capture.get()
+    text = remove_link_ids(capture.get())
     return text.translate(_ASCII) if ascii_only else text

@@ -87,6 +87,7 @@ def render(report: Report, style: Style | None = None) -> str:
         document,
         width=style.width,
         color=style.color,
+        link_host=style.link_host,
         ascii_only=style.ascii_only,
         height=style.height,
         columns=columns,

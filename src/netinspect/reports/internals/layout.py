@@ -63,6 +63,7 @@ _CALL_COLUMNS: tuple[Column[CallStage], ...] = (
         key="defined_at",
         value=lambda each: each.defined_at,
         text=lambda each: "-" if each.defined_at is None else _short_place(each.defined_at),
+        link=lambda each: each.defined_at,
         drop=1,
         min_width=14,
         elide="middle",

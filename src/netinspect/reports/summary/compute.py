@@ -214,6 +214,7 @@ class _RowBuilder:
             folded=len(members) - 1,
             failed=any(step.failed for step in calls),
             called_at=calls[0].source if calls else None,
+            defined_at=module.defined_at,
             cost=cost_of_steps(work),
         )
 

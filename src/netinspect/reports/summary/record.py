@@ -57,6 +57,9 @@ class SummaryRow:
     cost: Cost
     """Cost of the module itself and of modules folded into its row."""
 
+    defined_at: str | None = None
+    """Place of the class statement, `file:line`; None for functions and torch's own classes."""
+
 
 @record
 class Summary:

@@ -76,6 +76,7 @@ _COLUMNS: tuple[Column[StepRow], ...] = (
         key="called_at",
         value=lambda row: format_values.full_place(row.called_at),
         text=lambda row: format_values.place(row.called_at) or "-",
+        link=lambda row: format_values.full_place(row.called_at),
         drop=5,
         elide="middle",
         min_width=20,

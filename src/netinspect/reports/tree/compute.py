@@ -68,6 +68,7 @@ class _ModuleNodes:
             alias_of=module.alias_of,
             called=module.path not in self._never_called,
             children=tuple(self.build(each, depth - 1) for each in runs),
+            defined_at=module.defined_at,
         )
 
     def _children(self, path: str) -> dict[str, str]:

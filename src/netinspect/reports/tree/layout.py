@@ -80,6 +80,7 @@ def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
                 key="class",
                 value=lambda row: row.node.class_name,
                 text=lambda row: _facts(row.node),
+                link=lambda row: row.node.defined_at,
                 min_width=30,
             ),
             amount,

@@ -33,6 +33,8 @@ class TreeNode:
     alias_of: str | None
     called: bool
     children: tuple[TreeNode, ...]
+    defined_at: str | None = None
+    """Place of the class statement, `file:line`; None for torch's own classes and in a checkpoint."""
 
 
 @record
