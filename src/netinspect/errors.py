@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable
 from enum import IntEnum
 from itertools import islice
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class ExitCode(IntEnum):
@@ -65,6 +65,17 @@ _NEAR = 0.6
 """Minimum similarity of a suggestion, from 0 to 1; the default of `difflib`."""
 
 
+class Excerpt(NamedTuple):
+    """A line of source code, and the expression in it that an error is about."""
+
+    text: str
+    """The line, without indentation."""
+
+    start: int
+    end: int
+    """Offsets of the expression in `text`; equal if it is not known."""
+
+
 class NetinspectError(Exception):
     """Base of every error that a user can cause and fix.
 
@@ -74,6 +85,7 @@ class NetinspectError(Exception):
         cause: The reason, if known; usually the message of the underlying exception.
         place: `file:line` in the user's code that the error is about.
         hint: What to try next, in the form of a message.
+        excerpt: The source line at `place`.
     """
 
     kind: ClassVar[str] = "error"
@@ -86,12 +98,14 @@ class NetinspectError(Exception):
         cause: str | None = None,
         place: str | None = None,
         hint: str | None = None,
+        excerpt: Excerpt | None = None,
     ) -> None:
         message = shorten(message)
         super().__init__(message)
         self.message = message
         self.cause = cause = None if cause is None else shorten(cause)
         self.place = place
+        self.excerpt = excerpt
         self.hint = hint = None if hint is None else shorten(hint)
         # A traceback shows these below the message; the command line has its own layout.
         for label, text in (("place", place), ("cause", cause), ("hint", hint)):

@@ -38,7 +38,13 @@ class Wrong(NamedTuple):
     """Whether the line is about `--format` or unparseable with it."""
 
 
-SHAPES = ("(10, >400<)", "(120, >256<)", "16 * 5 * 5", "self.fc1(x)", "LeNet > fc1")
+SHAPES = (
+    "(10, >400<)",
+    "(120, >256<)",
+    "16 * 5 * 5",
+    "32 | x = F.relu(self.fc1(x))",
+    "   ^^^^^^^^^^^\n",
+)
 
 TABLE = [
     # Words of our own that are not known.
@@ -129,9 +135,15 @@ TABLE = [
     Wrong("summary damaged.json", 3, "saved", "damaged.json", "save it again", ("parameters",)),
     Wrong("summary newer.json", 3, "saved", "newer.json", "update netinspect", ("99",)),
     # Python files that do not give a model.
-    Wrong("summary syntax.py", 3, "load", "syntax.py", None, ("syntax.py:2", "SyntaxError")),
+    Wrong(
+        "summary syntax.py", 3, "load", "syntax.py", None,
+        ("syntax.py:2", "SyntaxError", "  2 | class Net(nn.Module:\n", "  ^\n"),
+    ),
     Wrong("summary imports.py", 3, "load", "imports.py", "installed", ("imports.py:1",)),
-    Wrong("summary raises.py", 3, "load", "raises.py", "--debug", ("raises.py:2", "bad luck")),
+    Wrong(
+        "summary raises.py", 3, "load", "raises.py", "--debug",
+        ("raises.py:2", "bad luck", "  2 | raise ValueError"),
+    ),
     Wrong("summary exits.py", 3, "load", "exits.py", "__main__", ("exits.py:2",)),
     Wrong("summary nothing.py", 3, "load", "nothing.py", "nothing.py:NAME"),
     Wrong("summary empty.py", 3, "load", "empty.py", "empty.py:NAME"),
@@ -253,7 +265,7 @@ def test_usage_error_as_json(cli: Callable[..., Outcome], workshop: Path, wrong:
     lines = outcome.err.splitlines()
     assert len(lines) == 1
     error = json.loads(lines[0])
-    assert list(error) == ["error", "message", "place", "cause", "hint", "exit_code"]
+    assert list(error) == ["error", "message", "place", "source", "cause", "hint", "exit_code"]
     assert error["error"] == wrong.kind
     assert error["exit_code"] == wrong.code
     assert wrong.culprit in error["message"]
@@ -267,8 +279,9 @@ def test_usage_error_as_json(cli: Callable[..., Outcome], workshop: Path, wrong:
 
 def test_error_order_of_parts(cli: Callable[..., Outcome]) -> None:
     lines = cli("summary", "lenet", "-i", "10x1x32x32").err.splitlines()
-    starts = [line.split(":")[0] for line in lines if not line.startswith("   ")]
-    assert starts == ["error[forward]", "  --> models/lenet.py", "  cause", "  hint"]
+    starts = [line.split(":")[0] for line in lines if not line.startswith("       ")]
+    code = ["  32 | x = F.relu(self.fc1(x))", f"     | {'^^^^^^^^^^^':>22}"]
+    assert starts == ["error[forward]", "  --> models/lenet.py", *code, "  cause", "  hint"]
 
 
 def test_columns_refused_with_json(cli: Callable[..., Outcome]) -> None:

@@ -14,9 +14,11 @@ import torch
 
 import netinspect
 from netinspect.analysis.diagnosis.diagnose import diagnose
+from netinspect.errors import Excerpt
 from netinspect.records.base import replace
 from netinspect.records.report_header import Diagnosis
 from netinspect.rendering.failure import build_failure
+from netinspect.rendering.wrapping import mark
 from tests.nets.mistakes import FAMILIES
 from tests.support import Outcome, assert_golden
 
@@ -25,7 +27,12 @@ ROOT = Path(__file__).parents[2]
 
 def format_failure(found: Diagnosis) -> str:
     plain = replace(found, exception="Error", message="...")
-    lines = ["".join(span.text for span in line) for line in build_failure(plain)]
+    lines: list[str] = []
+    for part in build_failure(plain):
+        if isinstance(part, Excerpt):
+            lines += filter(None, mark(part, None)[0])
+        else:
+            lines.append("".join(span.text for span in part))
     return re.sub(r"(\.py):\d+", r"\1", "\n".join([f"FAILED: {found.summary}", *lines]))
 
 

@@ -19,7 +19,7 @@ _DUMB = ("dumb", "unknown")
 """Values of TERM for terminals without escape sequences."""
 
 _HANGING = 2
-"""Indentation of the second and later lines of a message without a label."""
+"""Indentation of the second and later lines of a message."""
 
 _LINKING_PROGRAMS = ("iTerm.app", "WezTerm", "vscode", "Hyper", "ghostty", "mintty", "Tabby", "rio")
 _LINKING_VARIABLES = ("KITTY_WINDOW_ID", "WT_SESSION", "DOMTERM", "GHOSTTY_RESOURCES_DIR")
@@ -178,7 +178,7 @@ def print_message(text: str, *, label: str = "", style: str = "", whole: bool = 
 
     Args:
         text: The message, without line breaks; escaped here.
-        label: Prefix of the message; later lines are indented as far if it begins with a blank.
+        label: Prefix of the message; if it begins with a blank, later lines are indented further.
         style: Parameters of the escape sequence that colours the lines; empty for no colour.
         whole: Print it as one line, such as JSON or a line of a traceback.
     """
@@ -189,7 +189,7 @@ def print_message(text: str, *, label: str = "", style: str = "", whole: bool = 
     shown = (label + safe(text)).encode(encoding, "backslashreplace").decode(encoding)
     lines = [shown]
     if not whole and is_terminal(stream) and len(shown) * 2 > (width := terminal_width(stream)):
-        lines = _wrapped(shown, len(label) if label.startswith(" ") else _HANGING, width)
+        lines = _wrapped(shown, (len(label) if label.startswith(" ") else 0) + _HANGING, width)
     with suppress(OSError, ValueError):
         for line in lines:
             stream.write((f"\x1b[{style}m{line}\x1b[0m" if style else line) + "\n")
@@ -197,8 +197,10 @@ def print_message(text: str, *, label: str = "", style: str = "", whole: bool = 
 
 
 def _wrapped(text: str, hanging: int, width: int) -> list[str]:
-    from netinspect.rendering.wrapping import wrap
-
+    try:
+        from netinspect.rendering.wrapping import wrap
+    except Exception:  # an audit hook of the model refuses to open files
+        return [text]
     return [
         " " * (hanging if index else 0) + text[start:end]
         for index, (start, end) in enumerate(wrap(text, width, hanging))

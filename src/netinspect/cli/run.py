@@ -15,7 +15,15 @@ from netinspect._utils import process
 from netinspect._utils.atomic_files import hint_for
 from netinspect._utils.opened_files import record_opened
 from netinspect.cli.streams import finish_stdout, own_streams
-from netinspect.errors import ExitCode, ForwardError, LoadError, NetinspectError, UsageError, text_of
+from netinspect.errors import (
+    Excerpt,
+    ExitCode,
+    ForwardError,
+    LoadError,
+    NetinspectError,
+    UsageError,
+    text_of,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -221,6 +229,7 @@ def _format_json(error: NetinspectError) -> str:
             "error": error.kind,
             "message": error.message,
             "place": error.place,
+            "source": None if error.excerpt is None else error.excerpt.text,
             "cause": error.cause,
             "hint": error.hint,
             "exit_code": int(error.exit_code),
@@ -233,9 +242,29 @@ def _error_lines(error: NetinspectError) -> Iterator[tuple[str, str, str]]:
     yield "1;31", f"error[{error.kind}]: ", error.message
     if error.place:
         yield "2", "  --> ", _near(error.place)
+    if error.excerpt is not None:
+        yield from _excerpt_lines(error.excerpt, (error.place or "").rpartition(":")[2])
     for part, text, style in (("cause", error.cause, ""), ("hint", error.hint, "36")):
         for index, content in enumerate((text or "").splitlines()):
             yield style, f"  {part}: " if index == 0 else " " * (len(part) + 4), content
+
+
+def _excerpt_lines(excerpt: Excerpt, number: str) -> Iterator[tuple[str, str, str]]:
+    """Yield a source line with its number, and carets below the expression that failed."""
+    from netinspect.cli.console import is_terminal, terminal_width
+
+    try:
+        from netinspect.rendering.wrapping import mark
+    except Exception:  # an audit hook of the model refuses to open files
+        yield "", f"  {number} | ", excerpt.text
+        return
+    gutter = f"  {number} | "
+    width = max(1, terminal_width(sys.stderr) - len(gutter)) if is_terminal(sys.stderr) else None
+    for text, carets in mark(excerpt, width):
+        yield "", gutter, text
+        gutter = f"{'':{len(gutter) - 2}}| "
+        if carets:
+            yield "1;31", gutter, carets
 
 
 def _near(place: str) -> str:

@@ -68,6 +68,9 @@ class Diagnosis:
     remedies: tuple[str, ...]
     """Suggested fixes, the most likely first."""
 
+    columns: tuple[int, int] | None = None
+    """Start and end of the expression that raised, as offsets in `place.text`; None if unknown."""
+
 
 @record
 class Tie:

@@ -143,5 +143,8 @@ class Failure:
     methods: tuple[str, ...] = ()
     """Other methods of the model that may take a tensor, if forward is not implemented."""
 
+    columns: tuple[int, int] | None = None
+    """Start and end of the expression that raised, as offsets in `place.text`; None if unknown."""
+
     missing: tuple[str, ...] = ()
     """Optional arguments that train mode asks for, and that were not passed."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 from typing import Literal as OneOf
 
+from netinspect.errors import Excerpt
 from netinspect.records.base import record, replace
 from netinspect.rendering.styles import StyleName
 
@@ -189,7 +190,7 @@ class Document:
     title: Line
     blocks: tuple[Block, ...]
     notes: tuple[Line, ...] = ()
-    failure: tuple[Line, ...] = ()
+    failure: tuple[Line | Excerpt, ...] = ()
     """Explanation of a failed forward, for people; empty if an error message already explains it."""
 
     @property

@@ -17,6 +17,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from netinspect._utils.safe_text import safe
+from netinspect.errors import Excerpt
 from netinspect.rendering.document import (
     Block,
     Code,
@@ -30,7 +31,7 @@ from netinspect.rendering.document import (
 from netinspect.rendering.layout import BRANCH, GAP, Fitted, cut, cut_apart, fit, text_width
 from netinspect.rendering.links import link_style
 from netinspect.rendering.styles import theme
-from netinspect.rendering.wrapping import wrap
+from netinspect.rendering.wrapping import mark, wrap
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -46,6 +47,9 @@ Drawn = list[Segment]
 
 _HANGING = 2
 """Indentation of the second and later lines of a wrapped note."""
+
+_INDENT = Segment("  ")
+"""Indentation of the explanation of a failure."""
 
 _GAP = Segment(" " * GAP)
 
@@ -100,9 +104,13 @@ def draw(
         width = max(least_width, *(Segment.get_line_length(each) for each in lines))
     for note in document.notes:
         lines += _wrap(note, console, width, fold=fold)
-    for note in document.failure:
-        indented = _wrap(note, console, None if width is None else width - 2, fold=fold)
-        lines += ([Segment("  "), *each] for each in indented)
+    inner = None if width is None else max(1, width - len(_INDENT.text))
+    for part in document.failure:
+        if isinstance(part, Excerpt):
+            indented = _mark(part, console, inner)
+        else:
+            indented = _wrap(part, console, inner, fold=fold)
+        lines += ([_INDENT, *each] for each in indented)
     return [_limit(document.title, console, width), *lines]
 
 
@@ -138,6 +146,14 @@ def _wrap(spans: Line, console: Console, width: int | None, *, fold: bool) -> It
         part = text[start:end]
         part.pad_left(_HANGING if index else 0)
         yield [*part.render(console)]
+
+
+def _mark(excerpt: Excerpt, console: Console, width: int | None) -> Iterator[Drawn]:
+    """Draw a source line with carets below the expression that failed."""
+    for text, carets in mark(excerpt, width):
+        yield [Segment(text)]
+        if carets:
+            yield [Segment(carets, console.get_style("failed"))]
 
 
 def _block(

@@ -110,15 +110,13 @@ def title(header: ReportHeader, *, path: str = "") -> Line:
 
 
 def run_notes(header: ReportHeader) -> list[Line]:
-    """Return notes on the inputs and mode of the run, on symbols, warnings and a failure."""
+    """Return notes on the inputs and mode of the run, on symbols and warnings."""
     notes: list[Line] = []
     if header.ran:
         how = f"{header.mode} mode{_MODES.get(header.tensor_mode, '')}"
         notes.append(line((f"input: {chosen_inputs(header.inputs)}; {how}", "hint")))
     notes += symbol_notes(header)
     notes += [line((f"note: {warning}", "warning")) for warning in header.warnings]
-    if header.failure is not None:
-        notes.append(line((f"FAILED: {header.failure.summary}; the trace ends there", "failed")))
     return notes
 
 

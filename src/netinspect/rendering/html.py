@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.style import Style
 
 from netinspect._utils.safe_text import safe
+from netinspect.errors import Excerpt
 from netinspect.rendering.depth import LEAST_LEVEL
 from netinspect.rendering.document import Block, Code, Document, Line, Row, Table
 from netinspect.rendering.drawing import make_console
 from netinspect.rendering.layout import Fitted, cut, fit
 from netinspect.rendering.styles import StyleName
+from netinspect.rendering.wrapping import mark
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -94,7 +96,7 @@ def format_html_fragment(
             parts.append(_preformatted(block, styles))
     parts += (f"<p>{styles.line(note)}</p>" for note in document.notes)
     if document.failure:
-        lines = "".join(f"<p>{styles.line(each)}</p>" for each in document.failure)
+        lines = "".join(_failure(each, styles) for each in document.failure)
         parts.append(f'<div class="ni-failure">{lines}</div>')
     # JupyterLab would take keys that are pressed in the element for its own commands.
     return (
@@ -209,6 +211,13 @@ def _cells(row: Row, fitted: list[Fitted], styles: _Styles, fold: _Fold | None =
 
 def _right(fitted: Fitted) -> str:
     return ' class="ni-right"' if fitted.column.align == "right" else ""
+
+
+def _failure(part: Line | Excerpt, styles: _Styles) -> str:
+    if not isinstance(part, Excerpt):
+        return f"<p>{styles.line(part)}</p>"
+    ((code, carets),) = mark(part, None)
+    return f"<pre>{_text(code)}\n{styles.span(carets, 'failed')}</pre>"
 
 
 def _preformatted(block: Block, styles: _Styles) -> str:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from netinspect._utils.safe_text import safe
+from netinspect.errors import Excerpt
 from netinspect.rendering.document import Block, Code, Document, Line, Row, Table
 from netinspect.rendering.layout import BRANCH, Fitted, fit
+from netinspect.rendering.wrapping import mark
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
@@ -22,9 +24,16 @@ def format_markdown(document: Document, columns: Sequence[str] | None = None) ->
     if document.notes:
         parts.append("\n".join(f"- {_inline(note)}" for note in document.notes))
     if document.failure:
-        failure = [safe("".join(span.text for span in spans)) for spans in document.failure]
-        parts.append("\n".join(_fenced(failure, "")))
+        parts.append("\n".join(_fenced([*_failure(document)], "")))
     return "\n\n".join(parts) + "\n"
+
+
+def _failure(document: Document) -> Iterator[str]:
+    for part in document.failure:
+        if isinstance(part, Excerpt):
+            yield from filter(None, mark(part, None)[0])
+        else:
+            yield safe("".join(span.text for span in part))
 
 
 def _block(block: Block, columns: Sequence[str] | None) -> Iterator[str]:

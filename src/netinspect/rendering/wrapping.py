@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
+from netinspect._utils.safe_text import safe
+from netinspect.errors import Excerpt
+
 _COMMAND = r"(?:^|(?<=: ))netinspect .*"
 _UNIT = re.compile(
     rf"(?P<command>{_COMMAND})"
@@ -54,6 +57,28 @@ def wrap(text: str, width: int, hanging: int = 0, *, fold: bool = False) -> list
         end = piece.end
         used += gap + piece.width
     return [*lines, (start, end)]
+
+
+def mark(excerpt: Excerpt, width: int | None) -> list[tuple[str, str]]:
+    """Return the lines of a source line wrapped to a width, each with the carets below it, if any.
+
+    Args:
+        excerpt: The source line, whose control characters are escaped here.
+        width: Cells on a line; None for no limit.
+    """
+    texts = (excerpt.text[: excerpt.start], excerpt.text[: excerpt.end], excerpt.text)
+    start, end, _ = map(len, map(safe, texts))
+    text = safe(excerpt.text)
+    lines = [(0, len(text))] if width is None else wrap(text, width, fold=True)
+    marked = []
+    for first, last in lines:
+        inner = max(first, start), min(last, end)
+        carets = ""
+        if inner[0] < inner[1]:
+            indent = cell_len(text[first : inner[0]])
+            carets = " " * indent + "^" * cell_len(text[inner[0] : inner[1]])
+        marked.append((text[first:last], carets))
+    return marked
 
 
 def _pieces(text: str, room: int, *, fold: bool) -> Iterator[_Piece]:

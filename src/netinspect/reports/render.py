@@ -28,11 +28,13 @@ def lay_out(report: Report, *, failure: bool = True) -> Document:
     module = importlib.import_module(_layout_module(report))
     document = cast("Document", module.lay_out(report))
     header = getattr(report, "header", None)
-    if not failure or report.name not in _OF_FORWARD or header is None or header.failure is None:
+    found = getattr(header, "failure", None)
+    if not failure or found is None:
         return document
-    from netinspect.rendering.failure import build_failure
+    from netinspect.rendering.failure import build_failure, failure_note
 
-    return replace(document, failure=build_failure(header.failure))
+    explanation = build_failure(found) if report.name in _OF_FORWARD else ()
+    return replace(document, notes=(*document.notes, failure_note(found)), failure=explanation)
 
 
 def _layout_module(report: Report) -> str:

@@ -10,11 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from netinspect._utils.code_owners import is_users, owner
-from netinspect.errors import ForwardError, LoadError, NetinspectError, class_name, text_of
+from netinspect.errors import (
+    Excerpt,
+    ForwardError,
+    LoadError,
+    NetinspectError,
+    class_name,
+    shorten,
+    text_of,
+)
 from netinspect.records.trace import RUN_FILE
 from netinspect.targets.isolation.import_guard import RefusedError
 from netinspect.targets.load_hints import command_line_hint, hint_for, parser_message
-from netinspect.tracing.source_lines import is_raised_by_user, raising_line
+from netinspect.tracing.source_lines import is_raised_by_user, raising_excerpt, raising_line
+
+_LONGEST_LINE = 500
+"""Maximum length of a source line in an error."""
 
 
 @contextmanager
@@ -33,13 +44,13 @@ def user_code_errors(failed: str) -> Iterator[None]:
         raise
     except SyntaxError as error:
         _trim(error)
-        line = error.text.strip() if isinstance(error.text, str) else ""
         place = _syntax_place(error)
         raise LoadError(
             failed,
-            cause=f"{class_name(type(error))}: {error.msg}\n{line}".rstrip(),
+            cause=f"{class_name(type(error))}: {error.msg}",
             place=place or _place(error),
             hint="fix the syntax of that line" if place else hint_for(error),
+            excerpt=_syntax_excerpt(error),
         ) from error
     except SystemExit as error:
         message = parser_message(error)
@@ -64,7 +75,11 @@ def user_code_errors(failed: str) -> Iterator[None]:
     except BaseException as error:  # whatever the user's code raises is reported as a load error
         _trim(error)
         raise LoadError(
-            failed, cause=text_of(error), place=_place(error), hint=hint_for(error)
+            failed,
+            cause=text_of(error),
+            place=_place(error),
+            hint=hint_for(error),
+            excerpt=raising_excerpt(error),
         ) from error
 
 
@@ -101,6 +116,7 @@ def model_code(target: str) -> Iterator[None]:
             cause=text_of(error),
             place=_place(error),
             hint="a method of the model other than forward raised this",
+            excerpt=raising_excerpt(error),
         ) from error
 
 
@@ -115,6 +131,19 @@ def _syntax_place(error: SyntaxError) -> str | None:
     if not isinstance(file, str) or file.startswith("<"):
         return None
     return f"{file}:{line}" if isinstance(line, int) and line > 0 else file
+
+
+def _syntax_excerpt(error: SyntaxError) -> Excerpt | None:
+    """Return the line of a syntax error; user code may have set any attributes."""
+    if not isinstance(error.text, str) or not (text := shorten(error.text.strip(), _LONGEST_LINE)):
+        return None
+    indent = len(error.text) - len(error.text.lstrip())
+    start = error.offset - 1 - indent if isinstance(error.offset, int) else -1
+    end = error.end_offset - 1 - indent if isinstance(error.end_offset, int) else start
+    if not 0 <= start < len(text):
+        return Excerpt(text, 0, 0)
+    is_range = error.end_lineno == error.lineno and start < end <= len(text)
+    return Excerpt(text, start, end if is_range else start + 1)
 
 
 def _place(error: BaseException, *, own: bool = False) -> str | None:

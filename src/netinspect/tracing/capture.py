@@ -42,7 +42,7 @@ from netinspect.tracing.recording.operators import Operators
 from netinspect.tracing.recording.recorder import Recorder
 from netinspect.tracing.snapshot.model_snapshot import snapshot_for_run
 from netinspect.tracing.snapshot.random_state import seed_everything
-from netinspect.tracing.source_lines import raising_line
+from netinspect.tracing.source_lines import raising_columns, raising_line
 from netinspect.tracing.tensors.describe import LiveTensors, describe
 from netinspect.tracing.tensors.named_values import as_printed, with_gradients, with_values
 from netinspect.tracing.user_warnings import at_the_users_line
@@ -345,5 +345,6 @@ def _plain_failure(error: BaseException) -> Failure:
         type=class_name(type(error)),
         message=message_of(error) or class_name(type(error)),
         place=raising_line(error),
+        columns=raising_columns(error),
         traceback=traceback_lines(error),
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import linecache
 import os
 import types
+from itertools import islice
 from opcode import opmap
 
 from netinspect._utils.code_owners import owner
-from netinspect.errors import shorten
+from netinspect.errors import Excerpt, shorten
 from netinspect.records.steps import SourceLine
 
 _NUMPY = f"{os.sep}site-packages{os.sep}numpy{os.sep}"
@@ -33,6 +34,51 @@ def call_instruction(code: types.CodeType, offset: int) -> int:
 
 def raising_line(error: BaseException) -> SourceLine | None:
     """Return the innermost line of the user in a traceback, preferably one in a file."""
+    found = _raising(error)
+    if found is None:
+        return None
+    code = found.tb_frame.f_code
+    return source_line(
+        (code.co_filename, found.tb_lineno or 0, code.co_name, call_instruction(code, found.tb_lasti))
+    )
+
+
+def raising_columns(error: BaseException) -> tuple[int, int] | None:
+    """Return the start and end of the expression that raised, in the text of `raising_line`.
+
+    An expression of several lines ends with the first one. None without positions, as in code that was
+    compiled without them, or if the text was shortened.
+    """
+    found = _raising(error)
+    if found is None:
+        return None
+    code = found.tb_frame.f_code
+    positions = next(islice(code.co_positions(), found.tb_lasti // 2, None), (None,) * 4)
+    first, last, start, end = positions
+    lines = lines_of(code.co_filename)
+    if first is None or start is None or end is None or not 0 < first <= len(lines):
+        return None
+    line = lines[first - 1].rstrip()
+    if first != found.tb_lineno or len(line.strip()) > _LONGEST_LINE:
+        return None
+    indent = len(line) - len(line.lstrip())
+    # Positions are offsets in UTF-8.
+    encoded = line.encode("utf-8", "surrogatepass")
+    begin, stop = (len(encoded[:each].decode("utf-8", "ignore")) for each in (start, end))
+    begin, stop = begin - indent, (stop if last == first else len(line)) - indent
+    return (begin, stop) if 0 <= begin < stop else None
+
+
+def raising_excerpt(error: BaseException) -> Excerpt | None:
+    """Return the text of `raising_line` with the expression that raised; None without a text."""
+    line = raising_line(error)
+    return (
+        None if line is None or not line.text else Excerpt(line.text, *raising_columns(error) or (0, 0))
+    )
+
+
+def _raising(error: BaseException) -> types.TracebackType | None:
+    """Return the innermost entry of the user in a traceback, preferably one in a file."""
     found: types.TracebackType | None = None
     traceback = error.__traceback__
     while traceback is not None:
@@ -42,12 +88,7 @@ def raising_line(error: BaseException) -> SourceLine | None:
         if owner(file) == "user" and (has_lines or found is None):
             found = traceback
         traceback = traceback.tb_next
-    if found is None:
-        return None
-    code = found.tb_frame.f_code
-    return source_line(
-        (code.co_filename, found.tb_lineno or 0, code.co_name, call_instruction(code, found.tb_lasti))
-    )
+    return found
 
 
 def is_raised_by_user(error: BaseException) -> bool:

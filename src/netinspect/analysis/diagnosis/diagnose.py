@@ -50,6 +50,7 @@ def diagnose(trace: Trace) -> Diagnosis | None:
         exception=failure.type,
         message=shorten(failure.message),
         place=failure.place,
+        columns=failure.columns,
         path=tuple(_path(trace, failure)),
         operands=tuple(
             Operand(name=each.name, spec=each.spec, wrong=wrong.get(each.name, ()))
