@@ -118,10 +118,10 @@ def test_html_is_deterministic() -> None:
 def test_html_table_has_headers_of_rows_and_columns() -> None:
     reader = HtmlReader(format_html_fragment(outline(0, 1, 1)))
     head, *rows = reader.rows
-    right = {"class": "ni-right"}
-    assert head == [("th", {"scope": "col"}, "name"), ("th", {"scope": "col", **right}, "size")]
+    left, right = {"align": "left"}, {"align": "right"}
+    assert head == [("th", {"scope": "col", **left}, "name"), ("th", {"scope": "col", **right}, "size")]
     assert [[cell[:2] for cell in row] for row in rows] == [
-        [("th", {"scope": "row"}), ("td", right)]
+        [("th", {"scope": "row", **left}), ("td", right)]
     ] * 4
     assert [[cell[2].strip("\u00a0") for cell in row] for row in rows] == [
         ["row0", "4"],
@@ -150,13 +150,14 @@ def test_html_row_is_inside_branches_of_rows_above(levels: tuple[int, ...]) -> N
     owners: list[tuple[int, int]] = []
     for index, (level, attrs) in enumerate(zip(levels, bodies, strict=True)):
         owners = [owner for owner in owners if owner[0] < level]
-        assert attrs.get("class", "").split() == [f"u{owner}" for _, owner in owners]
+        expected = [f"u{owner}" for _, owner in owners]
         if index + 1 < len(levels) and levels[index + 1] > level:
             owners.append((level, number))
+            expected.append(f"f{number}")
             number += 1
-    details = [attrs for tag, attrs in reader.elements if tag == "details"]
-    assert [attrs["class"] for attrs in details] == [f"f{index}" for index in range(number)]
-    assert text.count(":has(.f") == number
+        assert attrs.get("class", "").split() == expected
+    assert len(opened(outline(*levels))) == number
+    assert text.count(":not(:has([open])) ~ .u") == number
 
 
 def opened(found: Document) -> list[bool]:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _WIDTH = 110
 """Width, in cells of a terminal, that decides which columns are shown if none is given."""
 
+_PER_CELL = 1.1
+"""Characters of a proportional font in the width of a cell."""
+
 _LEAST_TEXT = 30
 """Characters of a long text, such as a dictionary of shapes, that are always shown."""
 
@@ -37,6 +40,9 @@ _OPEN_ROWS = 24
 
 _INDENT = "\u00a0" * 4
 """Indentation of a level, which stays in every browser and in copied text."""
+
+_SUMMARY = '<summary style="list-style: none">'
+"""Start of the name of a row with a branch, without a mark if a page removes the style sheet."""
 
 _COLORS = ("dim", "red", "green", "yellow", "blue", "magenta", "cyan", "dim")
 
@@ -112,9 +118,9 @@ def _style_sheet() -> str:
 
 
 def _folding(count: int) -> str:
-    """Return the rules that hide rows: `f3` is the third branch of a table, `u3` each row in it."""
+    """Return the rules that hide rows: `f3` is the row above the third branch, `u3` each row in it."""
     return "".join(
-        f".netinspect table:has(.f{number}:not([open])) .u{number} {{ display: none; }}\n"
+        f".netinspect .f{number}:not(:has([open])) ~ .u{number} {{ display: none; }}\n"
         for number in range(count)
     )
 
@@ -122,11 +128,14 @@ def _folding(count: int) -> str:
 def _table(table: Table, fitted: list[Fitted], styles: _Styles) -> Iterator[str]:
     yield f'<div class="ni-scroll" role="region" tabindex="0" aria-label="{_text(table.name)}"><table>'
     heads = "".join(
-        f'<th scope="col"{_right(each)}>{_text(each.column.heading)}</th>' for each in fitted
+        f'<th scope="col"{_align(each)}>{_text(each.column.heading)}</th>' for each in fitted
     )
     yield f"<thead><tr>{heads}</tr></thead>\n<tbody>"
     for row, fold in zip(table.shown_rows, _fold(table.shown_rows), strict=True):
-        classes = f' class="{" ".join(f"u{each}" for each in fold.inside)}"' if fold.inside else ""
+        names = [f"u{each}" for each in fold.inside]
+        if fold.number is not None:
+            names.append(f"f{fold.number}")
+        classes = f' class="{" ".join(names)}"' if names else ""
         yield f"<tr{classes}{_title(table, row, fitted)}>{_cells(row, fitted, styles, fold)}</tr>"
     yield "</tbody>"
     if table.footer:
@@ -196,21 +205,22 @@ def _cells(row: Row, fitted: list[Fitted], styles: _Styles, fold: _Fold | None =
         cell = row.cells[each.position]
         shown, title = cell.text, ""
         if index and each.column.min_width is not None:
-            shown = cut(safe(cell.text), max(each.width, _LEAST_TEXT))
+            shown = cut(safe(cell.text), max(round(each.width * _PER_CELL), _LEAST_TEXT))
             title = "" if shown == safe(cell.text) else f' title="{_text(cell.text)}"'
         text = styles.span(shown, row.style_of(cell))
         if each.column.tree and fold is not None:
             text = f'{_INDENT * row.level}<span class="ni-mark"></span>{text}'
             if fold.number is not None:
                 is_open = " open" if fold.is_open else ""
-                text = f'<details class="f{fold.number}"{is_open}><summary>{text}</summary></details>'
+                text = f"<details{is_open}>{_SUMMARY}{text}</summary></details>"
         tag, scope = ("th", ' scope="row"') if index == 0 else ("td", "")
-        parts.append(f"<{tag}{scope}{_right(each)}{title}>{text}</{tag}>")
+        parts.append(f"<{tag}{scope}{_align(each)}{title}>{text}</{tag}>")
     return "".join(parts)
 
 
-def _right(fitted: Fitted) -> str:
-    return ' class="ni-right"' if fitted.column.align == "right" else ""
+def _align(fitted: Fitted) -> str:
+    # Pages that remove the style sheet would centre headers, which hides the levels of a tree.
+    return f' align="{fitted.column.align}"'
 
 
 def _failure(part: Line | Excerpt, styles: _Styles) -> str:
