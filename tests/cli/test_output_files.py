@@ -46,7 +46,10 @@ def test_output_suffix_selects_format(cli: Cli, workshop: Path, name: str, start
     outcome = cli("summary", "lenet", "-o", name)
     assert outcome.code == 0
     assert outcome.out == ""
-    assert outcome.err == f"written to {name}\n"
+    message, *comments = outcome.err.splitlines()
+    assert message == f"written to {name}"
+    assert all(line.startswith("# ") for line in comments)
+    assert bool(comments) == name.endswith(".csv")
     text = Path(name).read_text(encoding="utf-8")
     assert text.startswith(start)
     assert "\x1b" not in text

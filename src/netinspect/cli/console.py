@@ -13,7 +13,15 @@ from netinspect._utils.safe_text import safe
 from netinspect.cli.options import Color, OutputOptions
 from netinspect.cli.streams import result_stream
 from netinspect.errors import UsageError
-from netinspect.rendering.formats import SUFFIXES, Format, Style
+from netinspect.rendering.formats import (
+    ALL_COLUMNS,
+    FILE_WIDTH,
+    PICTURES,
+    PIPE_WIDTH,
+    SUFFIXES,
+    Format,
+    Style,
+)
 
 _DUMB = ("dumb", "unknown")
 """Values of TERM for terminals without escape sequences."""
@@ -102,13 +110,6 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
     stdout = result_stream()
     chosen = _format_for(options)
     asked_color = options.color is Color.ALWAYS and "color" in options.typed
-    width = options.width
-    if width is None and not to_file and chosen is Format.RICH:
-        # Lines wrap on a narrower terminal.
-        if is_terminal(stdout):
-            width = max(20, terminal_width(stdout))
-        elif os.environ.get("COLUMNS", "").isdecimal():
-            width = max(20, _columns())
     names = None
     if columns is not None:
         names = tuple(filter(None, (name.strip() for name in columns.split(","))))
@@ -119,13 +120,26 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
             )
     return Style(
         format=chosen,
-        width=width,
+        width=_width_for(options, chosen, names),
         # Preferences of a terminal or a CI do not apply to files: colour there must be requested.
         color=asked_color if to_file else wants_color(stdout, options.color),
         link_host=None if to_file else link_host(stdout, options.color),
         ascii_only=not to_file and is_ascii(stdout),
         columns=names,
     )
+
+
+def _width_for(options: OutputOptions, chosen: Format, names: tuple[str, ...] | None) -> int | None:
+    """Return the cells on a line; None for no limit."""
+    if options.width is not None:
+        return options.width
+    stdout = result_stream()
+    to_file = options.output is not None or chosen in PICTURES
+    if not to_file and is_terminal(stdout):
+        return max(20, terminal_width(stdout))  # lines wrap on a narrower terminal
+    if ALL_COLUMNS in (names or ()):
+        return None
+    return FILE_WIDTH if to_file else max(20, _columns() or PIPE_WIDTH)
 
 
 def _format_for(options: OutputOptions) -> Format:

@@ -109,7 +109,7 @@ ColumnsOption = Annotated[
     typer.Option(
         "--columns",
         metavar="A,B",
-        help="Columns to show, in this order; a wrong name lists them all.",
+        help="Columns to show, in this order, or all; a wrong name lists them.",
         rich_help_panel=_OUTPUT,
     ),
 ]

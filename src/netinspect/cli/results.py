@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -31,7 +31,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         ForwardError: The report is of a forward that failed; it is shown nevertheless.
         UsageError: A column is unknown, or the file cannot be written.
     """
-    from netinspect.reports.render import render
+    from netinspect.reports.render import lay_out, render
 
     style = style_for(output, columns)
     # On the screen the error below explains a failure; a file and a picture have to do so themselves.
@@ -45,18 +45,15 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
             print_message(f"written to {output.output}")
     else:
         write_stdout(text, paged=not output.no_pager)
-    symbolic = getattr(header, "symbolic", None)
-    if symbolic is not None and style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
-        # The symbols were requested, and rows do not show why one is missing.
-        for text in symbolic.notes:
-            print_message(f"note: {text}")
-    if style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
-        # Rows do not show which of several sets of weights was read.
-        for text in _messages_of(view.record, "warnings"):
-            print_message(f"note: {text}")
-    if problems := _messages_of(view.record, "problems"):
+    if style.format is Format.CSV and not output.quiet:
+        # The other formats contain them. A failure is explained by the error below.
+        from netinspect.rendering.machine import comments
+
+        for text in comments(lay_out(view.record, failure=False)):
+            print_message(f"# {text}")
+    if problems := _problems(view.record):
         if style.format in (Format.PLAIN, Format.CSV):
-            # Rows do not show problems; the exit code alone would not explain them.
+            # The program that reads the pipe may drop comments; the exit code alone explains nothing.
             for text in problems:
                 print_message(f"problem: {text}")
         raise typer.Exit(ExitCode.FINDINGS)
@@ -66,8 +63,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         raise forward_error(failure)
 
 
-def _messages_of(record: Report, what: Literal["problems", "warnings"]) -> list[str]:
-    """Return the problems or warnings of the checkpoints in a report."""
+def _problems(record: Report) -> list[str]:
+    """Return the problems of the checkpoints in a report."""
     about = (record, *(getattr(record, name, None) for name in ("header", "a", "b")))
-    stored = [each for each in about if hasattr(each, "problems")]
-    return [text for each in stored for text in getattr(each, what, ())]
+    return [text for each in about for text in getattr(each, "problems", ())]

@@ -71,10 +71,13 @@ class Column(Generic[Item]):
 
     elide: OneOf["middle", "end"] = "end"
     shown: bool = True
-    """Whether the column is shown to people by default; machine formats always have it."""
+    """Whether the column is shown by default to people and in `plain`; `csv` always has it."""
+
+    in_plain: bool | None = None
+    """Whether `plain` has the column by default; None if it is the same as for people."""
 
     hide_if_all: Callable[[Item], bool] | None = None
-    """Hide the column from people by default if this holds for every row."""
+    """Hide the column by default, as with `shown`, if this holds for every row."""
 
     @property
     def heading(self) -> str:
@@ -142,7 +145,7 @@ class Table:
     columns: tuple[Column[Any], ...]
     rows: Sequence[Row]
     footer: tuple[Row, ...] = ()
-    """Totals; machine formats leave them out."""
+    """Totals; in machine formats they are no records, see `machine.comments`."""
 
     folded: Sequence[Row] | None = None
     """Folded rows for people, shown instead of `rows`."""
@@ -270,7 +273,7 @@ def make_table(
 
 
 def hide_columns(columns: Iterable[Column[T]], keys: Container[str]) -> tuple[Column[T], ...]:
-    """Return columns with those of the given keys hidden; machine formats still have them."""
+    """Return columns with those of the given keys hidden by default; see `Column.shown`."""
     return tuple(replace(each, shown=False) if each.key in keys else each for each in columns)
 
 

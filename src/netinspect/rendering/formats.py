@@ -45,6 +45,15 @@ SUFFIXES = {
 }
 """Format by suffix of the output file."""
 
+ALL_COLUMNS = "all"
+"""Name that selects every column of a table."""
+
+FILE_WIDTH = 100
+"""Cells on a line of text files and pictures."""
+
+PIPE_WIDTH = 80
+"""Cells on a line of `rich` in a pipe or a log without COLUMNS."""
+
 PICTURES = (Format.HTML, Format.SVG)
 """Formats that are drawn like a terminal's, but belong to no terminal."""
 
@@ -66,7 +75,7 @@ class Style:
 
     ascii_only: bool = False
     columns: tuple[str, ...] | None = None
-    """Keys of the columns to show, in this order; None for the default ones."""
+    """Keys of the columns to show, in this order, or `ALL_COLUMNS`; None for the default ones."""
 
     failure: bool = True
     """Whether to explain a failed forward; False if an error message already does."""

@@ -19,6 +19,7 @@ from netinspect.errors import Excerpt
 from netinspect.rendering.depth import LEAST_LEVEL
 from netinspect.rendering.document import Block, Code, Document, Line, Row, Table
 from netinspect.rendering.drawing import make_console
+from netinspect.rendering.formats import ALL_COLUMNS
 from netinspect.rendering.layout import Fitted, cut, fit
 from netinspect.rendering.styles import StyleName
 from netinspect.rendering.wrapping import mark
@@ -95,7 +96,9 @@ def format_html_fragment(
         if document.has_heading(block):
             parts.append(f'<p class="ni-heading">{_text(block.name)}</p>')
         if isinstance(block, Table):
-            fitted = fit(block, width or _WIDTH, columns)
+            # All columns of a page are scrolled rather than dropped.
+            least = None if ALL_COLUMNS in (columns or ()) else _WIDTH
+            fitted = fit(block, width or least, columns)
             parts += _table(block, fitted, styles)
             folds = max(folds, sum(fold.number is not None for fold in _fold(block.shown_rows)))
         else:

@@ -14,6 +14,7 @@ from rich.cells import cell_len, set_cell_size
 
 from netinspect._utils.safe_text import safe
 from netinspect.rendering.document import Cell, Column, Table
+from netinspect.rendering.formats import ALL_COLUMNS
 
 GAP = 2
 BRANCH = 3
@@ -30,6 +31,7 @@ class Fitted(NamedTuple):
     width: int
 
 
+_DROPPED_FIRST = 100
 _LEAST_TEXT = 5
 """Cells that a text keeps as long as a number can be shown whole."""
 
@@ -40,8 +42,10 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
     Args:
         table: The table.
         width: Cells on a line; None for no limit.
-        chosen: Keys of the columns to show; None for those that are shown by default.
+        chosen: Keys of the columns to show; None for those that are shown by default. With `ALL_COLUMNS`
+            the width decides, and columns that are not shown by default are dropped first.
     """
+    droppable = chosen is None or ALL_COLUMNS in chosen
     chosen = wanted_columns(table, chosen)
     natural = _natural_widths(table)
     if width is not None:
@@ -57,19 +61,29 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
     if width is None:
         return fitted
     while _least_total(fitted) > width:
-        optional = [each for each in fitted if each.column.drop] if chosen is None else []
+        optional = [each for each in fitted if _drop_order(each.column)] if droppable else []
         if not optional or len(fitted) == 1:
             break
         # Columns of equal order are dropped together: a minimum is of little use without its maximum.
-        last = max(each.column.drop for each in optional)
-        fitted = [each for each in fitted if each.column.drop != last] or fitted[:1]
+        last = max(_drop_order(each.column) for each in optional)
+        fitted = [each for each in fitted if _drop_order(each.column) != last] or fitted[:1]
     return _shrink(fitted, width)
 
 
 def wanted_columns(table: Table, chosen: Sequence[str] | None) -> Sequence[str] | None:
-    """Return the chosen columns that a table has, or None if it has none of them."""
-    keys = {column.key for column in table.columns}
-    return [key for key in chosen or () if key in keys] or None
+    """Return the chosen columns that a table has, or None if it has none of them.
+
+    `ALL_COLUMNS` stands for every column that is not named before it.
+    """
+    keys = [column.key for column in table.columns]
+    found: list[str] = []
+    for key in chosen or ():
+        found += keys if key == ALL_COLUMNS else [key] if key in keys else []
+    return list(dict.fromkeys(found)) or None
+
+
+def _drop_order(column: Column[Any]) -> int:
+    return column.drop if column.shown else _DROPPED_FIRST
 
 
 def _natural_widths(table: Table) -> list[int]:

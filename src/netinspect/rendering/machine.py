@@ -20,6 +20,7 @@ from netinspect.rendering.document import (
     Column,
     Document,
     Lines,
+    Row,
     Table,
     make_table,
 )
@@ -41,29 +42,69 @@ _NUMBER = re.compile(r"[+-](?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|-inf|-nan|->")
 def dump_plain(document: Document, columns: Sequence[str] | None = None) -> str:
     """Encode a document as tab-separated fields with a header of lower-snake-case names.
 
-    Tables are separated by a blank line. Preformatted text follows its name unchanged.
+    Tables are separated by a blank line. Preformatted text follows its name unchanged. The last lines
+    are comments: they begin with `# ` and contain the title, totals and notes.
+
+    Args:
+        document: The document.
+        columns: Keys of the columns; None for those that people see by default.
     """
     blocks = []
     for block in document.blocks:
         if isinstance(block, Table):
-            blocks.append("".join("\t".join(row) + "\n" for row in _records(block, columns)))
+            chosen = wanted_columns(block, columns) or [
+                column.key
+                for column in block.columns
+                if (column.shown if column.in_plain is None else column.in_plain)
+            ]
+            blocks.append("".join(_line(row) for row in _records(block, chosen)))
         elif isinstance(block, Code):
             blocks.append("".join(_annotated(block)))
         else:
             blocks.append("".join(safe(text) + "\n" for text in (f"{block.name}:", *block.lines)))
-    return "\n".join(blocks)
+    return "\n".join(blocks) + "".join(f"# {text}\n" for text in comments(document))
+
+
+def comments(document: Document) -> list[str]:
+    """Return what a document has besides records, one line each: title, totals, notes, failure."""
+    lines = ["".join(span.text for span in document.title)]
+    for block in document.blocks:
+        if isinstance(block, Table):
+            heading = f"{block.name}, " if document.has_heading(block) else ""
+            lines += (heading + _total(block, row) for row in block.footer)
+    lines += ("".join(span.text for span in note) for note in (*document.notes, *document.failure))
+    return [safe(text) for text in lines]
+
+
+def _total(table: Table, row: Row) -> str:
+    """Format a row of totals: its label, then key and number of each column that has one."""
+    label, *totals = (
+        (column.key, cell)
+        for column, cell in zip(table.columns, row.cells, strict=True)
+        if cell.text.strip("-")
+    )
+    texts = (f"{key} {cell.text if cell.value is None else _field(cell)}" for key, cell in totals)
+    return f"{label[1].text.strip()}: {', '.join(texts)}"
+
+
+def _line(fields: Sequence[str]) -> str:
+    # Names come from untrusted files, and a record must not look like a comment.
+    text = "\t".join(fields) + "\n"
+    return f"\\x23{text[1:]}" if text.startswith("#") else text
 
 
 def dump_csv(document: Document, columns: Sequence[str] | None = None) -> str:
-    """Encode a document as comma-separated values (RFC 4180, lines end in a line feed).
+    """Encode the tables of a document as comma-separated values (RFC 4180, lines end in a line feed).
 
-    Tables are separated by a blank line. Text that a spreadsheet would run as a formula is prefixed with
-    an apostrophe, because names and values come from untrusted files.
+    Without `columns`, every column of a table is included. Tables are separated by a blank line. Text
+    that a spreadsheet would run as a formula is prefixed with an apostrophe, because names and values
+    come from untrusted files.
     """
     texts = []
     for table in _tables(document.blocks):
         stream = io.StringIO()
-        records = (map(_inert, record) for record in _records(table, columns))
+        chosen = wanted_columns(table, columns) or [column.key for column in table.columns]
+        records = (map(_inert, record) for record in _records(table, chosen))
         csv.writer(stream, lineterminator="\n").writerows(records)
         texts.append(stream.getvalue())
     return "\n".join(texts)
@@ -75,10 +116,10 @@ def dump_json(report: Report) -> str:
     return to_json(report, identity, indent=2) + "\n"
 
 
-def _records(table: Table, columns: Sequence[str] | None) -> Iterator[list[str]]:
+def _records(table: Table, chosen: Sequence[str]) -> Iterator[Sequence[str]]:
     keys = [column.key for column in table.columns]
-    wanted = [keys.index(key) for key in wanted_columns(table, columns) or keys]
-    yield [keys[index] for index in wanted]
+    wanted = [keys.index(key) for key in chosen]
+    yield chosen
     for row in table.rows:
         yield [_field(row.cells[index]) for index in wanted]
 

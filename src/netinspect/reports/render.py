@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import replace
 from netinspect.rendering.document import Document, Table
-from netinspect.rendering.formats import Format, Style
+from netinspect.rendering.formats import ALL_COLUMNS, Format, Style
 
 if TYPE_CHECKING:
     from netinspect.rendering.machine import Report
@@ -53,7 +53,7 @@ def render(report: Report, style: Style | None = None) -> str:
     """
     style = style or Style()
     if style.format is Format.JSON:
-        if style.columns is not None:
+        if style.columns not in (None, (ALL_COLUMNS,)):
             raise UsageError(
                 "--columns does not go with json, which always has every field",
                 hint="choose columns in csv or plain, or pick the fields with a tool such as jq",
@@ -100,13 +100,13 @@ def _checked(document: Document, columns: Sequence[str] | None) -> Sequence[str]
     if columns is None:
         return None
     tables = [block for block in document.blocks if isinstance(block, Table)]
-    known = [column.key for column in tables[0].columns] if tables else []
+    known = list(dict.fromkeys(column.key for table in tables for column in table.columns))
     if not known:
         raise UsageError("there are no columns in this view", hint="leave --columns out")
-    listed = f"the columns are: {', '.join(known)}"
+    listed = f"the columns are: {', '.join(known)}; all shows every one"
     keys = [column.lower().replace(" ", "_") for column in columns]
     for column, key in zip(columns, keys, strict=True):
-        if key not in known:
+        if key != ALL_COLUMNS and key not in known:
             raise UsageError(
                 f"there is no column {column!r}",
                 hint="\n".join(filter(None, (suggestion(key, known), listed))),

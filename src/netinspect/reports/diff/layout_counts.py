@@ -47,6 +47,7 @@ def _columns(most: int) -> tuple[Column[DiffGroup], ...]:
         size_column("new_bytes", lambda group: group.new_bytes, shown=False),
         Column(
             key="bar",
+            in_plain=False,
             value=lambda group: None,
             text=lambda group: _bar([getattr(group, key) for key in _CHANGES], most),
             drop=1,

@@ -70,7 +70,12 @@ def _columns(report: Diff) -> tuple[Column[DiffRow], ...]:
             style=lambda row: STYLES[row.change],
             min_width=38,
         ),
-        Column(key="old_name", value=lambda row: row.old.name if row.old else None, shown=False),
+        Column(
+            key="old_name",
+            value=lambda row: row.old.name if row.old else None,
+            shown=False,
+            in_plain=True,
+        ),
         Column(
             key="old_shape",
             value=lambda row: _shape(row.old),
@@ -78,8 +83,18 @@ def _columns(report: Diff) -> tuple[Column[DiffRow], ...]:
             min_width=14,
         ),
         Column(key="new_shape", value=lambda row: _shape(row.new), text=_new_shape, min_width=14),
-        Column(key="old_dtype", value=lambda row: row.old.dtype if row.old else None, shown=False),
-        Column(key="new_dtype", value=lambda row: row.new.dtype if row.new else None, shown=False),
+        Column(
+            key="old_dtype",
+            value=lambda row: row.old.dtype if row.old else None,
+            shown=False,
+            in_plain=True,
+        ),
+        Column(
+            key="new_dtype",
+            value=lambda row: row.new.dtype if row.new else None,
+            shown=False,
+            in_plain=True,
+        ),
         count_column("elements", lambda row: _either(row).elements, drop=5),
         *(_VALUES if report.values is not None else ()),
         Column(
@@ -90,7 +105,9 @@ def _columns(report: Diff) -> tuple[Column[DiffRow], ...]:
             min_width=16,
             hide_if_all=lambda row: not _format_differences(row),
         ),
-        Column(key="guessed_name", value=lambda row: row.guessed_name or None, shown=False),
+        Column(
+            key="guessed_name", value=lambda row: row.guessed_name or None, shown=False, in_plain=True
+        ),
     )
 
 

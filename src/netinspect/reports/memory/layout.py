@@ -211,7 +211,13 @@ def _run_columns(report: Memory) -> tuple[Column[MemoryPoint | PeakRange], ...]:
     """Return the columns of the phase, iteration, module and operation of a moment in the run."""
     return (
         Column(key="phase", value=lambda point: point.phase, text=lambda point: _phase(point, report)),
-        Column(key="iteration", value=lambda point: point.iteration, align="right", shown=False),
+        Column(
+            key="iteration",
+            value=lambda point: point.iteration,
+            align="right",
+            shown=False,
+            in_plain=True,
+        ),
         Column(
             key="module",
             value=lambda point: point.module,

@@ -73,7 +73,13 @@ def _group_columns(report: CheckpointSummary) -> tuple[Column[Group], ...]:
             drop=4,
             min_width=12,
         ),
-        Column(key="repeats", value=lambda group: group.repeats, align="right", shown=False),
+        Column(
+            key="repeats",
+            value=lambda group: group.repeats,
+            align="right",
+            shown=False,
+            in_plain=True,
+        ),
     )
 
 

@@ -88,9 +88,9 @@ _COLUMNS: tuple[Column[StepRow], ...] = (
         min_width=40,
     ),
     Column(key="kind", value=lambda row: row.kind, shown=False),
-    Column(key="path", value=lambda row: row.path, shown=False),
+    Column(key="path", value=lambda row: row.path, shown=False, in_plain=True),
     Column(key="depth", value=lambda row: row.depth, align="right", shown=False),
-    Column(key="call_number", value=lambda row: row.call, align="right", shown=False),
+    Column(key="call_number", value=lambda row: row.call, align="right", shown=False, in_plain=True),
 )
 _GRADIENT_COLUMNS: tuple[Column[GradientRow], ...] = (
     Column(key="parameter", value=lambda row: row.name, min_width=30, elide="middle"),

@@ -71,7 +71,7 @@ def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
         align="right",
     )
     repeats: Column[PlacedNode] = Column(
-        key="repeats", value=lambda row: row.node.repeats, align="right", shown=False
+        key="repeats", value=lambda row: row.node.repeats, align="right", shown=False, in_plain=True
     )
     if is_model:
         return (
@@ -85,7 +85,7 @@ def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
             ),
             amount,
             repeats,
-            Column(key="extra_repr", value=lambda row: row.node.extra_repr, shown=False),
+            Column(key="extra_repr", value=lambda row: row.node.extra_repr, shown=False, in_plain=True),
         )
     return (
         path,
