@@ -145,7 +145,7 @@ class Table:
     columns: tuple[Column[Any], ...]
     rows: Sequence[Row]
     footer: tuple[Row, ...] = ()
-    """Totals; in machine formats they are no records, see `machine.comments`."""
+    """Totals; machine formats have them as comments, not as records: see `machine.comments`."""
 
     folded: Sequence[Row] | None = None
     """Folded rows for people, shown instead of `rows`."""
