@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import ClassVar, Protocol
 
 from netinspect._utils.safe_text import safe
+from netinspect.errors import Excerpt
 from netinspect.records.base import SCHEMA_VERSION
 from netinspect.records.codec import to_json
 from netinspect.rendering.document import (
@@ -25,6 +26,7 @@ from netinspect.rendering.document import (
     make_table,
 )
 from netinspect.rendering.layout import wanted_columns
+from netinspect.rendering.wrapping import mark
 
 
 class Report(Protocol):
@@ -72,7 +74,12 @@ def comments(document: Document) -> list[str]:
         if isinstance(block, Table):
             heading = f"{block.name}, " if document.has_heading(block) else ""
             lines += (heading + _total(block, row) for row in block.footer)
-    lines += ("".join(span.text for span in note) for note in (*document.notes, *document.failure))
+    for part in (*document.notes, *document.failure):
+        if isinstance(part, Excerpt):
+            # Blanks keep the marks below the marked part.
+            lines += filter(None, mark(part, None)[0])
+        else:
+            lines.append("".join(span.text for span in part))
     return [safe(text) for text in lines]
 
 
