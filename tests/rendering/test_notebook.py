@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ import pytest
 import netinspect
 from netinspect.rendering.document import Document, line
 from netinspect.rendering.html import format_html_fragment, format_html_page
-from netinspect.rendering.styles import StyleName
+from netinspect.rendering.styles import style_names
 from tests.browser import Page, browser
 from tests.rendering.test_html import document, outline
-from tests.support import PATIENCE
+from tests.support import PATIENCE, Outcome
 
 pytestmark = pytest.mark.slow
 
@@ -124,7 +124,7 @@ def test_notebook_views_are_legible(
         check(view)
         assert len(view["scrolled"]) > 1 or view["height"] <= SCREEN
     assert views[0]["rows"][1]["name"] == "LeNet"
-    assert views[2]["colors"] > 5  # code is highlighted
+    assert views[2]["colors"] > 3  # code is highlighted
     # At this width nothing of a summary has to be scrolled to.
     for box in views[0]["scrolled"] + views[1]["scrolled"]:
         assert box["inside"] <= box["width"]
@@ -172,9 +172,8 @@ HOSTS = {
 }
 
 
-STYLES: tuple[StyleName, ...] = ("", "hint", "failed", "warning", "remedy")
 EVERY_STYLE = Document(
-    title=line("title"), blocks=(), notes=tuple(line((style, style)) for style in STYLES)
+    title=line("title"), blocks=(), notes=tuple(line((style, style)) for style in style_names())
 )
 
 
@@ -196,7 +195,8 @@ def test_view_is_legible_in_host(page: Page, tmp_path: Path, host: str) -> None:
     check(styled)
     assert found["height"] < 520
     assert [cell["align"] for cell in found["rows"][1]["cells"]] == ["left", "right"]
-    assert styled["colors"] == len(STYLES)
+    # Plain and dim text, red, yellow and blue.
+    assert styled["colors"] == 5
 
 
 def test_view_leaves_rest_of_page_alone(page: Page, tmp_path: Path) -> None:
@@ -293,3 +293,31 @@ def test_page_follows_preference(page: Page, tmp_path: Path) -> None:
         check(view)
         text = page.run("getComputedStyle(document.querySelector('.netinspect')).color")
         assert text == ("rgb(255, 255, 255)" if dark else "rgb(0, 0, 0)")
+
+
+@pytest.mark.libraries
+@pytest.mark.parametrize(
+    "target", ["torchvision:resnet18", "timm:vit_base_patch16_224", "transformers:bert"]
+)
+def test_views_of_library_model_take_a_screen(page: Page, tmp_path: Path, target: str) -> None:
+    trace = netinspect.load(target)
+    views = [command(trace) for command in (netinspect.summary, netinspect.tree, netinspect.cost)]
+    write_host(tmp_path / "host.html", "vscode dark", *(view._repr_html_() for view in views))
+    page.open(tmp_path / "host.html")
+    measured = page.run(MEASURE)
+    page.screenshot(tmp_path / "host.png")
+    for view in measured:
+        check(view)
+        assert view["height"] <= SCREEN
+        for box in view["scrolled"]:
+            assert box["inside"] <= box["width"]
+
+
+def test_cli_writes_page(page: Page, tmp_path: Path, installed: Callable[..., Outcome]) -> None:
+    outcome = installed("summary", "resnet18", "-o", "page.html", cwd=tmp_path)
+    assert outcome.code == 0
+    page.open(tmp_path / "page.html", dark=True)
+    (view,) = page.run(MEASURE)
+    check(view)
+    assert page.run("document.title") == "ResNet18  resnet18"
+    assert page.run(ROWS)[:2] == ["ResNet18", "conv1"]
