@@ -179,3 +179,20 @@ def test_html_page_has_title_and_fragment() -> None:
     assert format_html_fragment(found) in page
     assert "<title>row0  row1</title>" in page
     HtmlReader(page.removeprefix("<!DOCTYPE html>"))
+
+
+def test_html_cuts_long_facts_but_no_names() -> None:
+    columns = (
+        Column[str](key="name", value=lambda name: name * 50, min_width=5),
+        Column[str](key="size", value=len, align="right", drop=1),
+        Column[str](key="fact", value=lambda name: name * 90, min_width=5),
+    )
+    found = Document(title=line("title"), blocks=(make_table("table", columns, ["ab"]),))
+    reader = HtmlReader(format_html_fragment(found))
+    # With the whole name, there is no room for the size.
+    assert [text for *_, text in reader.rows[0]] == ["name", "fact"]
+    (_, _, name), (_, attrs, fact) = reader.rows[1]
+    assert name == "ab" * 50
+    assert fact == "ab" * 14 + "a…"
+    assert attrs["title"] == "ab" * 90
+    assert reader.titles[1] == "size: 2"

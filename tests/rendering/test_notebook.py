@@ -319,5 +319,5 @@ def test_cli_writes_page(page: Page, tmp_path: Path, installed: Callable[..., Ou
     page.open(tmp_path / "page.html", dark=True)
     (view,) = page.run(MEASURE)
     check(view)
-    assert page.run("document.title") == "ResNet18  resnet18"
+    assert page.run("document.title") == "ResNet18 resnet18"
     assert page.run(ROWS)[:2] == ["ResNet18", "conv1"]

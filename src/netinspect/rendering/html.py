@@ -16,6 +16,7 @@ from rich.style import Style
 
 from netinspect._utils.safe_text import safe
 from netinspect.errors import Excerpt
+from netinspect.records.base import replace
 from netinspect.rendering.depth import LEAST_LEVEL
 from netinspect.rendering.document import Block, Code, Document, Line, Row, Table
 from netinspect.rendering.drawing import make_console
@@ -96,9 +97,7 @@ def format_html_fragment(
         if document.has_heading(block):
             parts.append(f'<p class="ni-heading">{_text(block.name)}</p>')
         if isinstance(block, Table):
-            # All columns of a page are scrolled rather than dropped.
-            least = None if ALL_COLUMNS in (columns or ()) else _WIDTH
-            fitted = fit(block, width or least, columns)
+            fitted = _fit(block, width, columns)
             parts += _table(block, fitted, styles)
             folds = max(folds, sum(fold.number is not None for fold in _fold(block.shown_rows)))
         else:
@@ -112,6 +111,17 @@ def format_html_fragment(
         f'<div class="netinspect" data-lm-suppress-shortcuts="true">\n<style>\n{_style_sheet()}'
         f"{_folding(folds)}</style>\n" + "\n".join(parts) + "\n</div>"
     )
+
+
+def _fit(table: Table, width: int | None, columns: Sequence[str] | None) -> list[Fitted]:
+    """Choose the columns of a table, in which names are never cut."""
+    # All columns of a page are scrolled rather than dropped.
+    least = None if ALL_COLUMNS in (columns or ()) else _WIDTH
+    whole = (
+        replace(each, min_width=None) if index == 0 or each.tree else each
+        for index, each in enumerate(table.columns)
+    )
+    return fit(replace(table, columns=tuple(whole)), width or least, columns)
 
 
 @cache
@@ -207,7 +217,7 @@ def _cells(row: Row, fitted: list[Fitted], styles: _Styles, fold: _Fold | None =
     for index, each in enumerate(fitted):
         cell = row.cells[each.position]
         shown, title = cell.text, ""
-        if index and each.column.min_width is not None:
+        if each.column.min_width is not None:
             shown = cut(safe(cell.text), max(round(each.width * _PER_CELL), _LEAST_TEXT))
             title = "" if shown == safe(cell.text) else f' title="{_text(cell.text)}"'
         text = styles.span(shown, row.style_of(cell))
