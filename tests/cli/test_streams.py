@@ -168,8 +168,8 @@ def test_ctrl_c_stops_an_import_of_torch_that_drops_exceptions(tmp_path: Path) -
 
 
 def on_a_terminal(words: str, columns: int, **environment: str) -> str:
-    """Return the output to a terminal of that width."""
-    calm = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+    """Return the output to a terminal of that width, outside a CI."""
+    calm = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "CI")}
     child = pexpect.spawn(
         sys.executable,
         ["-m", "netinspect", *shlex.split(words)],
@@ -251,9 +251,8 @@ def test_user_exit_handlers_run(tmp_path: Path) -> None:
 def test_progress_on_terminal() -> None:
     words = "memory lenet --batch 4 --device-memory 1MiB"
     shown = on_a_terminal(words, 100)
-    assert "tracked batch 4: " in shown
-    # At the end the line is gone and the cursor is back.
+    assert re.search(r"tracked batch \d+: ", shown)
+    # At the end the line is gone.
     assert "tracked batch" not in shown[shown.rindex("\x1b[2K") :]
-    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
     assert "tracked batch" not in on_a_terminal(f"{words} -q", 100)
     assert "tracked batch" not in shell(f"NETINSPECT {words}").err

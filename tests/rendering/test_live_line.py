@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import io
-
-from netinspect.rendering.live_line import live_line
+from netinspect.rendering.live_line import ERASE, draw_line
 
 
-class Closed(io.StringIO):
-    """Terminal that was closed."""
-
-    refused = 0
-
-    def write(self, text: str) -> int:
-        self.refused += 1
-        raise OSError(5, "Input/output error")
-
-
-def test_live_line_cuts_long_text() -> None:
-    stream = io.StringIO()
-    with live_line(stream, 20) as draw:
-        draw("reading a file with a name that is longer than the terminal")
-    assert "reading a file with…" in stream.getvalue()
-    assert "\x1b[1A\x1b[2K\x1b[1A" not in stream.getvalue()
+def test_draw_line_replaces_line_and_cuts_long_text() -> None:
+    text = "reading a file with a name that is longer than the terminal"
+    drawn = draw_line(text, 1.0, 20, color=False, ascii_only=False)
+    assert drawn.startswith(ERASE)
+    shown = drawn.removeprefix(ERASE)
+    assert shown[1:] == " reading a file w…"
+    assert len(shown) == 19
+    assert draw_line(text, 1.0, 20, color=True, ascii_only=False) == f"{ERASE}\x1b[2m{shown}\x1b[0m"
 
 
-def test_live_line_ignores_closed_terminal() -> None:
-    stream = Closed()
-    with live_line(stream, 20) as draw:
-        before = stream.refused
-        draw("reading")
-        assert stream.refused > before
+def test_draw_line_in_ascii_escapes_and_spins() -> None:
+    drawn = [draw_line("a\x1b[31mb", at / 5, 20, color=False, ascii_only=True) for at in range(5)]
+    assert all(each.isascii() for each in drawn)
+    assert all(each.endswith(r" a\x1b[31mb") for each in drawn)
+    assert len({each.removeprefix(ERASE)[0] for each in drawn}) > 2

@@ -14,6 +14,9 @@ is_ours = False
 before_user_code: Callable[[str], None] | None = None
 """Function to call with a target before its user code runs; set by the command line."""
 
+on_phase: Callable[[str], None] | None = None
+"""Function to call with what is done next; set by the command line while it shows progress."""
+
 user_code_ran = False
 """True once user code has begun to run."""
 
@@ -65,6 +68,12 @@ def keep_alive(*streams: object) -> None:
     process crashes if the stream is freed meanwhile.
     """
     _streams.extend(streams)
+
+
+def begin_phase(text: str) -> None:
+    """Report what is done next, such as `importing torch`."""
+    if on_phase is not None:
+        on_phase(text)
 
 
 def settle() -> None:

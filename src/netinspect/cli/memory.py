@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from netinspect._utils import process
 from netinspect.api._memory import literal_model_args, memory_of
 from netinspect.cli.console import style_for
 from netinspect.cli.options import (
@@ -18,7 +19,7 @@ from netinspect.cli.options import (
     TopOption,
     depth_or_all,
 )
-from netinspect.cli.progress import progress_line
+from netinspect.cli.progress import live_line
 from netinspect.cli.requests import print_cache_outcome, read_request, run_request
 from netinspect.cli.results import show
 from netinspect.errors import UsageError
@@ -115,7 +116,8 @@ def command(
     tracks = TraceCache() if model.cache else None
     # The inputs are found on what they are declared with: the batch is for the run without data alone.
     trace = run_request(replace(request, batch=None), model, output)
-    with progress_line(quiet=output.quiet) as progress:
+    with live_line(quiet=output.quiet, color=output.color) as is_shown:
+        process.begin_phase("tracking memory")
         view = memory_of(
             trace,
             request,
@@ -124,9 +126,13 @@ def command(
             top=top,
             points=points or None,
             fold=not no_fold,
-            progress=None if progress is None else lambda text: progress(f"tracked {text}"),
+            progress=_show_tracked if is_shown else None,
             cache=tracks,
         )
     if tracks is not None:
         print_cache_outcome(tracks, output, trace.target)
     show(view, output, columns)
+
+
+def _show_tracked(text: str) -> None:
+    process.begin_phase(f"tracked {text}")

@@ -13,6 +13,7 @@ from netinspect.cli import stdin
 from netinspect.cli.console import is_terminal, print_message, style_for, wants_color
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.cli.outputs import check_outputs, refuse_trace_on_terminal, save_trace
+from netinspect.cli.progress import live_line
 from netinspect.cli.streams import users_output_on_stderr
 from netinspect.errors import UsageError
 from netinspect.records.base import field_names, replace
@@ -129,7 +130,7 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
     given = model.model_args()
     has_literals = format_model_args(given) is not None
     started = time.perf_counter()
-    with users_output_on_stderr():
+    with users_output_on_stderr(), live_line(quiet=output.quiet, color=output.color):
         trace = loading.load_trace(
             request,
             GivenValues(model_args=None if has_literals else given),

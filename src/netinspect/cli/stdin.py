@@ -7,9 +7,9 @@ import sys
 import tempfile
 from typing import IO, Any
 
-from netinspect._utils import units
+from netinspect._utils import process, units
 from netinspect.cli.console import is_terminal
-from netinspect.cli.progress import progress_line
+from netinspect.cli.progress import live_line
 from netinspect.errors import UsageError
 from netinspect.records.request import Target
 
@@ -94,7 +94,7 @@ def _copy(file: IO[bytes], limit: int, *, quiet: bool) -> int:
     """Copy stdin to a file, and return its length in bytes."""
     length = 0
     stream: Any = sys.stdin.buffer
-    with progress_line(quiet=quiet) as show:
+    with live_line(quiet=quiet):
         while piece := stream.read1(_PIECE):
             length += len(piece)
             if length > limit:
@@ -103,6 +103,5 @@ def _copy(file: IO[bytes], limit: int, *, quiet: bool) -> int:
                     hint=f"save it to a file and name that, or raise {LIMIT_VARIABLE}, such as to 16GiB",
                 )
             file.write(piece)
-            if show is not None:
-                show(f"reading stdin: {units.size(length)}")
+            process.begin_phase(f"reading stdin: {units.size(length)}")
     return length

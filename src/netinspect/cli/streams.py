@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from typing import TextIO
 
@@ -14,6 +14,9 @@ from netinspect._utils import process
 from netinspect._utils.atomic_files import write_all
 
 _CLOSED = -1
+
+before_write: Callable[[memoryview], None] | None = None
+"""Function to call with what is written next, such as one that removes a line of progress."""
 
 
 class WholeWriter(io.RawIOBase):
@@ -42,6 +45,8 @@ class WholeWriter(io.RawIOBase):
             OSError: They cannot be written; only the first time, and never of a quiet stream.
         """
         view = memoryview(content).cast("B")  # type: ignore[arg-type]
+        if before_write is not None:
+            before_write(view)
         if self.failure is None:
             try:
                 if self.descriptor == _CLOSED:

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from netinspect._utils import process
 from netinspect.cli.console import print_message
+from netinspect.cli.progress import PERIOD, current_line, draw_in_thread
 from netinspect.errors import ForwardError
 
 GRACE = 5
@@ -68,6 +69,7 @@ def go_on_in_child(target: str) -> None:
         _report({"target": target})
         return
     if not hasattr(signal, "sigwaitinfo") or threading.active_count() > 1:
+        draw_in_thread()
         _watch_exit()
         return
     for stream in (sys.stdout, sys.stderr):
@@ -189,8 +191,13 @@ def _note_left(threads: list[str], processes: list[int]) -> None:
 def _wait(child: int) -> tuple[int, set[int]]:
     """Wait for the child, and forward signals to it; return its status and the signals."""
     received: set[int] = set()
+    awaited, line = _FORWARDED | {signal.SIGCHLD}, current_line()
     while True:
-        came = signal.sigwaitinfo(_FORWARDED | {signal.SIGCHLD})
+        came = signal.sigwaitinfo(awaited) if line is None else signal.sigtimedwait(awaited, PERIOD)
+        if line is not None:
+            line.draw() if came is None else line.remove()
+        if came is None:
+            continue
         number = came.si_signo
         if number == signal.SIGCHLD:
             done, status = os.waitpid(child, os.WNOHANG)

@@ -29,7 +29,10 @@ ERRORS = (UsageError, LoadError, ForwardError, NetinspectError)
 """Error classes that are passed on; the last one covers all others."""
 
 PROGRESS = "progress: "
-"""Prefix of lines that report progress."""
+"""Prefix of lines that report a tracked run."""
+
+PHASE = "phase: "
+"""Prefix of lines that report what is done next."""
 
 
 def main(document: dict[str, Any], around: Around | None = None) -> None:
@@ -50,9 +53,16 @@ def main(document: dict[str, Any], around: Around | None = None) -> None:
     try:
         request = from_data(TrackRequest, document["request"])
 
-        def report_progress(text: str) -> None:
-            answer.write(f"{PROGRESS}{text}\n")
+        def report(text: str) -> None:
+            answer.write(f"{text}\n")
             answer.flush()
+
+        def report_progress(text: str) -> None:
+            process.on_phase = None  # each run would replace the result of the one before
+            report(PROGRESS + text)
+
+        process.on_phase = lambda text: report(PHASE + " ".join(text.split()))
+        process.begin_phase("importing torch to track memory")
 
         def track() -> Tracking:
             return _answer(request, document["path"], report_progress)
@@ -98,6 +108,7 @@ def _answer(request: TrackRequest, path: list[str], report_progress: Callable[[s
             given = Given(call_function(run.inputs_from, seed=run.seed, run_file=run.run_file))
         factory = find_factory(run.target, run.arguments(), seed=run.seed, online=run.online)
         # Torch imports some of its modules late, and these may read the current folder.
+        process.begin_phase("tracking memory")
         with in_a_folder(), model_code(request.name):
             first_run = partial(run_once, request, given=given)
             return track(request, TargetSource(factory, first_run), report_progress, given=given)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from netinspect._utils.opened_files import note_opened
+from netinspect._utils.process import begin_phase
 from netinspect.errors import ForwardError, NetinspectError, UsageError
-from netinspect.memory_tracker.child import ERRORS, PROGRESS
+from netinspect.memory_tracker.child import ERRORS, PHASE, PROGRESS
 from netinspect.memory_tracker.request import TrackRequest
 from netinspect.records.base import replace
 from netinspect.records.codec import from_data, to_data
@@ -127,6 +128,8 @@ def _listen(answers: IO[str], progress: Callable[[str], None] | None) -> str:
         if line.startswith(PROGRESS):
             if progress is not None:
                 progress(line.removeprefix(PROGRESS).rstrip("\n"))
+        elif line.startswith(PHASE):
+            begin_phase(line.removeprefix(PHASE).rstrip("\n"))
         else:
             last = line
     return last

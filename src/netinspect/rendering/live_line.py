@@ -1,61 +1,49 @@
-"""A line on a terminal that is written over, and removed at the end."""
+"""Line on a terminal that names what runs now, and is written over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import IO, TextIO, cast
+import io
 
 from rich.console import Console
-from rich.live import Live
+from rich.spinner import Spinner
 from rich.text import Text
 
 from netinspect._utils.safe_text import safe
 
-
-class _Terminal:
-    """A stream whose errors are ignored: a command goes on after its terminal was closed."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self.encoding = stream.encoding
-
-    def write(self, text: str) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.write(text)
-
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.flush()
+ERASE = "\r\x1b[2K"
+"""Moves the cursor to the start of the line, and erases the line."""
 
 
-@contextmanager
-def live_line(stream: TextIO, width: int) -> Iterator[Callable[[str], None]]:
-    """Open a line on a terminal.
+def draw_line(text: str, seconds: float, width: int, *, color: bool, ascii_only: bool) -> str:
+    """Return what replaces the current line of a terminal.
 
     Args:
-        stream: The terminal.
-        width: Its width in cells.
+        text: The text; it is cut to the width.
+        seconds: Time since the start, which selects the picture of the spinner.
+        width: Width of the terminal in cells.
+        color: Whether to dim the line.
+        ascii_only: Whether the terminal has ASCII characters only.
 
-    Yields:
-        A function that shows a text, cut to the width.
+    Returns:
+        Text with escape sequences and without a line break; the cursor stays at its end.
     """
     console = Console(
-        file=cast(IO[str], _Terminal(stream)),
-        width=width,
+        file=io.StringIO(),
+        width=max(width - 1, 10),  # in the last column some terminals break the line
         height=25,
-        color_system=None,
+        color_system="standard" if color else None,
         force_terminal=True,
         force_jupyter=False,
         markup=False,
         emoji=False,
         highlight=False,
+        legacy_windows=False,
     )
-    with Live(
-        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-    ) as live:
-
-        def draw(text: str) -> None:
-            live.update(Text(safe(text), no_wrap=True, overflow="ellipsis"), refresh=True)
-
-        yield draw
+    spinner = Spinner("line" if ascii_only else "dots", speed=0.5)
+    spinner.start_time = 0.0
+    line = Text("", style="dim" if color else "", no_wrap=True, overflow="ellipsis")
+    line.append_text(Text.assemble(spinner.render(seconds), " ", safe(text)))  # type: ignore[arg-type]
+    line.truncate(console.width, overflow="crop" if ascii_only else "ellipsis")
+    with console.capture() as captured:
+        console.print(line, end="")
+    return ERASE + captured.get()

@@ -100,6 +100,7 @@ def _run(target: Target, options: RunOptions) -> Trace:
     check_target(target, online=request.online)
     if process.before_user_code is not None:
         process.before_user_code(target.text)
+    process.begin_phase("importing torch")
     _import_torch()
     from netinspect.runner.trace_target import trace_target
     from netinspect.targets.isolation.project_imports import project_code

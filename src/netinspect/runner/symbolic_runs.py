@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
+from netinspect._utils.process import begin_phase
 from netinspect.analysis.symbolic.merge_traces import (
     merge_traces,
     moves_in_layers,
@@ -163,6 +164,7 @@ class _Runner:
         if key not in self._runs:
             if not self.budget.allows_run():
                 raise _NoExpressionsError(f"the runs at other sizes were {self.budget.stopped}")
+            begin_phase(f"running forward at other sizes: {point}")
             self._runs[key] = self._observed(point)
         known = self._runs[key]
         if isinstance(known, str):

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from netinspect._utils.classes import is_a, namespace_of, plain_name
+from netinspect._utils.process import begin_phase
 from netinspect._utils.signatures import signature_of
 from netinspect.errors import LoadError, UsageError, suggestion
 from netinspect.records.request import Target
@@ -87,6 +88,7 @@ class ModelFactory:
             return self._construct(), tensor_mode
 
     def _construct(self) -> nn.Module:
+        begin_phase(f"building {self.name}")
         _check_arguments(self)
         return _construct(self.target, self.name, self.found, self.arguments)
 
@@ -195,12 +197,14 @@ def _network(target: Target, online: bool) -> AbstractContextManager[None]:
 
 def _library_builder(library: str, name: str, *, online: bool) -> Callable[..., Any]:
     with user_code_errors(f"cannot find {name} in {library}"):
+        begin_phase(f"importing {library}")
         adapter = importlib.import_module(f"netinspect.targets.libraries.{library}")
         builder: Callable[..., Any] = adapter.find_builder(name, online=online)
         return builder
 
 
 def _import(target: Target, project: Project) -> ModuleType:
+    begin_phase(f"importing {target.place if target.kind == 'dotted' else Path(target.place).name}")
     with user_code_errors(f"cannot import {target.place}"):
         if target.kind == "dotted":
             if (here := current_folder()) is not None:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from netinspect._utils.classes import plain_name
-from netinspect._utils.process import without_collector
+from netinspect._utils.process import begin_phase, without_collector
 from netinspect._utils.tracebacks import traceback_lines
 from netinspect.errors import class_name, message_of
 from netinspect.records.base import replace
@@ -112,6 +112,8 @@ def capture(
         unregistered = find_unregistered(model)
     ran = Forward()
     if arguments is not None:
+        if forward is None:
+            begin_phase("running forward")
         ran = forward or observe(model, arguments, request)
         parameters, buffers = ran.tensors or (parameters, buffers)
         unregistered = ran.unregistered or unregistered

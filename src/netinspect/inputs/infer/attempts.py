@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 
+from netinspect._utils.process import begin_phase
 from netinspect.analysis.diagnosis.call import Call
 from netinspect.analysis.diagnosis.messages import reported_mismatches
 from netinspect.analysis.diagnosis.mismatch import Mismatch
@@ -135,6 +136,8 @@ class AttemptRunner:
             if not self.budget.allows_run():
                 raise Exhausted
             most_steps = self.budget.remaining_operators
+        tried = len(self._results)
+        begin_phase(f"finding an input: attempt {tried + 1}" if tried else "running forward")
         with suppress_output() as captured:
             try:
                 forward = (
