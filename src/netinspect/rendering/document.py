@@ -164,6 +164,7 @@ class CodeLine:
     text: str
     note: str
     failed: bool
+    note_style: StyleName = "code_note"
 
 
 @record
