@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netinspect.analysis.repeats import Repeats
+from netinspect.analysis.repeats import Group, Repeats, find_groups
+from tests.support import calls_of
 
 
 @dataclass(eq=False)
@@ -124,3 +125,87 @@ def test_repeats_evaluates_the_facts_of_each_node_once() -> None:
     found = Repeats(root, lambda node: node.children, facts)
     assert len(seen) == 10_001
     assert [len(run) for run in found.runs(root)] == [100]
+
+
+# --- repeated groups of siblings -----------------------------------------------------------------
+
+SEQUENCES = st.lists(st.sampled_from("abc"), max_size=24)
+
+
+def expand(siblings: list[str], groups: list[Group]) -> list[str]:
+    return [
+        each
+        for group in groups
+        for each in siblings[group.start : group.start + group.length] * group.times
+    ]
+
+
+def count_rows(rows: list[int], groups: list[Group]) -> int:
+    return sum(
+        sum(rows[group.start : group.start + group.length]) + (2 if group.length > 1 else 0)
+        for group in groups
+    )
+
+
+@given(SEQUENCES, st.integers(1, 6))
+def test_find_groups_keeps_every_sibling(siblings: list[str], longest: int) -> None:
+    groups = find_groups(siblings, longest=longest)
+    assert expand(siblings, groups) == siblings
+    starts = [group.start for group in groups]
+    ends = [group.start + group.length * group.times for group in groups]
+    assert starts == [0, *ends[:-1]][: len(starts)]
+    assert all(group.length <= longest for group in groups)
+    assert all(group.length == 1 for group in groups if group.times == 1)
+
+
+def fewest_rows(siblings: str, rows: dict[str, int], start: int = 0) -> int:
+    """Try every way to split siblings into groups."""
+    if start == len(siblings):
+        return 0
+    best = rows[siblings[start]] + fewest_rows(siblings, rows, start + 1)
+    for length in range(1, (len(siblings) - start) // 2 + 1):
+        group = siblings[start : start + length]
+        end = start + length
+        while siblings[end : end + length] == group:
+            end += length
+            heading = 2 if length > 1 else 0
+            best = min(
+                best, sum(rows[each] for each in group) + heading + fewest_rows(siblings, rows, end)
+            )
+    return best
+
+
+@given(st.text("ab", max_size=11), st.integers(1, 5))
+def test_find_groups_leaves_few_rows(siblings: str, rows_of_a: int) -> None:
+    rows = {"a": rows_of_a, "b": 1}
+    sizes = [rows[each] for each in siblings]
+    assert count_rows(sizes, find_groups(siblings, sizes)) == fewest_rows(siblings, rows)
+
+
+@given(st.lists(st.integers(0, 9), min_size=2, max_size=8, unique=True), st.integers(3, 40))
+def test_find_groups_finds_a_repeated_group(group: list[int], times: int) -> None:
+    assert find_groups(["x", *group * times, "y"]) == [
+        Group(0, 1, 1),
+        Group(1, len(group), times),
+        Group(1 + len(group) * times, 1, 1),
+    ]
+
+
+def test_find_groups_begins_with_the_block() -> None:
+    # As in `x = x + position` and then, 12 times, `x = x + block(x)`.
+    siblings = ["add", *["block", "add"] * 12, "norm"]
+    rows = [10 if each == "block" else 1 for each in siblings]
+    assert find_groups(siblings, rows) == [Group(0, 1, 1), Group(1, 2, 12), Group(25, 1, 1)]
+
+
+def test_find_groups_leaves_two_pairs_of_single_rows() -> None:
+    assert {group.times for group in find_groups("abab")} == {1}
+    assert find_groups("ababab") == [Group(0, 2, 3)]
+
+
+def test_find_groups_takes_linear_time() -> None:
+    def calls(count: int) -> int:
+        siblings = [index * index % 7 for index in range(count)]
+        return calls_of(lambda: find_groups(siblings))
+
+    assert calls(4000) < 2.2 * calls(2000)

@@ -25,7 +25,15 @@ SCREENS = [
         for command in ("trace", "cost", "tree", "params", "source", "internals", "models")
         for width in (80, 120)
     ),
-    *(("trace", sample, 120) for sample in ("tiny_gpt", "lstm_tagger", "shared_layer")),
+    ("trace", "lstm_tagger", 120),
+    *(
+        ("trace", sample, width)
+        for sample in ("resnet18", "tiny_gpt", "shared_layer")
+        for width in (60, 80, 120, 200)
+    ),
+    ("trace --no-fold", "tiny_gpt", 80),
+    ("internals", "tiny_gpt", 80),
+    ("internals", "tiny_gpt", 60),
     *(("tree", sample, 80) for sample in ("tiny_gpt", "shared_layer", "encoder")),
     *(("params --buffers", sample, 80) for sample in ("shared_layer", "tiny_gpt")),
     ("summary --functions", "shared_layer", 100),

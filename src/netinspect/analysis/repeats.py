@@ -6,9 +6,10 @@ of a node, and the facts in which two identical nodes must agree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Node = TypeVar("Node", bound=Hashable)
 
@@ -20,6 +21,14 @@ def run_path(paths: Sequence[str]) -> str:
     )
     joined = ".".join(part[0] if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
     return f"{joined}  x{len(paths)}"
+
+
+_NUMBER = re.compile("[0-9]+")
+
+
+def without_numbers(label: str) -> str:
+    """Return what labels such as `0` and `1`, or `layer1` and `layer2`, have in common."""
+    return _NUMBER.sub("#", label)
 
 
 def no_label(_: str) -> None:
@@ -88,3 +97,73 @@ def _children_first(root: Node, children: Callable[[Node], Mapping[str, Node]]) 
     for node in found:
         found += children(node).values()
     return found[::-1]
+
+
+class Group(NamedTuple):
+    """A run of equal groups of consecutive siblings, such as a block and the addition after it."""
+
+    start: int
+    """Index of the first sibling."""
+
+    length: int
+    """Number of siblings in each group."""
+
+    times: int
+    """Number of groups; 1 for a sibling that is not repeated."""
+
+
+LONGEST_GROUP = 16
+"""Largest number of siblings in a repeated group."""
+
+_HEADING = 2
+"""Rows that a group of several siblings has to save, since it needs a row of its own."""
+
+
+def find_groups(
+    siblings: Sequence[Hashable], rows: Sequence[int] | None = None, *, longest: int = LONGEST_GROUP
+) -> list[Group]:
+    """Split siblings into repeated groups so that few rows are left.
+
+    If several ways leave as many rows, groups begin with the sibling that has the most rows. The time is
+    linear in the number of siblings times `longest`.
+
+    Args:
+        siblings: What identical siblings have in common.
+        rows: Number of rows of each sibling and of what is below it; None for one each.
+        longest: Largest number of siblings in a group.
+
+    Returns:
+        Groups in order, which contain each sibling once.
+    """
+    count = len(siblings)
+    rows = [1] * count if rows is None else rows
+    fewest = [(0, 0)] * (count + 1)
+    """For each index, the rows that are left from there on, and the groups that begin with another
+    sibling than the one with most rows."""
+    chosen = [Group(index, 1, 1) for index in range(count)]
+    equal = [0] * (longest + 1)
+    """For each length, how many siblings in a row equal the one that many places later."""
+    for start in reversed(range(count)):
+        left, others = fewest[start + 1]
+        best = (left + rows[start], others)
+        most = size = 0
+        for length in range(1, min(longest, count - start) + 1):
+            size += rows[start + length - 1]
+            most = max(most, rows[start + length - 1])
+            is_equal = start + length < count and siblings[start] == siblings[start + length]
+            equal[length] = equal[length] + 1 if is_equal else 0
+            times = equal[length] // length + 1
+            # One time fewer may leave the start of another group.
+            for each in range(times, max(times - 2, 1), -1):
+                left, others = fewest[start + length * each]
+                heading = _HEADING if length > 1 else 0
+                found = (left + size + heading, others + (rows[start] < most))
+                if found < best:
+                    best, chosen[start] = found, Group(start, length, each)
+        fewest[start] = best
+    groups = []
+    start = 0
+    while start < count:
+        groups.append(chosen[start])
+        start += chosen[start].length * chosen[start].times
+    return groups

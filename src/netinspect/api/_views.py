@@ -138,6 +138,7 @@ def trace(
     inside_layers: bool = False,
     backward: bool = False,
     values: bool = False,
+    fold: bool = True,
 ) -> View[TraceTable]:
     """Show each step of forward in order.
 
@@ -148,12 +149,20 @@ def trace(
         inside_layers: Show the functions inside torch's own layers too.
         backward: Run backward too, and show `grad_fn` and gradients.
         values: Show the output tensor itself.
+        fold: Show identical blocks once, and of a failed run the branch that failed.
     """
     from netinspect.reports.trace.compute import list_steps
 
     recorded = load(model, args=args or None, backward=backward, values=values)
     return View(
-        list_steps(recorded, depth=depth, inside_layers=inside_layers, backward=backward, values=values)
+        list_steps(
+            recorded,
+            depth=depth,
+            inside_layers=inside_layers,
+            backward=backward,
+            values=values,
+            fold=fold,
+        )
     )
 
 

@@ -40,12 +40,20 @@ def command(
         typer.Option("--backward", help="Run backward too; show grad_fn and gradients."),
     ] = False,
     values: Annotated[bool, typer.Option("--values", help="Print the output tensor.")] = False,
+    no_fold: Annotated[
+        bool, typer.Option("--no-fold", help="Show each of several identical blocks.")
+    ] = False,
     symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
     """Show each step of forward with its shapes and source line."""
     trace = load_trace(target, model, output, backward=backward, values=values, symbolic=symbolic)
     view = api.trace(
-        trace, depth=depth_or_all(depth), inside_layers=inside_layers, backward=backward, values=values
+        trace,
+        depth=depth_or_all(depth),
+        inside_layers=inside_layers,
+        backward=backward,
+        values=values,
+        fold=not no_fold,
     )
     show(view, output, columns)

@@ -14,7 +14,19 @@ from netinspect.rendering.links import only_link, remove_link_ids
 
 # ASCII replacements of the same width for terminals without Unicode.
 _ASCII = str.maketrans(
-    {"│": "|", "├": "|", "└": "`", "─": "-", "…": "~", "·": "-", "█": "#", "▓": "=", "▒": "+", "░": "."}
+    {
+        "│": "|",
+        "├": "|",
+        "└": "`",
+        "─": "-",
+        "…": "~",
+        "·": "-",
+        "█": "#",
+        "▓": "=",
+        "▒": "+",
+        "░": ".",
+        "▸": ">",
+    }
     | dict(zip("▁▂▃▄▅▆▇", ".:-=+*%", strict=True))
 )
 

@@ -156,7 +156,13 @@ def _composition(report: Memory) -> Table:
     columns: tuple[Column[_Share], ...] = (
         Column(key="category", value=lambda row: row.category, text=_categories),
         total,
-        replace(share, align="left", text=lambda row: _share_and_bar(row, report), drop=0),
+        replace(
+            share,
+            align="left",
+            text=lambda row: _share_and_bar(row, report),
+            style=lambda _: "bar",
+            drop=0,
+        ),
         expression,
     )
     rows = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netinspect.analysis.header import build_header, refuse_without_backward, refuse_without_forward
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.rows import refuse_negative
+from netinspect.analysis.step_repeats import StepRun, find_step_runs
 from netinspect.errors import SavedTraceError
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
@@ -19,6 +20,7 @@ def list_steps(
     inside_layers: bool = False,
     backward: bool = False,
     values: bool = False,
+    fold: bool = True,
 ) -> TraceTable:
     """List the steps of `forward`.
 
@@ -28,6 +30,7 @@ def list_steps(
         inside_layers: Also list functions inside torch's own layers.
         backward: Show gradients; the trace must contain a backward.
         values: Show the values of the output; the trace must contain them.
+        fold: Whether people see identical calls as one row, and of a failed run the branch that failed.
 
     Raises:
         SavedTraceError: Forward was not run, or the requested data is not in the trace.
@@ -48,15 +51,17 @@ def list_steps(
         )
     structure = Structure(trace)
     inside = [step for step in trace.steps if step.parent is not None]
-    shown = [
-        step
-        for step in inside
-        if (depth is None or step.depth <= depth) and (inside_layers or not structure.is_inner(step))
-    ]
+    listed = [step for step in inside if inside_layers or not structure.is_inner(step)]
+    shown = [step for step in listed if depth is None or step.depth <= depth]
+    runs = find_step_runs(structure, shown) if fold else {}
     return TraceTable(
         header=build_header(trace),
-        rows=tuple(_row(step, structure, backward) for step in shown),
+        rows=tuple(
+            _row(number, step, structure, runs.get(step.index, StepRun(None)), backward)
+            for number, step in enumerate(shown, start=1)
+        ),
         hidden=len(inside) - len(shown),
+        hidden_below=len(listed) - len(shown),
         output=trace.output,
         output_values=trace.output_values if values else None,
         backward=trace.backward if backward else None,
@@ -70,15 +75,17 @@ def list_steps(
             for parameter in trace.parameters
             if backward and trace.backward is not None
         ),
+        fold=fold,
     )
 
 
-def _row(step: Step, structure: Structure, backward: bool) -> StepRow:
+def _row(number: int, step: Step, structure: Structure, run: StepRun, backward: bool) -> StepRow:
     return StepRow(
+        number=number,
         index=step.index,
         kind=step.kind,
         path=step.module,
-        name=step.module if step.kind == "module" else step.name,
+        name=_name(step),
         class_name=step.name if step.kind == "module" else step.qualified_name,
         depth=step.depth,
         call=step.call,
@@ -90,4 +97,12 @@ def _row(step: Step, structure: Structure, backward: bool) -> StepRow:
         called_at=step.source,
         grad_fn=step.grad_fn if backward else None,
         failed=step.failed,
+        repeats=run.repeats,
+        group=run.length,
+        last_name="" if run.last is None else _name(structure.trace.steps[run.last]),
+        repeat_of=run.repeat_of,
     )
+
+
+def _name(step: Step) -> str:
+    return step.module if step.kind == "module" else step.name

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import NamedTuple
+
 from netinspect._utils import units
 from netinspect.records.base import replace
+from netinspect.records.values import tensors_in
 from netinspect.rendering import format_values
 from netinspect.rendering.amounts import tensor_amounts
 from netinspect.rendering.columns import name_column
@@ -21,13 +27,48 @@ from netinspect.rendering.document import (
 from netinspect.rendering.styles import StyleName
 from netinspect.reports.trace.record import GradientRow, StepRow, TraceTable
 
+_CHANGED = "▸ "
+"""Mark of an output whose shape is not that of an input."""
 
-def _style(row: StepRow) -> StyleName:
-    return "failed" if row.failed else "function" if row.kind == "function" else ""
+
+class _Call(NamedTuple):
+    """A step and its place in the tree that people see."""
+
+    row: StepRow
+    name: str
+    """Name in the enclosing call, or the names of a run of identical calls."""
+
+    level: int
 
 
-def _call(row: StepRow) -> str:
-    return row.name + (f" ({row.call} of {row.calls})" if row.calls > 1 else "")
+def _style(call: _Call) -> StyleName:
+    return "failed" if call.row.failed else "" if _changes_shape(call.row) else "shape_same"
+
+
+def _changes_shape(row: StepRow) -> bool:
+    given = {spec.shape for each in row.inputs for spec in tensors_in(each)}
+    return any(spec.shape not in given for spec in tensors_in(row.output))
+
+
+def _output(call: _Call) -> str:
+    if call.row.failed:
+        return "FAILED"
+    mark = _CHANGED if _changes_shape(call.row) else " " * len(_CHANGED)
+    return mark + format_values.value(call.row.output)
+
+
+def _inputs(call: _Call) -> str:
+    """Format the inputs, equal ones in a row once: `(1, 64, 56, 56) x2`."""
+    texts = [
+        (text, len(list(group))) for text, group in groupby(map(format_values.value, call.row.inputs))
+    ]
+    return ", ".join(text if times == 1 else f"{text} x{times}" for text, times in texts) or "-"
+
+
+def _name_style(call: _Call) -> StyleName:
+    if call.row.failed:
+        return "failed"
+    return "name" if call.row.kind == "module" else "function"
 
 
 def _gradient_text(row: GradientRow) -> str:
@@ -36,61 +77,67 @@ def _gradient_text(row: GradientRow) -> str:
     return "none" if row.trainable else "frozen"
 
 
-_COLUMNS: tuple[Column[StepRow], ...] = (
-    Column(key="step", value=lambda row: row.index, align="right", drop=3),
+_COLUMNS: tuple[Column[_Call], ...] = (
+    Column(key="step", value=lambda call: call.row.number, align="right", drop=4),
     name_column(
         "name",
-        lambda row: row.name,
-        text=_call,
+        lambda call: call.row.name,
+        text=lambda call: call.name,
         tree=True,
-        style=lambda row: _style(row) or "name",
-        min_width=28,
+        style=_name_style,
+        min_width=22,
     ),
     Column(
         key="class",
-        value=lambda row: row.class_name,
-        text=lambda row: row.class_name if row.kind == "module" else "function",
-        drop=4,
-        min_width=18,
+        value=lambda call: call.row.class_name,
+        text=lambda call: call.row.class_name if call.row.kind == "module" else "function",
+        drop=3,
+        min_width=10,
     ),
     Column(
         key="input",
-        value=lambda row: format_values.values(row.inputs) if row.inputs else None,
+        value=lambda call: format_values.values(call.row.inputs) if call.row.inputs else None,
+        text=_inputs,
         drop=2,
-        min_width=20,
+        min_width=18,
     ),
     Column(
         key="output",
-        value=lambda row: None if row.output is None else format_values.value(row.output),
-        text=lambda row: "FAILED" if row.failed else format_values.value(row.output),
+        value=lambda call: None if call.row.output is None else format_values.value(call.row.output),
+        text=_output,
+        style=lambda call: _style(call) or "shape_changed",
         min_width=22,
     ),
     Column(
         key="grad_fn",
-        value=lambda row: row.grad_fn,
+        value=lambda call: call.row.grad_fn,
         drop=1,
         min_width=20,
-        hide_if_all=lambda row: row.grad_fn is None,
+        hide_if_all=lambda call: call.row.grad_fn is None,
     ),
     Column(
         key="called_at",
-        value=lambda row: format_values.full_place(row.called_at),
-        text=lambda row: format_values.place(row.called_at) or "-",
-        link=lambda row: format_values.full_place(row.called_at),
+        value=lambda call: format_values.full_place(call.row.called_at),
+        text=lambda call: format_values.place(call.row.called_at) or "-",
+        link=lambda call: format_values.full_place(call.row.called_at),
         drop=5,
         elide="middle",
         min_width=20,
     ),
     Column(
         key="source",
-        value=lambda row: row.called_at.text if row.called_at else None,
+        value=lambda call: call.row.called_at.text if call.row.called_at else None,
         drop=6,
         min_width=40,
     ),
-    Column(key="kind", value=lambda row: row.kind, shown=False),
-    Column(key="path", value=lambda row: row.path, shown=False, in_plain=True),
-    Column(key="depth", value=lambda row: row.depth, align="right", shown=False),
-    Column(key="call_number", value=lambda row: row.call, align="right", shown=False, in_plain=True),
+    Column(key="kind", value=lambda call: call.row.kind, shown=False),
+    Column(key="path", value=lambda call: call.row.path, shown=False, in_plain=True),
+    Column(key="depth", value=lambda call: call.row.depth, align="right", shown=False),
+    Column(
+        key="call_number", value=lambda call: call.row.call, align="right", shown=False, in_plain=True
+    ),
+    Column(key="index", value=lambda call: call.row.index, align="right", shown=False, in_plain=True),
+    Column(key="repeat_of", value=lambda call: call.row.repeat_of, align="right", shown=False),
 )
 _GRADIENT_COLUMNS: tuple[Column[GradientRow], ...] = (
     Column(key="parameter", value=lambda row: row.name, min_width=30, elide="middle"),
@@ -111,7 +158,15 @@ _GRADIENT_COLUMNS: tuple[Column[GradientRow], ...] = (
 
 def lay_out(report: TraceTable) -> Document:
     """Lay out the steps of forward, then its output and gradients."""
-    steps = make_table("steps", _COLUMNS, report.rows, style=_style, level=lambda row: row.depth - 1)
+    seen = list(_seen(report))
+    steps = make_table(
+        "steps",
+        _COLUMNS,
+        [_Call(row, row.name, 0) for row in report.rows],
+        style=_style,
+        folded=seen,
+        level=lambda call: call.level,
+    )
     if report.output is not None:
         steps = replace(steps, rows=(*steps.rows, _output_row(report)))
     blocks: list[Block] = [steps]
@@ -132,20 +187,84 @@ def lay_out(report: TraceTable) -> Document:
         ]
         if without_gradient:
             notes.append(line((f"no gradient: {', '.join(without_gradient)}", "warning")))
-    if report.hidden:
-        notes.append(
-            line(
-                (
-                    f"{units.plural(report.hidden, 'step')} inside layers not shown (--inside-layers)",
-                    "hint",
-                )
-            )
-        )
+    if report.hidden_below:
+        below = units.plural(report.hidden_below, "step")
+        notes.append(line((f"{below} below the depth not shown (--depth 0)", "hint")))
     return Document(
         title=format_values.title(report.header),
         blocks=tuple(blocks),
         notes=(*notes, *format_values.run_notes(report.header)),
     )
+
+
+def fold_rows(rows: Sequence[StepRow]) -> list[StepRow]:
+    """Return the rows without repeated blocks; after a failure, without branches that did not fail."""
+    failed = any(row.failed for row in rows)
+    closed: int | None = None
+    shown = []
+    for row in rows:
+        if closed is not None and row.depth > closed:
+            continue
+        closed = row.depth if failed and not row.failed else None
+        if row.repeat_of is None:
+            shown.append(row)
+    return shown
+
+
+def _seen(report: TraceTable) -> Iterator[_Call | Row]:
+    """Yield the rows that people see; a repeated group of several calls is below a row of its own."""
+    rows = fold_rows(report.rows) if report.fold else report.rows
+    paths = {0: ""}
+    """By depth, the path of the last called module, which contains what follows on deeper levels."""
+    groups: list[_Group] = []
+    for index, row in enumerate(rows):
+        while groups and groups[-1].ends_before(row):
+            groups.pop()
+        if groups and groups[-1].depth == row.depth:
+            groups[-1].left -= 1
+        name = _local_name(row.name, paths[row.depth - 1])
+        last = _local_name(row.last_name, paths[row.depth - 1])
+        if row.kind == "module":
+            paths[row.depth] = row.path
+        if row.group > 1:
+            members = islice((each for each in rows[index:] if each.depth == row.depth), row.group)
+            others = [_local_name(each.name, paths[row.depth - 1]) for each in members][1:]
+            text = ", ".join([_run_name(name, last), *others]) + f"  x{row.repeats}"
+            yield replace(
+                make_row(_COLUMNS, {"name": cell(None, text, "name")}), level=row.depth - 1 + len(groups)
+            )
+            groups.append(_Group(row.depth, row.group - 1))
+        elif row.repeats > 1:
+            name = f"{_run_name(name, last)}  x{row.repeats}"
+        elif row.calls > 1:
+            name += f" ({row.call} of {row.calls})"
+        yield _Call(row, name, row.depth - 1 + len(groups))
+
+
+@dataclass
+class _Group:
+    """A repeated group of several calls, whose first calls are being shown."""
+
+    depth: int
+    left: int
+    """Number of its calls that follow, without those inside of them."""
+
+    def ends_before(self, row: StepRow) -> bool:
+        """Return whether a row is not in the group any more."""
+        return row.depth < self.depth or (row.depth == self.depth and not self.left)
+
+
+def _local_name(name: str, path: str) -> str:
+    """Return the name of a called module in the module that calls it."""
+    return name.removeprefix(f"{path}.") if path else name
+
+
+def _run_name(first: str, last: str) -> str:
+    """Format the names of a run of calls: `blocks.0-11`."""
+    if first == last:
+        return first
+    container, dot, _ = first.rpartition(".")
+    return f"{first}-{last.removeprefix(container + dot)}"
 
 
 def _output_row(report: TraceTable) -> Row:

@@ -17,7 +17,12 @@ from netinspect.records.values import Value
 class StepRow:
     """A step of the trace."""
 
+    number: int
+    """Number of the row, from 1."""
+
     index: int
+    """Index of the step in the trace, in which every call has one."""
+
     kind: OneOf["module", "function"]
     path: str
     name: str
@@ -32,6 +37,18 @@ class StepRow:
     called_at: SourceLine | None
     grad_fn: str | None
     failed: bool
+    repeats: int = 1
+    """Number of identical groups of calls in a row, of which the first begins with this step; 1 for all
+    other steps."""
+
+    group: int = 1
+    """Number of calls in each of these groups, without those inside of them."""
+
+    last_name: str = ""
+    """Name of the step that begins the last of these groups; empty if none begins here."""
+
+    repeat_of: int | None = None
+    """Index of the same step in the first of the groups; None if it is in no later one."""
 
 
 @record
@@ -53,9 +70,14 @@ class TraceTable:
     header: ReportHeader
     rows: tuple[StepRow, ...]
     hidden: int
-    """Number of steps inside layers that are not shown."""
+    """Number of steps that have no row, inside torch's own layers or below the depth."""
+
+    hidden_below: int
+    """Number of these below the depth."""
 
     output: Value | None
     output_values: str | None
     backward: Backward | None
     gradients: tuple[GradientRow, ...]
+    fold: bool = True
+    """Whether people see identical calls as one row, and of a failed run the branch that failed."""
