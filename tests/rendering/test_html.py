@@ -136,6 +136,7 @@ def test_html_table_has_headers_of_rows_and_columns() -> None:
 def test_html_title_of_row_has_facts_that_no_column_shows() -> None:
     reader = HtmlReader(format_html_fragment(outline(0, 1)))
     assert reader.titles == ["", "path.row0\nfact: fact row0", "path.row1\nfact: fact row1", ""]
+    assert "on hover: fact\n" in reader.text
     reader = HtmlReader(format_html_fragment(outline(0, 1), columns=["name", "fact"]))
     assert reader.titles[1] == "path.row0\nsize: 4"
     assert [text for *_, text in reader.rows[0]] == ["name", "fact"]

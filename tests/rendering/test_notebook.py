@@ -125,6 +125,8 @@ def test_notebook_views_are_legible(
         assert len(view["scrolled"]) > 1 or view["height"] <= SCREEN
     assert views[0]["rows"][1]["name"] == "LeNet"
     assert views[2]["colors"] > 3  # code is highlighted
+    found = page.run("[...document.querySelectorAll('.netinspect *')].map(each => each.tagName)")
+    assert not {"SCRIPT", "IMG"} & {*found}
     # At this width nothing of a summary has to be scrolled to.
     for box in views[0]["scrolled"] + views[1]["scrolled"]:
         assert box["inside"] <= box["width"]

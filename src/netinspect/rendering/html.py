@@ -144,12 +144,18 @@ def _table(table: Table, fitted: list[Fitted], styles: _Styles) -> Iterator[str]
         f'<th scope="col"{_align(each)}>{_text(each.column.heading)}</th>' for each in fitted
     )
     yield f"<thead><tr>{heads}</tr></thead>\n<tbody>"
-    for row, fold in zip(table.shown_rows, _fold(table.shown_rows), strict=True):
+    rows = table.shown_rows
+    is_tree = any(row.level for row in rows)
+    on_hover: dict[str, None] = {}
+    for row, fold in zip(rows, _fold(rows), strict=True):
         names = [f"u{each}" for each in fold.inside]
         if fold.number is not None:
             names.append(f"f{fold.number}")
         classes = f' class="{" ".join(names)}"' if names else ""
-        yield f"<tr{classes}{_title(table, row, fitted)}>{_cells(row, fitted, styles, fold)}</tr>"
+        facts = _hidden_facts(table, row, fitted)
+        on_hover.update(dict.fromkeys(facts))
+        cells = _cells(row, fitted, styles, fold if is_tree else None)
+        yield f"<tr{classes}{_title(row, fitted, facts)}>{cells}</tr>"
     yield "</tbody>"
     if table.footer:
         yield "<tfoot>"
@@ -157,6 +163,9 @@ def _table(table: Table, fitted: list[Fitted], styles: _Styles) -> Iterator[str]
             yield f"<tr>{_cells(row, fitted, styles)}</tr>"
         yield "</tfoot>"
     yield "</table></div>"
+    if on_hover:
+        headings = ", ".join(on_hover)
+        yield f"<p>{styles.span(f'on hover: {headings}', 'hint')}</p>"
 
 
 class _Fold(NamedTuple):
@@ -197,19 +206,24 @@ def _open_level(rows: Sequence[Row]) -> int:
     return LEAST_LEVEL
 
 
-def _title(table: Table, row: Row, fitted: list[Fitted]) -> str:
-    """Return the facts of a row that no column shows, for a reader who points at it."""
+def _hidden_facts(table: Table, row: Row, fitted: list[Fitted]) -> dict[str, str]:
+    """Return the texts of a row that no column shows, by heading."""
     shown = {each.position for each in fitted}
-    facts = [
-        f"{column.heading}: {cell.text}"
+    return {
+        column.heading: cell.text
         for index, (column, cell) in enumerate(zip(table.columns, row.cells, strict=True))
         if index not in shown and cell.value not in (None, "") and cell.text not in ("", "-")
-    ]
+    }
+
+
+def _title(row: Row, fitted: list[Fitted], facts: dict[str, str]) -> str:
+    """Return what a reader sees who points at a row: its full name, and facts that no column shows."""
+    lines = [f"{heading}: {text}" for heading, text in facts.items()]
     first = row.cells[fitted[0].position]
     if isinstance(first.value, str) and first.value and first.value != first.text:
-        facts.insert(0, first.value)
+        lines.insert(0, first.value)
     # safe() would escape the line ends.
-    return f' title="{"&#10;".join(map(_text, facts))}"' if facts else ""
+    return f' title="{"&#10;".join(map(_text, lines))}"' if lines else ""
 
 
 def _cells(row: Row, fitted: list[Fitted], styles: _Styles, fold: _Fold | None = None) -> str:
