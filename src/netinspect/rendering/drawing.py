@@ -236,7 +236,7 @@ def _row(
             segments.append(Segment(guide, styles("branches")))
         style = styles(row.style_of(cell), cell.link)
         shown = _align(text, each, room)
-        if cell.link:  # without the blanks after it
+        if style is not None and style.link:  # without the blanks after it
             segments += [Segment(text, style), Segment(shown[len(text) :]), _GAP]
         else:
             segments += [Segment(shown, style), _GAP]
