@@ -10,6 +10,8 @@ from typing import Any
 
 import typer
 
+from netinspect.cli.command_line import COMMAND_LINE, read_command_line
+from netinspect.cli.options import MODEL_PANEL, OUTPUT_PANEL
 from netinspect.records.base import field_names, fields, is_record
 
 _TYPED = "typed"
@@ -45,6 +47,7 @@ def expand(command: Callable[..., None]) -> Callable[..., None]:
             values[name] = group(
                 **{field: typed if field == _TYPED else values.pop(field) for field in names}
             )
+        COMMAND_LINE.set(read_command_line(context, model=MODEL_PANEL, output=OUTPUT_PANEL))
         command(**values)
 
     run.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]

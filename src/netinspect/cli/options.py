@@ -24,8 +24,10 @@ from netinspect.settings import Settings
 SETTINGS: ContextVar[Settings] = ContextVar("settings", default=Settings())  # noqa: B039
 """Settings of the project, read once before any command."""
 
-_INPUT = "Model and input"
-_OUTPUT = "Output"
+MODEL_PANEL = "Model and input"
+"""Title of the options of the model and its input in the help."""
+
+OUTPUT_PANEL = "Output"
 
 
 def _target(others: str = "") -> Any:
@@ -89,7 +91,7 @@ SymbolicOption = Annotated[
         envvar="NETINSPECT_SYMBOLIC",
         help="Replace an input size by a symbol; shapes and costs become expressions: batch, seq, "
         "height, width, or a dimension such as points=x:2; repeatable.",
-        rich_help_panel=_INPUT,
+        rich_help_panel=MODEL_PANEL,
     ),
 ]
 OnlineOption = Annotated[
@@ -99,7 +101,7 @@ OnlineOption = Annotated[
         envvar="NETINSPECT_ONLINE",
         help="Let a model's configuration, or the headers of a checkpoint (hf:org/name), be fetched "
         "from the hub; weights never are.",
-        rich_help_panel=_INPUT,
+        rich_help_panel=MODEL_PANEL,
     ),
 ]
 
@@ -110,7 +112,7 @@ ColumnsOption = Annotated[
         "--columns",
         metavar="A,B",
         help="Columns to show, in this order, or all; a wrong name lists them.",
-        rich_help_panel=_OUTPUT,
+        rich_help_panel=OUTPUT_PANEL,
     ),
 ]
 
@@ -136,7 +138,7 @@ class ModelOptions:
             envvar="NETINSPECT_INPUT",
             help="An input, such as 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999; repeatable. "
             "If omitted, inputs are inferred.",
-            rich_help_panel=_INPUT,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = None
     inputs_from: Annotated[
@@ -145,7 +147,7 @@ class ModelOptions:
             "--inputs-from",
             metavar="FILE:FUNCTION",
             help="Call that function for the arguments of forward.",
-            rich_help_panel=_INPUT,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = None
     input_file: Annotated[
@@ -154,7 +156,7 @@ class ModelOptions:
             "--input-file",
             metavar="[NAME=]FILE",
             help="Read an input: .npy, .npz, .pt or .safetensors, tensors only; repeatable.",
-            rich_help_panel=_INPUT,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = None
     explain_input: Annotated[
@@ -162,7 +164,7 @@ class ModelOptions:
         typer.Option(
             "--explain-input",
             help="Print on stderr how the inputs were chosen.",
-            rich_help_panel=_INPUT,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = False
     tensors: Annotated[
@@ -173,7 +175,7 @@ class ModelOptions:
             envvar="NETINSPECT_TENSORS",
             help="Tensors to run on: auto, real, zeros (large weights are zeros that take no memory), "
             "meta (no values) or fake.",
-            rich_help_panel=_INPUT,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = "auto"
     device: Annotated[
@@ -184,7 +186,7 @@ class ModelOptions:
             envvar="NETINSPECT_DEVICE",
             help="Device of real tensors: cpu or cuda[:N]. Default: cpu.",
             show_default=False,
-            rich_help_panel=_INPUT,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = None
     batch: Annotated[
@@ -196,7 +198,7 @@ class ModelOptions:
             min=0,
             envvar="NETINSPECT_BATCH",
             help="First dimension of every input.",
-            rich_help_panel=_INPUT,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = None
     seed: Annotated[
@@ -207,7 +209,7 @@ class ModelOptions:
             min=0,
             envvar="NETINSPECT_SEED",
             help="Seed of weights, inputs and dropout.",
-            rich_help_panel=_INPUT,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = 0
     arg: Annotated[
@@ -217,7 +219,7 @@ class ModelOptions:
             metavar="NAME=VALUE",
             help="An argument of the class or factory: a Python literal, or the name of a class or "
             "function where it takes one; repeatable.",
-            rich_help_panel=_INPUT,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = None
     online: OnlineOption = False
@@ -227,12 +229,12 @@ class ModelOptions:
             "--run-file",
             help="Run the project's files whole, whatever work they do when they are imported. Default: "
             "only definitions and what they need; processes, connections and writes are refused.",
-            rich_help_panel=_INPUT,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = False
     train: Annotated[
         bool,
-        typer.Option("--train", help="Run in train mode, not eval mode.", rich_help_panel=_INPUT),
+        typer.Option("--train", help="Run in train mode, not eval mode.", rich_help_panel=MODEL_PANEL),
     ] = False
     cache: Annotated[
         bool,
@@ -240,7 +242,7 @@ class ModelOptions:
             "--cache/--no-cache",
             envvar="NETINSPECT_CACHE",
             help="Reuse a cached trace if nothing has changed, and cache this one.",
-            rich_help_panel=_INPUT,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = True
     save: Annotated[
@@ -251,7 +253,7 @@ class ModelOptions:
             readable=False,
             help="Save the full trace to FILE; most commands accept it as TARGET. - writes it to "
             "stdout, instead of the view.",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None
     typed: frozenset[str] = frozenset()
@@ -295,11 +297,11 @@ class OutputOptions:
             envvar="NETINSPECT_FORMAT",
             help=f"{', '.join(Format)}. Default: rich on a terminal, plain in a pipe.",
             show_default=False,
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None
     json: Annotated[
-        bool, typer.Option("--json", help="Short for --format json.", rich_help_panel=_OUTPUT)
+        bool, typer.Option("--json", help="Short for --format json.", rich_help_panel=OUTPUT_PANEL)
     ] = False
     output: Annotated[
         Path | None,
@@ -309,7 +311,7 @@ class OutputOptions:
             metavar="FILE",
             readable=False,
             help=f"Write to FILE; the suffix selects the format: {' '.join(SUFFIXES)} .txt",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None
     color: Annotated[
@@ -320,7 +322,7 @@ class OutputOptions:
             envvar="NETINSPECT_COLOR",
             help="auto, always or never. Respects NO_COLOR and FORCE_COLOR; always implies "
             "--format rich.",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = Color.AUTO
     width: Annotated[
@@ -331,20 +333,22 @@ class OutputOptions:
             min=20,
             envvar="NETINSPECT_WIDTH",
             help="Cells on a line; implies --format rich, unless it is html or svg.",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None
     no_pager: Annotated[
         bool,
-        typer.Option("--no-pager", help="Print long output without a pager.", rich_help_panel=_OUTPUT),
+        typer.Option(
+            "--no-pager", help="Print long output without a pager.", rich_help_panel=OUTPUT_PANEL
+        ),
     ] = False
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Print only errors on stderr.", rich_help_panel=_OUTPUT),
+        typer.Option("--quiet", "-q", help="Print only errors on stderr.", rich_help_panel=OUTPUT_PANEL),
     ] = False
     verbose: Annotated[
         bool,
-        typer.Option("--verbose", "-v", help="Print details on stderr.", rich_help_panel=_OUTPUT),
+        typer.Option("--verbose", "-v", help="Print details on stderr.", rich_help_panel=OUTPUT_PANEL),
     ] = False
     debug: Annotated[
         bool,
@@ -352,7 +356,7 @@ class OutputOptions:
             "--debug",
             envvar="NETINSPECT_DEBUG",
             help="Show the traceback of an error.",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = False
     typed: frozenset[str] = frozenset()

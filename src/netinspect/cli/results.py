@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from netinspect.cli.console import print_message, style_for
+from netinspect.cli.hints import remember_hint
 from netinspect.cli.options import OutputOptions
 from netinspect.cli.outputs import write_output, write_stdout
 from netinspect.errors import ExitCode
@@ -45,6 +46,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
             print_message(f"written to {output.output}")
     else:
         write_stdout(text, paged=not output.no_pager)
+        remember_hint(view.record, text, output, style.format)
     if style.format is Format.CSV and not output.quiet:
         # The other formats contain them. A failure is explained by the error below.
         from netinspect.rendering.machine import comments

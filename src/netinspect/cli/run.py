@@ -122,6 +122,14 @@ def run(words: list[str]) -> ExitCode:
     Returns:
         The exit code; an error was printed on stderr.
     """
+    from netinspect.cli.hints import print_hint
+
+    code = _run(words)
+    print_hint(code)
+    return code
+
+
+def _run(words: list[str]) -> ExitCode:
     try:
         return _dispatch(words)
     except NetinspectError as error:

@@ -1,0 +1,106 @@
+"""Tests of the hints at a next command, on real terminals."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.support import PATIENCE, Outcome
+
+ROOT = Path(__file__).parents[2]
+TINY = "docs/examples/tiny.safetensors"
+TUNED = "docs/examples/tuned.safetensors"
+
+
+def last_line(*words: str, env: dict[str, str] | None = None, cwd: Path = ROOT) -> str:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "netinspect", *words],
+        env={**os.environ, "NETINSPECT_CACHE": "1", **(env or {})},
+        cwd=str(cwd),
+        dimensions=(60, 120),
+        timeout=PATIENCE,
+        encoding="utf-8",
+    )
+    text = child.read()
+    child.close()
+    return text.splitlines()[-1]
+
+
+def hint(*words: str, cwd: Path = ROOT) -> str:
+    """Return the command of the hint after a command."""
+    shown = last_line(*words, cwd=cwd)
+    assert shown.startswith("\x1b[2m"), shown
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown).partition(": ")[2]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("lenet", "cost lenet"),
+        ("summary lenet -i 10x1x28x28 --train --depth 1", "cost lenet --input 10x1x28x28 --train"),
+        ("--no-config summary lenet --symbolic batch", "--no-config cost lenet --symbolic batch"),
+        ("cost lenet --top 3 --symbolic batch", "cost lenet --symbolic batch --top 3 --by line"),
+        ("trace lenet --symbolic batch --explain-input", "source lenet --symbolic batch"),
+        ("tree lenet conv1", "source lenet conv1"),
+        ("source lenet", "trace lenet"),
+        ("source lenet fc1", "internals lenet fc1"),
+        ("params lenet --buffers", "params lenet --buffers --stats"),
+        (f"summary {TINY}", f"params {TINY} --stats"),
+        ("summary docs/examples/untrusted.pt", "globals docs/examples/untrusted.pt"),
+        (f"diff {TINY} {TUNED}", f"diff {TINY} {TUNED} --compare-values"),
+        ("memory lenet --batch 4", "memory lenet --batch 4 --train"),
+    ],
+)
+def test_hint_after_view(line: str, expected: str) -> None:
+    command = hint(*line.split())
+    assert command == f"netinspect {expected}"
+
+
+def test_hint_is_quoted_and_works(workshop: Path, installed: Callable[..., Outcome]) -> None:
+    (workshop / "my net.py").write_text((workshop / "net.py").read_text())
+    command = hint("summary", "my net.py", "--arg", "classes=5", "-i", "x=2x8", cwd=workshop)
+    assert command == "netinspect cost 'my net.py' --input x=2x8 --arg classes=5"
+    outcome = installed(*shlex.split(command)[1:], cwd=workshop)
+    assert outcome.code == 0, outcome.err
+
+
+def test_hint_follows_error_of_failed_run(workshop: Path) -> None:
+    assert hint("summary", "net.py", "-i", "2x9", cwd=workshop) == "netinspect source net.py --input 2x9"
+    assert "hint:" in last_line("source", "net.py", "-i", "2x9", cwd=workshop)
+
+
+@pytest.mark.parametrize(
+    ("words", "env"),
+    [
+        (["-q"], {}),
+        (["--json"], {}),
+        ([], {"NETINSPECT_HINTS": "0"}),
+        ([], {"CI": "true"}),
+        ([], {"TERM": "dumb"}),
+        (["-o", "/dev/null", "-f", "rich"], {}),
+    ],
+    ids=str,
+)
+def test_no_hint(words: list[str], env: dict[str, str]) -> None:
+    assert "netinspect cost" not in last_line("summary", "lenet", *words, env=env)
+
+
+def test_hint_setting_of_user(tmp_path: Path) -> None:
+    file = tmp_path / "netinspect" / "netinspect.toml"
+    file.parent.mkdir()
+    file.write_text("hints = false\n")
+    env = {"XDG_CONFIG_HOME": str(tmp_path)}
+    assert "netinspect cost" not in last_line("summary", "lenet", env=env)
+    assert "netinspect cost" in last_line("summary", "lenet", env={**env, "NETINSPECT_HINTS": "1"})
+
+
+def test_no_hint_in_pipe(installed: Callable[..., Outcome]) -> None:
+    assert "netinspect cost" not in installed("summary", "lenet", "--color", "always").err
