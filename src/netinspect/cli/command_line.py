@@ -49,7 +49,7 @@ class CommandLine:
         """Return another command on the same target and input.
 
         Args:
-            command: Name of the command; the own options of the same command are kept.
+            command: Name of the command; the same command has the same options of its own.
             own: Further options of its own.
             arguments: Its arguments; None for the target of this command.
             symbols: Whether it accepts `--symbolic`.
