@@ -17,7 +17,8 @@ import torch
 from netinspect.errors import LoadError, NetinspectError, UsageError
 from netinspect.targets.libraries import names
 from netinspect.targets.libraries.network import network
-from netinspect.targets.target import check_target, parse_target
+from netinspect.targets.mistyped import check_target
+from netinspect.targets.target import parse_target
 from tests.support import build_module
 
 pytestmark = pytest.mark.libraries

@@ -93,10 +93,10 @@ def _answer(cache: bool | TraceCache, target: Target, options: RunOptions) -> Tr
 
 def _run(target: Target, options: RunOptions) -> Trace:
     """Build the model of a target, and trace it."""
-    from netinspect.targets.target import check_target
+    from netinspect.targets.mistyped import check_target
 
     request = options.request
-    # Parsing does not check library names: the check takes longer than an answer from the cache.
+    # Parsing does not check the names of models: the check takes longer than an answer from the cache.
     check_target(target, online=request.online)
     if process.before_user_code is not None:
         process.before_user_code(target.text)

@@ -16,7 +16,7 @@ from netinspect.errors import LoadError, UsageError, close_matches, suggestion
 from netinspect.records.request import Target
 from netinspect.records.saved import start_of
 from netinspect.records.trace import Trace
-from netinspect.targets.libraries.names import check_name, split_library, targets_named
+from netinspect.targets.libraries.names import model_targets, split_library, targets_named
 from netinspect.targets.samples import find_sample, sample_names
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -41,7 +41,7 @@ _INDEX = ".index.json"
 def parse_target(text: str) -> Target:
     """Parse a target string.
 
-    Names of models in libraries are not checked; see `check_target`.
+    Names of models are not checked; see `mistyped.check_target`.
 
     Raises:
         UsageError: The string does not have the form of a target.
@@ -99,16 +99,6 @@ def stored_target(path: str, name: str) -> Target:
         LoadError: The file cannot be read.
     """
     return _other_file(name, Path(path), os.stat(path).st_mode)
-
-
-def check_target(target: Target, *, online: bool = False) -> None:
-    """Check that a library has the model of a target, by parsing the source of the library.
-
-    Raises:
-        LoadError: The library has no model of that name, or is not installed.
-    """
-    if target.kind == "library":
-        check_name(target.place, target.name or "", online=online)
 
 
 def check_live(target: Target) -> None:
@@ -246,6 +236,15 @@ def _in_libraries(name: str) -> str | None:
     return f"did you mean {' or '.join(targets)}?" if targets else None
 
 
+def _similar_model(text: str) -> str | None:
+    """Suggest samples and models of all installed libraries with similar names."""
+    samples = {name: name for name in sample_names()}
+    # Samples take precedence over models of the same name.
+    candidates = {**model_targets(), **samples}
+    near = close_matches(text, [*samples, *candidates])
+    return f"did you mean {' or '.join(repr(candidates[each]) for each in near)}?" if near else None
+
+
 def _of_hub(text: str) -> str | None:
     """Return a hint for a text that has the form of a name on the hub, unless it may be a path."""
     if not re.fullmatch(r"[\w-]+/[\w.-]+", text) or os.path.exists(Path(text).parent):
@@ -263,7 +262,7 @@ def _unknown(text: str) -> LoadError:
     return LoadError(
         f"there is no sample {text!r}",
         hint=_in_libraries(text)
-        or suggestion(text, sample_names())
+        or _similar_model(text)
         or _similar_files(Path(text))
         or f"the samples are: {', '.join(sample_names())}",
     )

@@ -64,6 +64,16 @@ def targets_named(name: str) -> list[str]:
     return found
 
 
+def model_targets() -> dict[str, str]:
+    """Return a target for each model name of the installed libraries; the first one has precedence."""
+    found: dict[str, str] = {}
+    for library in LIBRARIES:
+        with contextlib.suppress(LoadError):
+            for name in model_names(library):
+                found.setdefault(name, f"{library}:{name}")
+    return found
+
+
 def package_folder(library: str) -> Path:
     """Return the folder of an installed library, without importing it.
 
