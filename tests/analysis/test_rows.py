@@ -26,7 +26,7 @@ from tests.reports.traces import trace_of
 
 @pytest.mark.parametrize(
     ("heading", "key"),
-    [("total params", "total_params"), ("Bytes", "bytes"), ("PATH", "path")],
+    [("Params", "params"), ("Bytes", "bytes"), ("PATH", "path")],
 )
 def test_sort_accepts_heading(heading: str, key: str) -> None:
     trace = trace_of("lenet")
@@ -54,8 +54,8 @@ def test_sort_keys_are_column_keys(keys: RowKeys[Any], report: Any) -> None:
 
 def test_columns_accept_heading() -> None:
     report = netinspect.summary(trace_of("lenet")).record
-    by_key = render(report, Style(columns=("path", "total_params", "bytes")))
-    assert render(report, Style(columns=("Path", "Total Params", "bytes"))) == by_key
+    by_key = render(report, Style(columns=("path", "own_params", "bytes")))
+    assert render(report, Style(columns=("Path", "Own Params", "bytes"))) == by_key
     with pytest.raises(UsageError, match="there is no column 'nothing'"):
         render(report, Style(columns=("nothing",)))
 

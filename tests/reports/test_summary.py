@@ -9,7 +9,9 @@ from torch import nn
 import netinspect
 from netinspect.analysis.rows import Selection
 from netinspect.errors import UsageError
+from netinspect.records.work import sum_of
 from netinspect.reports.summary.compute import ROW_KEYS, build_summary
+from netinspect.reports.summary.record import RowSum
 from tests.reports.traces import ODD, SAMPLES, trace_of, unique_parameters
 
 
@@ -22,11 +24,12 @@ def test_build_summary_rows_add_up_to_the_totals_of_torch(
     report = build_summary(trace_of(name), depth=depth, functions=operations)
     elements, size = unique_parameters(name)
     assert report.totals.parameters == elements
-    assert sum(row.parameters for row in report.rows) == elements
-    assert report.totals.bytes == sum(row.bytes for row in report.rows) == size
-    assert report.hidden == report.hidden_parameters == 0
-    if elements:
-        assert sum(row.share for row in report.rows) == pytest.approx(1.0)
+    assert sum(row.own_parameters for row in report.rows) == elements
+    assert report.totals.bytes == sum(row.own_bytes for row in report.rows) == size
+    assert sum_of(row.own_cost for row in report.rows) == report.rows[0].cost == report.cost
+    assert (report.rows[0].parameters, report.rows[0].bytes) == (elements, size)
+    assert report.shown == RowSum(parameters=elements, bytes=size, cost=report.cost)
+    assert report.hidden == 0
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -49,7 +52,7 @@ def test_build_summary_counts_hidden_rows_and_parameters(sort: str | None) -> No
         Selection(sort=sort, top=0),
     ):
         report = build_summary(trace, selection)
-        assert sum(row.parameters for row in report.rows) + report.hidden_parameters == total
+        assert report.shown.parameters <= total
         assert len(report.rows) + report.hidden == len(trace.modules)
 
 
@@ -67,13 +70,13 @@ def test_build_summary_sorts_from_the_largest_and_stably() -> None:
     assert caught.value.hint == "did you mean 'params'?"
 
 
-def test_summary_total_params_include_submodules() -> None:
+def test_summary_params_include_submodules() -> None:
     rows = {row.path: row for row in build_summary(trace_of("tiny_gpt")).rows}
-    assert rows[""].total_parameters == 170_560
-    assert rows["blocks"].total_parameters == 3 * rows["blocks.0"].total_parameters == 3 * 49_984
+    assert rows[""].parameters == 170_560
+    assert rows["blocks"].parameters == 3 * rows["blocks.0"].parameters == 3 * 49_984
     # The head's weight is the embedding's: its subtree includes it, its own row does not.
     head = rows["head"]
-    assert (head.total_parameters, head.parameters, head.tied) == (16_384, 0, 16_384)
+    assert (head.parameters, head.own_parameters, head.tied) == (16_384, 0, 16_384)
 
 
 def test_build_summary_lists_ties() -> None:
@@ -106,13 +109,13 @@ def test_build_summary_functions_are_in_order_of_execution() -> None:
     ]  # fmt: skip
     mixing = [row for row in report.rows if row.path == "mixing" and row.kind == "module"]
     assert [row.calls for row in mixing] == [1, 2, 3, 4]
-    assert [row.parameters for row in mixing] == [1_056, 0, 0, 0]
+    assert [row.own_parameters for row in mixing] == [1_056, 0, 0, 0]
 
 
 def test_build_summary_of_lenet_matches_the_tutorial() -> None:
     report = build_summary(trace_of("lenet"))
     assert [(row.name, row.parameters) for row in report.rows] == [
-        ("", 0),
+        ("", 44_426),
         ("conv1", 156),
         ("conv2", 2_416),
         ("fc1", 30_840),

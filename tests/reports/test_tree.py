@@ -18,34 +18,49 @@ from tests.reports.traces import ODD, SAMPLES, trace_of
 
 
 def walk(node: TreeNode) -> Iterator[tuple[TreeNode, int]]:
-    """Yield each node with the number of modules that its row represents, with folded parents."""
+    """Yield each node that people see with the number of modules that its row represents."""
     yield node, node.repeats
-    for child in node.children:
+    for child in kept(node):
         for inner, count in walk(child):
             yield inner, count * node.repeats
+
+
+def kept(node: TreeNode) -> list[TreeNode]:
+    """Return the children that people see: of identical siblings the first."""
+    return [child for child in node.children if child.repeat_of is None]
+
+
+def paths(node: TreeNode) -> Iterator[str]:
+    yield node.path
+    for child in node.children:
+        yield from paths(child)
 
 
 @pytest.mark.parametrize("name", [*SAMPLES, *ODD])
 def test_build_tree_folded_counts_every_module(name: str) -> None:
     trace = trace_of(name)
-    folded, full = build_tree(trace), build_tree(trace, fold=False)
-    assert sum(count for _, count in walk(folded.root)) == len(trace.modules)
-    assert sum(count for _, count in walk(full.root)) == len(trace.modules)
-    assert all(node.repeats == 1 for node, _ in walk(full.root))
-    assert [node.path for node, _ in walk(full.root)] == [module.path for module in trace.modules]
+    root = build_tree(trace).root
+    assert sum(count for _, count in walk(root)) == len(trace.modules)
+    assert [*paths(root)] == [module.path for module in trace.modules]
 
 
 def test_build_tree_folds_identical_blocks() -> None:
     root = build_tree(trace_of("tiny_gpt")).root
     blocks = next(child for child in root.children if child.name == "blocks")
-    (block,) = blocks.children
+    (block,) = kept(blocks)
+    assert [child.repeat_of for child in blocks.children] == [None, "blocks.0", "blocks.0"]
+    inner = blocks.children[2].children[1].children[0]
+    assert (inner.path, inner.repeat_of) == (
+        "blocks.2.attention.query_key_value",
+        "blocks.0.attention.query_key_value",
+    )
     assert (block.name, block.last_name, block.repeats) == ("0", "2", 3)
     assert block.repeats * block.parameters == blocks.parameters == 149_952
 
 
 def test_build_tree_does_not_fold_blocks_that_differ_inside() -> None:
     root = build_tree(trace_of("resnet18")).root
-    repeats = {child.name: [block.repeats for block in child.children] for child in root.children}
+    repeats = {child.name: [block.repeats for block in kept(child)] for child in root.children}
     assert repeats["layer1"] == [2]
     assert repeats["layer2"] == [1, 1]  # the first one has a downsample
 
@@ -90,7 +105,7 @@ def test_views_of_modules_nested_thousands_deep() -> None:
     assert f"nothing deeper than {DEEPEST} levels is shown" in tree.text()
     assert tree.record.root.parameters == 6
     summary = netinspect.summary(trace)
-    assert sum(row.parameters for row in summary.record.rows) == 6
+    assert sum(row.own_parameters for row in summary.record.rows) == 6
     assert len(summary.record.rows) == DEEPEST + 1
     assert f"{3000 - DEEPEST - 1:,} modules below these levels (deeper than" in summary.text()
     deep = netinspect.tree(trace, paths[2950])
@@ -100,12 +115,12 @@ def test_views_of_modules_nested_thousands_deep() -> None:
 def test_build_tree_folds_only_blocks_that_are_identical_below_the_depth() -> None:
     blocks = [nn.Sequential(activation) for activation in (nn.ReLU(), nn.ReLU(), nn.GELU())]
     tree = netinspect.tree(nn.Sequential(*blocks), depth=1).record
-    assert [child.repeats for child in tree.root.children] == [2, 1]
+    assert [child.repeats for child in kept(tree.root)] == [2, 1]
 
 
 def test_build_tree_does_not_fold_layers_of_different_dtypes() -> None:
     layers = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2).half())
-    assert [child.repeats for child in netinspect.tree(layers).record.root.children] == [2, 1]
+    assert [child.repeats for child in kept(netinspect.tree(layers).record.root)] == [2, 1]
 
 
 class SharingBlock(nn.Module):
@@ -119,7 +134,7 @@ class SharingBlock(nn.Module):
 def folded_blocks(**shared: nn.Module) -> list[tuple[str, int]]:
     model = nn.Sequential(*(SharingBlock(**shared) for _ in range(5)))
     root = build_tree(netinspect.load(model, run=False)).root
-    return [(node.path, node.repeats) for node in root.children]
+    return [(node.path, node.repeats) for node in kept(root)]
 
 
 def test_tree_folds_blocks_that_share_an_activation() -> None:

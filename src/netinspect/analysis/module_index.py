@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import NamedTuple
 
+from netinspect.analysis.operator_counts import cost_of_steps
 from netinspect.analysis.totals import first_names
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.modules import Module
 from netinspect.records.steps import Step
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
+from netinspect.records.work import Cost, sum_of
+
+
+class BranchSum(NamedTuple):
+    """Sums over the parameters of a module and of all modules below it, tied tensors counted once."""
+
+    elements: int
+    bytes: int
+    trainable: frozenset[bool]
+    """The flags that occur."""
 
 
 class Structure:
@@ -92,28 +104,62 @@ class Structure:
                 waiting += reversed(module.children)
 
     @cached_property
-    def branch_sizes(self) -> dict[str, int]:
-        """Parameter elements in each module and below, each tied tensor counted once in the branch.
+    def branch_sums(self) -> dict[str, BranchSum]:
+        """Sums over the parameters of each module and below.
 
         Only tied parameters are collected by identity, all others are added up over the children, so
         that the time is linear in the number of modules.
         """
-        sizes: dict[str, int] = {}
         tied = {entry.identity for entry in self.trace.parameters if not self.counts(entry)}
-        members: dict[str, dict[int, int]] = {}
+        first = {
+            entry.identity: entry
+            for entry in self.trace.parameters
+            if entry.identity in tied and self.counts(entry)
+        }
+        sums: dict[str, tuple[int, int]] = {}
+        members: dict[str, set[int]] = {}
+        flags: dict[str, frozenset[bool]] = {}
         for module in reversed(self.trace.modules):
-            size, shared = 0, dict[int, int]()
+            elements = size = 0
+            shared, trainable = set[int](), set[bool]()
             for parameter in self.parameters.get(module.path, ()):
+                trainable.add(parameter.trainable)
                 if parameter.identity in tied:
-                    shared[parameter.identity] = parameter.spec.elements
+                    shared.add(parameter.identity)
                 else:
-                    size += parameter.spec.elements
-            if module.alias_of is None:
-                for child in module.children:
-                    size += sizes.get(child, 0)
-                    shared.update(members.get(child, {}))
-            sizes[module.path], members[module.path] = size, shared
-        return {path: size + sum(members[path].values()) for path, size in sizes.items()}
+                    elements += parameter.spec.elements
+                    size += parameter.counted_bytes
+            for child in module.children if module.alias_of is None else ():
+                below = sums.get(child, (0, 0))
+                elements, size = elements + below[0], size + below[1]
+                shared |= members.get(child, set())
+                trainable |= flags.get(child, frozenset())
+            sums[module.path], members[module.path] = (elements, size), shared
+            flags[module.path] = frozenset(trainable)
+        return {
+            path: BranchSum(
+                elements + sum(first[each].spec.elements for each in members[path]),
+                size + sum(first[each].counted_bytes for each in members[path]),
+                flags[path],
+            )
+            for path, (elements, size) in sums.items()
+        }
+
+    @cached_property
+    def own_costs(self) -> dict[str, Cost]:
+        """Cost of each module that ran anything, without the modules below it."""
+        return {path: cost_of_steps(steps) for path, steps in self.within.items()}
+
+    @cached_property
+    def branch_costs(self) -> dict[str, Cost]:
+        """Cost of each module and all modules below it."""
+        costs: dict[str, Cost] = {}
+        for module in reversed(self.trace.modules):
+            children = module.children if module.alias_of is None else ()
+            below = [costs[child] for child in children if child in costs]
+            own = self.own_costs.get(module.path)
+            costs[module.path] = sum_of([*below, *([own] if own is not None else [])])
+        return costs
 
     @cached_property
     def _reached(self) -> set[str]:

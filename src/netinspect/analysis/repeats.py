@@ -7,11 +7,28 @@ of a node, and the facts in which two identical nodes must agree.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Generic, NamedTuple, TypeVar
 
 Node = TypeVar("Node", bound=Hashable)
+
+_NUMBER = re.compile("[0-9]+")
+
+
+class OutlineEntry(NamedTuple, Generic[Node]):
+    """One node of an outline."""
+
+    node: Node
+    level: int
+    """Level below the top of the outline."""
+
+    run: tuple[Node, ...]
+    """The identical consecutive siblings that begin with this node, itself included; alone, if it is a
+    later one of such a run."""
+
+    repeat_of: Node | None
+    """The same node in the first block of its run; None for a node in no later block of a run."""
 
 
 def run_path(paths: Sequence[str]) -> str:
@@ -23,16 +40,13 @@ def run_path(paths: Sequence[str]) -> str:
     return f"{joined}  x{len(paths)}"
 
 
-_NUMBER = re.compile("[0-9]+")
+def no_label(_: str) -> None:
+    """Ignore the labels of siblings: any of them can be in one run."""
 
 
 def without_numbers(label: str) -> str:
     """Return what labels such as `0` and `1`, or `layer1` and `layer2`, have in common."""
     return _NUMBER.sub("#", label)
-
-
-def no_label(_: str) -> None:
-    """Ignore the labels of siblings: any of them can be in one run."""
 
 
 class Repeats(Generic[Node]):
@@ -62,6 +76,7 @@ class Repeats(Generic[Node]):
         ordered: bool = True,
         label_key: Callable[[str], Hashable] = no_label,
     ) -> None:
+        self._root = root
         self._children = children
         self._label_key = label_key
         self._signatures: dict[Node, int] = {}
@@ -89,6 +104,34 @@ class Repeats(Generic[Node]):
             children.items(), lambda item: (self._label_key(item[0]), self._signatures[item[1]])
         )
         return [tuple(child for _, child in group) for _, group in groups]
+
+    def outline(
+        self, depth: int, *, ends: Callable[[Node], bool] = lambda _: False
+    ) -> Iterator[OutlineEntry[Node]]:
+        """Yield all nodes down to a level, each before its children.
+
+        Args:
+            depth: The deepest level.
+            ends: Returns whether the children of a node are left out.
+        """
+        first_of: dict[Node, Node] = {}
+        waiting: list[OutlineEntry[Node]] = [OutlineEntry(self._root, 0, (self._root,), None)]
+        while waiting:
+            entry = waiting.pop()
+            if entry.repeat_of is not None:
+                first_of[entry.node] = entry.repeat_of
+            yield entry
+            if entry.level == depth or ends(entry.node):
+                continue
+            same = [] if entry.repeat_of is None else [*self._children(entry.repeat_of).values()]
+            below: list[OutlineEntry[Node]] = []
+            for run in self.runs(entry.node):
+                for index, node in enumerate(run):
+                    first = same[len(below)] if same else run[0] if index else None
+                    repeat_of = None if first is None else first_of.get(first, first)
+                    its_run = (node,) if index else run
+                    below.append(OutlineEntry(node, entry.level + 1, its_run, repeat_of))
+            waiting += reversed(below)
 
 
 def _children_first(root: Node, children: Callable[[Node], Mapping[str, Node]]) -> list[Node]:

@@ -81,6 +81,16 @@ class Selection:
     top: int | None = None
     """Maximum number of rows; None for all."""
 
+    def matching(self, rows: Sequence[Row], keys: RowKeys[Row]) -> list[Row]:
+        """Return the rows that the filters let through."""
+        included, excluded = _patterns(self.include), _patterns(self.exclude)
+        return [
+            row
+            for row in rows
+            if (not included or _matches(keys.path(row), included))
+            and not _matches(keys.path(row), excluded)
+        ]
+
     def apply(self, rows: Sequence[Row], keys: RowKeys[Row]) -> SelectedRows[Row]:
         """Filter, sort and limit rows; rows with equal sort keys keep their order.
 
@@ -88,13 +98,7 @@ class Selection:
             UsageError: `sort` is not a key of the table, or `top` is negative.
         """
         refuse_negative("top", self.top)
-        included, excluded = _patterns(self.include), _patterns(self.exclude)
-        shown = [
-            row
-            for row in rows
-            if (not included or _matches(keys.path(row), included))
-            and not _matches(keys.path(row), excluded)
-        ]
+        shown = self.matching(rows, keys)
         if self.sort is not None:
             name = keys.resolve(self.sort)
             if name == keys.path_key:

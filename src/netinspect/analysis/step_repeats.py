@@ -99,7 +99,7 @@ def _facts(structure: Structure, step: Step) -> Hashable:
     return (
         step.kind,
         step.qualified_name,
-        None if module is None else (module.extra, structure.branch_sizes[module.path]),
+        None if module is None else (module.extra, structure.branch_sums[module.path].elements),
         step.failed,
         tuple((spec.shape, spec.dtype) for spec in tensors_in(step.inputs)),
         tuple((spec.shape, spec.dtype) for spec in tensors_in(step.output)),

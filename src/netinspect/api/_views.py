@@ -38,19 +38,22 @@ if TYPE_CHECKING:
 # fmt: off
 @overload
 def summary(
-    model: Checkpoint, *args: Any, depth: int | None = ..., functions: bool = ...,
+    model: Checkpoint, *args: Any, depth: int | None = ..., order: str = ..., functions: bool = ...,
+    fold: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
 ) -> View[CheckpointSummary]: ...
 @overload
 def summary(
-    model: _Model, *args: Any, depth: int | None = ..., functions: bool = ...,
+    model: _Model, *args: Any, depth: int | None = ..., order: str = ..., functions: bool = ...,
+    fold: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
 ) -> View[Summary]: ...
 @overload
 def summary(
-    model: _Named, *args: Any, depth: int | None = ..., functions: bool = ...,
+    model: _Named, *args: Any, depth: int | None = ..., order: str = ..., functions: bool = ...,
+    fold: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
 ) -> View[Summary | CheckpointSummary]: ...
@@ -61,7 +64,9 @@ def summary(
     model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *args: Any,
     depth: int | None = None,
+    order: str = "definition",
     functions: bool = False,
+    fold: bool = True,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     sort: str | None = None,
@@ -73,11 +78,13 @@ def summary(
         model: A model, a trace or a target; see `load` and `read_checkpoint`.
         args: Positional arguments of forward, for a live module.
         depth: Deepest level with rows of its own; None for all, up to the 128th.
-        functions: Give the functions between the layers rows too.
+        order: `definition` for the order of the constructors, or `calls` for that of the calls.
+        functions: Give the functions between the layers rows too, in the order of the calls.
+        fold: Show identical consecutive blocks in one row.
         include: Shell patterns of paths to keep.
         exclude: Shell patterns of paths to leave out.
-        sort: `params`, `total_params`, `bytes`, `macs`, `calls`, `output` or `path`; of a checkpoint
-            `elements`, `bytes`, `tensors` or `path`.
+        sort: `params`, `bytes`, `macs`, `flops`, `activations`, `calls`, `output` or `path`; of a
+            checkpoint `elements`, `bytes`, `tensors` or `path`.
         top: Keep only so many rows.
     """
     selection = Selection(include, exclude, sort, top)
@@ -86,10 +93,12 @@ def summary(
         from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
 
         refuse_for_checkpoint("--functions", functions, "a checkpoint has no functions")
-        return View(build_checkpoint_summary(found, selection, depth=depth))
+        return View(build_checkpoint_summary(found, selection, depth=depth, fold=fold))
     from netinspect.reports.summary.compute import build_summary
 
-    return View(build_summary(found, selection, depth=depth, functions=functions))
+    return View(
+        build_summary(found, selection, depth=depth, order=order, functions=functions, fold=fold)
+    )
 
 
 def params(

@@ -33,6 +33,9 @@ _LINKING_PROGRAMS = ("iTerm.app", "WezTerm", "vscode", "Hyper", "ghostty", "mint
 _LINKING_VARIABLES = ("KITTY_WINDOW_ID", "WT_SESSION", "DOMTERM", "GHOSTTY_RESOURCES_DIR")
 _LINKING_TERMS = ("xterm-kitty", "xterm-ghostty", "foot", "alacritty", "contour", "wezterm")
 
+_OTHER_LINES = 3
+"""Lines on a screen around a result: a hint, the age of a cached answer, and the prompt."""
+
 _TEXT_SUFFIXES = ("", ".txt", ".text", ".log", ".out")
 
 
@@ -96,12 +99,13 @@ def is_ascii(stream: TextIO | None) -> bool:
     return False
 
 
-def style_for(options: OutputOptions, columns: str | None = None) -> Style:
+def style_for(options: OutputOptions, columns: str | None = None, *, fits: bool = False) -> Style:
     """Return the style of a report, from the options and its destination.
 
     Args:
         options: The options.
         columns: Names of columns with commas between them; None for the default ones.
+        fits: Whether trees end at the deepest level that fits a terminal.
 
     Raises:
         UsageError: `columns` is empty, or no format has the suffix of the output file.
@@ -121,6 +125,9 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
     return Style(
         format=chosen,
         width=_width_for(options, chosen, names),
+        height=terminal_height(stdout) - _OTHER_LINES
+        if fits and not to_file and chosen is Format.RICH and is_terminal(stdout)
+        else None,
         # Preferences of a terminal or a CI do not apply to files: colour there must be requested.
         color=asked_color if to_file else wants_color(stdout, options.color),
         link_host=None if to_file else link_host(stdout, options.color),
@@ -179,6 +186,16 @@ def terminal_width(stream: TextIO | None) -> int:
     with suppress(AttributeError, OSError, ValueError):
         return os.get_terminal_size(stream.fileno()).columns or 80  # type: ignore[union-attr]
     return 80
+
+
+def terminal_height(stream: TextIO | None) -> int:
+    """Return the height of a terminal in lines: LINES, else the height that the terminal reports."""
+    text = os.environ.get("LINES", "")
+    if text.isdecimal() and int(text[:9]):
+        return int(text[:9])
+    with suppress(AttributeError, OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).lines or 24  # type: ignore[union-attr]
+    return 24
 
 
 def _columns() -> int:

@@ -65,6 +65,7 @@ DepthOption = Annotated[
         help="Deepest level; 0 for all.",
     ),
 ]
+NoFoldOption = Annotated[bool, typer.Option("--no-fold", help="Show each of several identical blocks.")]
 IncludeOption = Annotated[
     list[str] | None,
     typer.Option("--include", metavar="GLOB", help="Keep only matching paths; repeatable."),

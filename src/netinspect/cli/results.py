@@ -19,13 +19,20 @@ if TYPE_CHECKING:
     from netinspect.rendering.machine import Report
 
 
-def show(view: View[Report], output: OutputOptions, columns: str | None = None) -> None:
+def show(
+    view: View[Report],
+    output: OutputOptions,
+    columns: str | None = None,
+    *,
+    fits: bool = False,
+) -> None:
     """Write a report where it belongs.
 
     Args:
         view: The report.
         output: How to show it, and where.
         columns: Names of columns with commas between them; None for the default ones.
+        fits: Whether trees end at the deepest level that fits a terminal.
 
     Raises:
         Exit: With the code for findings, after a checkpoint was shown that lacks something.
@@ -34,7 +41,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
     """
     from netinspect.reports.render import lay_out, render
 
-    style = style_for(output, columns)
+    style = style_for(output, columns, fits=fits)
     # On the screen the error below explains a failure; a file and a picture have to do so themselves.
     explains = output.output is not None or style.format in PICTURES
     text = render(view.record, replace(style, failure=explains))

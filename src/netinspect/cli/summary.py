@@ -13,6 +13,7 @@ from netinspect.cli.options import (
     ExcludeOption,
     IncludeOption,
     ModelOptions,
+    NoFoldOption,
     OutputOptions,
     SortOption,
     SymbolicOption,
@@ -34,7 +35,11 @@ def command(
     model: ModelOptions,
     output: OutputOptions,
     target: TargetOrFileArgument = None,
-    depth: DepthOption = 3,
+    depth: DepthOption = None,
+    order: Annotated[
+        str,
+        typer.Option("--order", metavar="NAME", help="definition, or calls for the order of forward."),
+    ] = "definition",
     functions: Annotated[
         bool, typer.Option("--functions", help="Include the functions called between layers.")
     ] = False,
@@ -42,6 +47,7 @@ def command(
     exclude: ExcludeOption = None,
     sort: SortOption = None,
     top: TopOption = None,
+    no_fold: NoFoldOption = False,
     symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
@@ -50,10 +56,12 @@ def command(
     view = api.summary(
         loaded,
         depth=depth_or_all(depth),
+        order=order,
         functions=functions,
+        fold=not no_fold,
         include=include or (),
         exclude=exclude or (),
         sort=sort,
         top=top or None,
     )
-    show(view, output, columns)
+    show(view, output, columns, fits=depth is None and not no_fold)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from netinspect import api
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
     ModelOptions,
     ModuleArgument,
+    NoFoldOption,
     OutputOptions,
     TargetOrFileArgument,
     depth_or_all,
@@ -32,11 +29,10 @@ def command(
     target: TargetOrFileArgument = None,
     module: ModuleArgument = None,
     depth: DepthOption = None,
-    no_fold: Annotated[
-        bool, typer.Option("--no-fold", help="Show each of several identical siblings.")
-    ] = False,
+    no_fold: NoFoldOption = False,
     columns: ColumnsOption = None,
 ) -> None:
     """Show the module tree; forward is not run."""
     loaded = load_target(target, model, output, run=False)
-    show(api.tree(loaded, module or "", depth=depth_or_all(depth), fold=not no_fold), output, columns)
+    view = api.tree(loaded, module or "", depth=depth_or_all(depth), fold=not no_fold)
+    show(view, output, columns, fits=depth is None and not no_fold)

@@ -9,7 +9,7 @@ from msgspec import field as field
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the JSON reports; it is increased only when the meaning of an entry changes."""
 
 if TYPE_CHECKING:

@@ -82,7 +82,7 @@ def test_merged_row_expressions_add_up_to_the_total(sample: tuple[str, Trace]) -
     _, trace = sample
     for depth in (1, None):
         report = build_summary(trace, depth=depth)
-        assert sum_of(row.cost for row in report.rows) == report.cost
+        assert sum_of(row.own_cost for row in report.rows) == report.rows[0].cost == report.cost
     for by in ("module", "operator", "line"):
         costs = count_cost(trace, Selection(top=2), by=by)
         assert sum_of([*(row.cost for row in costs.rows), costs.rest]) == costs.total

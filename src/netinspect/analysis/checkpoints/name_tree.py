@@ -7,14 +7,13 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from netinspect.analysis.named_tensors import named_tensors
-from netinspect.analysis.repeats import Repeats
+from netinspect.analysis.repeats import Repeats, without_numbers
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.named_tensors import NamedTensor
 
 DEEPEST = 64
 """Maximum number of levels; the rest of a longer name is one key, so that the tree can be walked."""
 
-_NUMBER = re.compile(r"[0-9]+")
 _PARTS = re.compile(r"([^0-9]*)([0-9]*)")
 
 
@@ -87,7 +86,7 @@ def find_repeats(root: Branch) -> Repeats[Branch]:
         lambda branch: branch.children,
         _facts,
         ordered=False,
-        label_key=lambda name: _NUMBER.sub("#", name),
+        label_key=without_numbers,
     )
 
 

@@ -48,16 +48,6 @@ def total_notes(totals: StoredTotals, *, of: str = "") -> list[Line]:
     return notes
 
 
-def run_name(name: str, last_name: str, repeats: int) -> str:
-    """Format the name of a branch, or of a run of identical siblings: `0..11  x12`."""
-    return name if repeats == 1 else f"{name}..{last_name}  x{repeats}"
-
-
-def times(repeats: int, text: str) -> str:
-    """Format an amount of each of several identical branches: `12 x 7,087,872`."""
-    return text if repeats == 1 else f"{repeats} x {text}"
-
-
 def remarks(header: CheckpointHeader) -> list[Line]:
     """Return the problems and warnings of a checkpoint."""
     return [

@@ -219,7 +219,7 @@ def _constructed(number: int, syntax: _ClassSyntax, module: Module, structure: S
         return ""
     path = f"{module.path}.{name}" if module.path else name
     if path in structure.modules:
-        size = structure.branch_sizes[path]
+        size = structure.branch_sums[path].elements
         return f"{size:,} parameters" if size else ""
     for parameter in structure.parameters.get(module.path, ()):
         if parameter.name == path:

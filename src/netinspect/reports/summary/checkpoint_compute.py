@@ -30,15 +30,19 @@ ROW_KEYS: RowKeys[Group] = RowKeys(
 
 
 def build_checkpoint_summary(
-    checkpoint: Checkpoint, selection: Selection = ALL_ROWS, *, depth: int | None = None
+    checkpoint: Checkpoint,
+    selection: Selection = ALL_ROWS,
+    *,
+    depth: int | None = None,
+    fold: bool = True,
 ) -> CheckpointSummary:
     """Build the summary of a checkpoint.
 
     Args:
         checkpoint: The checkpoint.
         selection: Rows to show.
-        depth: Deepest level of names with rows of its own; None for all. The state of an optimizer,
-            which has one branch per parameter, has one row unless `depth` is None.
+        depth: Deepest level of names with rows of its own; None for all.
+        fold: Whether the state of an optimizer, which has one branch per parameter, has one row.
 
     Raises:
         UsageError: There is no such sort key, or a limit is negative.
@@ -46,7 +50,7 @@ def build_checkpoint_summary(
     refuse_negative("depth", depth)
     totals = stored_totals(checkpoint)
     root = build_branches(checkpoint)
-    folded = optimizer_paths(checkpoint) if depth is not None else frozenset[str]()
+    folded = optimizer_paths(checkpoint) if fold else frozenset[str]()
     groups = [
         Group(
             path=run[0].path,

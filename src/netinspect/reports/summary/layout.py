@@ -5,19 +5,21 @@ from __future__ import annotations
 from netinspect._utils import units
 from netinspect.records.modules import DEEPEST
 from netinspect.records.report_header import ReportHeader
-from netinspect.records.work import Cost, sum_of
+from netinspect.records.work import Cost
 from netinspect.rendering import format_values
-from netinspect.rendering.amounts import amount, cost_column, in_words, uncounted_column
-from netinspect.rendering.columns import count_column, name_column, share_column, size_column
+from netinspect.rendering.amounts import amount, cost_column, exact, in_words, uncounted_column
+from netinspect.rendering.columns import count_column, name_column, share_column
 from netinspect.rendering.document import (
     Column,
     Document,
+    Line,
     line,
     make_row,
     make_table,
 )
 from netinspect.rendering.styles import StyleName
-from netinspect.reports.summary.record import Summary, SummaryRow
+from netinspect.reports.shared.folding import fold_rows
+from netinspect.reports.summary.record import Sizes, Summary, SummaryRow
 
 _NAMED = 4
 """Maximum number of never-called modules named in a note."""
@@ -39,7 +41,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             text=lambda row: row.class_name if row.kind == "module" else "function",
             link=lambda row: row.defined_at,
             drop=2,
-            min_width=18,
+            min_width=14,
         ),
         Column(
             key="input",
@@ -54,22 +56,34 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             style=lambda row: "failed" if row.failed else "",
             min_width=22,
         ),
-        Column(key="params", value=lambda row: row.parameters, text=_parameters, align="right"),
+        Column(
+            key="params",
+            value=lambda row: row.parameters,
+            text=lambda row: _times(row, report, _parameters(row)),
+            align="right",
+        ),
         share_column("share", lambda row: row.share, drop=4, zero="-"),
         Column(
             key="trainable",
             value=lambda row: row.trainable,
             text=lambda row: "-" if row.trainable == "none" else row.trainable,
             drop=5,
+            hide_if_all=lambda row: row.trainable in ("yes", "none"),
         ),
-        count_column("total_params", lambda row: row.total_parameters, drop=9, zero="-"),
-        size_column("bytes", lambda row: row.bytes, drop=10, zero="-"),
+        Column(
+            key="bytes",
+            value=lambda row: row.bytes,
+            text=lambda row: _times(row, report, units.size(row.bytes) if row.bytes else "-"),
+            align="right",
+            drop=10,
+        ),
         Column(
             key="calls",
             value=lambda row: row.calls,
             text=lambda row: _calls(row, report),
             align="right",
             drop=6,
+            hide_if_all=lambda row: row.calls == 1 or row.kind == "function",
         ),
         Column(key="kind", value=lambda row: row.kind, shown=False),
         Column(
@@ -88,10 +102,20 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
         ),
         count_column("tied", lambda row: row.tied, shown=False, zero="-"),
         # Without a run, the cost columns would be empty.
-        cost_column("macs", report.header, drop=3, shown=report.counted != "no"),
+        Column(
+            key="macs",
+            value=lambda row: exact(row.cost, "macs", report.header),
+            text=lambda row: _times(row, report, amount(row.cost, "macs", report.header, zero="-")),
+            align="right",
+            drop=3,
+            shown=report.counted != "no",
+        ),
         cost_column("flops", report.header, shown=False),
         cost_column("activations", report.header, shown=False),
         uncounted_column(shown=False),
+        count_column("own_params", lambda row: row.own_parameters, shown=False),
+        count_column("repeats", lambda row: row.repeats, shown=False),
+        Column(key="repeat_of", value=lambda row: row.repeat_of, shown=False),
     )
 
 
@@ -102,14 +126,13 @@ def lay_out(report: Summary) -> Document:
     texts = _total(
         "total", totals.parameters, 1.0, totals.bytes, report.cost, report.header, partly=partly
     )
-    footer = [make_row(columns, texts, "total")]
+    # The first row of a tree is its total.
+    footer = [make_row(columns, texts, "total")] if report.flat else []
     if report.hidden:
-        shown = sum(row.parameters for row in report.rows)
-        share = shown / report.totals.parameters if report.totals.parameters else 0.0
-        size = sum(row.bytes for row in report.rows)
+        shown = report.shown
+        share = shown.parameters / totals.parameters if totals.parameters else 0.0
         label = f"{units.plural(len(report.rows), 'row')} shown"
-        cost = sum_of(row.cost for row in report.rows)
-        texts = _total(label, shown, share, size, cost, report.header)
+        texts = _total(label, shown.parameters, share, shown.bytes, shown.cost, report.header)
         footer.insert(0, make_row(columns, texts, "total"))
     notes = format_values.total_notes(report.totals, report.ties)
     if report.counted != "no" and report.header.failure is None:
@@ -117,11 +140,13 @@ def lay_out(report: Summary) -> Document:
         notes.append(
             line(f"{least}{in_words(report.cost, 'macs', 'MAC', report.header)}, two FLOPs each")
         )
+    if report.sizes is not None:
+        notes.append(_size_note(report.sizes, totals.bytes))
     if report.hidden:
         notes.append(
             line(
                 f"{units.plural(report.hidden, 'row')} not shown, with "
-                f"{units.plural(report.hidden_parameters, 'parameter')}"
+                f"{units.plural(totals.parameters - report.shown.parameters, 'parameter')}"
             )
         )
     folded = sum(row.folded for row in report.rows)
@@ -143,6 +168,7 @@ def lay_out(report: Summary) -> Document:
                 report.rows,
                 style=_style,
                 level=lambda row: 0 if report.flat else row.depth,
+                folded=fold_rows(report.rows) if _folds(report) else None,
                 footer=footer,
             ),
         ),
@@ -151,8 +177,30 @@ def lay_out(report: Summary) -> Document:
 
 
 def _name(row: SummaryRow, report: Summary) -> str:
-    name = row.path if report.flat and row.kind == "module" else row.name
-    return (name or row.class_name) + (f" (= {row.alias_of})" if row.alias_of is not None else "")
+    name = (row.path if report.flat and row.kind == "module" else row.name) or row.class_name
+    if _folds(report):
+        name = format_values.run_name(name, row.last_name, row.repeats)
+    if row.itself:
+        name += " (itself)"
+    return name + (f" (= {row.alias_of})" if row.alias_of is not None else "")
+
+
+def _size_note(sizes: Sizes, parameters: int) -> Line:
+    """Return the sizes of a run as torchinfo adds them up: outputs twice, for their gradients."""
+    total = sizes.inputs + 2 * sizes.layer_outputs + parameters
+    return line(
+        f"size: {units.size(total)} = input {units.size(sizes.inputs)} + layer outputs and gradients "
+        f"2 x {units.size(sizes.layer_outputs)} + parameters {units.size(parameters)}"
+    )
+
+
+def _folds(report: Summary) -> bool:
+    return report.fold and not report.flat
+
+
+def _times(row: SummaryRow, report: Summary, text: str) -> str:
+    """Return an amount of one module; for a folded run, as `12 x 7,087,872`."""
+    return format_values.times(row.repeats, text) if _folds(report) and text[0].isdigit() else text
 
 
 def _output(row: SummaryRow) -> str:
@@ -163,7 +211,7 @@ def _output(row: SummaryRow) -> str:
 
 
 def _parameters(row: SummaryRow) -> str:
-    if row.alias_of is not None or (row.tied and not row.parameters):
+    if row.alias_of is not None or (row.tied and row.parameters in (0, row.tied)):
         return "tied"
     return units.count(row.parameters) if row.parameters else "-"
 
@@ -171,7 +219,7 @@ def _parameters(row: SummaryRow) -> str:
 def _calls(row: SummaryRow, report: Summary) -> str:
     if row.kind == "function" or not report.header.ran:
         return "-"
-    if report.functions:
+    if report.order == "calls":
         return f"no. {row.calls}" if row.calls > 1 else str(row.calls)
     return str(row.calls)
 

@@ -14,7 +14,7 @@ from netinspect.records.work import Cost
 
 @record
 class SummaryRow:
-    """One row of the summary. The `parameters` of all rows add up to the total."""
+    """One row of the summary. The `own_parameters` of all rows add up to the total."""
 
     kind: OneOf["module", "function"]
     path: str
@@ -35,15 +35,22 @@ class SummaryRow:
     """Number of calls; 0 for a module that was never called."""
 
     parameters: int
-    """Elements of the module itself and of modules folded into its row."""
+    """Elements of the parameters of the whole branch, each tied tensor counted once; of the module
+    itself if `itself` is set."""
 
-    total_parameters: int
-    """Elements of all parameters of the module and its submodules, each tied tensor counted once."""
+    own_parameters: int
+    """Elements that are counted in no other row: those of the module itself, without tied ones counted
+    in an earlier row, and of modules below it that have no row."""
 
     trainable: OneOf["yes", "no", "partial", "none"]
     bytes: int
+    """Bytes of these `parameters`."""
+
+    own_bytes: int
+    """Bytes of these `own_parameters`."""
+
     share: Number
-    """Share of all parameters, 0 to 1."""
+    """Share of `parameters` in the total, 0 to 1."""
 
     tied: int
     """Elements of its tied parameters that are counted in another row."""
@@ -55,7 +62,43 @@ class SummaryRow:
     failed: bool
     called_at: SourceLine | None
     cost: Cost
-    """Cost of the module itself and of modules folded into its row."""
+    """Cost of the whole branch; of the module itself if `itself` is set."""
+
+    own_cost: Cost
+    """Cost that is counted in no other row."""
+
+    itself: bool = False
+    """True in a list, in which rows do not overlap, for a module that has other rows below it."""
+
+    repeats: int = 1
+    """Number of identical consecutive siblings of which this is the first; 1 for all others."""
+
+    last_name: str = ""
+    """Name of the last of these siblings; empty if it has no others."""
+
+    repeat_of: str | None = None
+    """Path of the same module in the first of its repeated siblings; None if it is in no later one."""
+
+    defined_at: str | None = None
+    """Place of the class statement, `file:line`; None for functions and torch's own classes."""
+
+
+@record
+class RowSum:
+    """Sum of rows, in which nothing is counted twice."""
+
+    parameters: int
+    bytes: int
+    cost: Cost
+
+
+@record
+class Sizes:
+    """Bytes of the tensors of a run, as torchinfo counts them."""
+
+    inputs: int
+    layer_outputs: int
+    """Bytes of the outputs of all calls of layers that have parameters and no layers inside."""
 
     defined_at: str | None = None
     """Place of the class statement, `file:line`; None for functions and torch's own classes."""
@@ -75,14 +118,23 @@ class Summary:
     flat: bool
     """Whether rows are sorted or filtered, and so not shown as a tree."""
 
-    hidden_parameters: int
-    """Parameters of the hidden rows; with those of the rows they add up to the total."""
+    shown: RowSum
+    """Sum of the shown rows."""
 
     totals: Totals
     ties: tuple[Tie, ...]
     never_called: tuple[str, ...]
+    order: OneOf["definition", "calls"]
+    """Whether rows are in the order of the constructors, or of the calls."""
+
     functions: bool
     """Whether functions between the layers have rows."""
+
+    fold: bool
+    """Whether people see identical siblings as one row, and of a failed run the branch that failed."""
+
+    sizes: Sizes | None
+    """Bytes of the tensors of a run; None if forward was not run, or has symbolic sizes."""
 
     cost: Cost
     """Cost of all rows, including hidden ones."""

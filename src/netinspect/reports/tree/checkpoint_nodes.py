@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from netinspect._utils import units
 from netinspect.analysis.checkpoints.name_tree import Branch, build_branches, find_repeats
 from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths, within
-from netinspect.analysis.repeats import Repeats
+from netinspect.analysis.repeats import Node, OutlineEntry
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.named_tensors import NamedTensor
@@ -31,7 +33,27 @@ def build_checkpoint_nodes(checkpoint: Checkpoint, path: str, depth: int, *, fol
     optimizers = optimizer_paths(checkpoint)
     closed = frozenset[str]() if not fold or within(optimizers)(path) else optimizers
     has_dtypes = len({tensor.dtype for tensor in checkpoint.tensors}) > 1
-    return _BranchNodes(find_repeats(top), closed, has_dtypes=has_dtypes, fold=fold).build((top,), depth)
+    nodes = _BranchNodes(closed, depth, has_dtypes=has_dtypes)
+    outline = find_repeats(top).outline(depth, ends=lambda branch: branch.path in closed)
+    return nest(outline, nodes.make)
+
+
+def nest(
+    outline: Iterable[OutlineEntry[Node]],
+    make: Callable[[OutlineEntry[Node], tuple[TreeNode, ...]], TreeNode],
+) -> TreeNode:
+    """Return the top node of an outline.
+
+    Args:
+        outline: The entries, each before those below it.
+        make: Returns the node of an entry and the nodes of its children.
+    """
+    below: dict[int, list[TreeNode]] = {}
+    """Nodes by level that still have no parent, the last one first."""
+    for entry in reversed(list(outline)):
+        children = below.pop(entry.level + 1, [])
+        below.setdefault(entry.level, []).append(make(entry, tuple(reversed(children))))
+    return below[0][0]
 
 
 def _find(root: Branch, path: str, target: str) -> Branch:
@@ -57,35 +79,30 @@ def _find(root: Branch, path: str, target: str) -> Branch:
 class _BranchNodes:
     """Builder of the nodes of branches."""
 
-    def __init__(
-        self, repeats: Repeats[Branch], closed: frozenset[str], *, has_dtypes: bool, fold: bool
-    ) -> None:
-        self._repeats = repeats
+    def __init__(self, closed: frozenset[str], depth: int, *, has_dtypes: bool) -> None:
         self._closed = closed
+        self._depth = depth
         self._has_dtypes = has_dtypes
-        self._fold = fold
 
-    def build(self, run: tuple[Branch, ...], depth: int) -> TreeNode:
-        """Build the node of a branch, or of a run of identical siblings."""
-        branch = run[0]
+    def make(self, entry: OutlineEntry[Branch], children: tuple[TreeNode, ...]) -> TreeNode:
+        """Make the node of a branch."""
+        branch = entry.node
         if branch.path in self._closed:
             # The state of an optimizer has a branch for each parameter, which would be hundreds of rows.
-            return self._node(run, [units.plural(branch.count, "tensor")], [])
+            return self._node(entry, [units.plural(branch.count, "tensor")], ())
         tensors = list(zip(branch.keys, branch.tensors, strict=True))
         own = [f"{units.name(key)} {self._format_tensor(tensor)}" for key, tensor in tensors]
-        children: list[TreeNode] = []
-        if depth:
-            if len(own) > _MAX_OWN:
-                own = []
-                children += [self._leaf(key, tensor) for key, tensor in tensors]
-            runs = self._repeats.runs(branch, fold=self._fold)
-            children += [self.build(each, depth - 1) for each in runs]
+        if len(own) > _MAX_OWN and entry.level < self._depth:
+            own = []
+            children = (*(self._leaf(key, tensor, entry) for key, tensor in tensors), *children)
         elif len(own) > _MAX_OWN:
             own = [*own[:_MAX_OWN], f"{len(own) - _MAX_OWN:,} more"]
-        return self._node(run, own, children)
+        return self._node(entry, own, children)
 
-    def _node(self, run: tuple[Branch, ...], own: list[str], children: list[TreeNode]) -> TreeNode:
-        branch = run[0]
+    def _node(
+        self, entry: OutlineEntry[Branch], own: list[str], children: tuple[TreeNode, ...]
+    ) -> TreeNode:
+        branch = entry.node
         return TreeNode(
             path=branch.path,
             name=branch.name,
@@ -93,14 +110,16 @@ class _BranchNodes:
             extra_repr="",
             parameters=branch.elements,
             own=tuple(own),
-            repeats=len(run),
-            last_name=run[-1].name,
+            repeats=len(entry.run),
+            last_name=entry.run[-1].name,
+            repeat_of=None if entry.repeat_of is None else entry.repeat_of.path,
             alias_of=None,
             called=True,
-            children=tuple(children),
+            children=children,
         )
 
-    def _leaf(self, key: str, tensor: NamedTensor) -> TreeNode:
+    def _leaf(self, key: str, tensor: NamedTensor, parent: OutlineEntry[Branch]) -> TreeNode:
+        first = parent.repeat_of
         return TreeNode(
             path=tensor.name,
             name=key,
@@ -110,6 +129,7 @@ class _BranchNodes:
             own=(self._format_tensor(tensor),),
             repeats=1,
             last_name=key,
+            repeat_of=None if first is None else f"{first.path}.{key}",
             alias_of=None,
             called=True,
             children=(),

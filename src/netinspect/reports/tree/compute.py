@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 from netinspect.analysis.header import header_and_totals
 from netinspect.analysis.module_index import Structure
-from netinspect.analysis.repeats import Repeats
+from netinspect.analysis.module_repeats import find_repeats, local_name, own_tensors
+from netinspect.analysis.repeats import OutlineEntry
 from netinspect.analysis.rows import refuse_negative
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.modules import DEEPEST
 from netinspect.records.tensors import RegisteredTensor
 from netinspect.records.trace import Trace
-from netinspect.reports.tree.checkpoint_nodes import build_checkpoint_nodes
+from netinspect.reports.tree.checkpoint_nodes import build_checkpoint_nodes, nest
 from netinspect.reports.tree.record import Tree, TreeNode
 
 
@@ -35,74 +34,38 @@ def build_tree(
     if isinstance(source, Checkpoint):
         root = build_checkpoint_nodes(source, path, depth, fold=fold)
     else:
-        structure = Structure(source)
-        top = structure.find(path).path
-        root = _ModuleNodes(structure, top, fold=fold).build((top,), depth)
+        root = _build_module_nodes(Structure(source), path, depth)
     header, totals, ties = header_and_totals(source)
-    return Tree(header=header, root=root, totals=totals, ties=ties)
+    return Tree(header=header, root=root, fold=fold, totals=totals, ties=ties)
 
 
-class _ModuleNodes:
-    """Builder of the nodes of a model's modules."""
+def _build_module_nodes(structure: Structure, path: str, depth: int) -> TreeNode:
+    """Return the top node of the tree of a model's modules."""
+    never_called = set(structure.never_called())
+    outline = find_repeats(structure, structure.find(path).path, calls=False).outline(depth)
 
-    def __init__(self, structure: Structure, top: str, *, fold: bool) -> None:
-        self._structure = structure
-        self._fold = fold
-        self._never_called = set(structure.never_called())
-        self._repeats = Repeats(top, self._children, self._facts)
-
-    def build(self, run: tuple[str, ...], depth: int) -> TreeNode:
-        """Build the node of a module, or of a run of identical siblings."""
-        module = self._structure.modules[run[0]]
-        runs = self._repeats.runs(module.path, fold=self._fold) if depth else ()
+    def make(entry: OutlineEntry[str], children: tuple[TreeNode, ...]) -> TreeNode:
+        module = structure.modules[entry.node]
+        tensors = () if module.library else own_tensors(structure, entry.node)
         return TreeNode(
             path=module.path,
             name=module.name,
             class_name=module.class_name,
             extra_repr=module.extra,
-            parameters=self._structure.branch_sizes[module.path],
+            parameters=structure.branch_sums[module.path].elements,
             # The class name of one of torch's own modules implies its tensors.
-            own=() if module.library else tuple(map(_format_tensor, self._tensors(module.path))),
-            repeats=len(run),
-            last_name=self._structure.modules[run[-1]].name,
+            own=tuple(map(_format_tensor, tensors)),
+            repeats=len(entry.run),
+            last_name=structure.modules[entry.run[-1]].name,
+            repeat_of=entry.repeat_of,
             alias_of=module.alias_of,
-            called=module.path not in self._never_called,
-            children=tuple(self.build(each, depth - 1) for each in runs),
+            called=module.path not in never_called,
+            children=children,
             defined_at=module.defined_at,
         )
 
-    def _children(self, path: str) -> dict[str, str]:
-        module = self._structure.modules[path]
-        if module.alias_of is not None:
-            return {}
-        return {self._structure.modules[child].name: child for child in module.children}
-
-    def _facts(self, path: str) -> Hashable:
-        module = self._structure.modules[path]
-        tensors = self._tensors(path)
-        return (
-            module.class_path,
-            module.extra,
-            self._structure.branch_sizes[path],
-            tuple((_local_name(each), each.spec.shape, each.spec.dtype) for each in tensors),
-            path in self._never_called,
-            # A shared layer without state, such as an activation, is like one for each of its paths.
-            module.alias_of if tensors or module.children else None,
-        )
-
-    def _tensors(self, path: str) -> list[RegisteredTensor]:
-        """Return the parameters and buffers registered directly on a module, in order."""
-        module, structure = self._structure.modules[path], self._structure
-        entries = {
-            entry.name: entry
-            for entry in (*structure.parameters.get(path, ()), *structure.buffers.get(path, ()))
-        }
-        return [entries[name] for name in (*module.parameters, *module.buffers) if name in entries]
-
-
-def _local_name(entry: RegisteredTensor) -> str:
-    return entry.name.rpartition(".")[2]
+    return nest(outline, make)
 
 
 def _format_tensor(entry: RegisteredTensor) -> str:
-    return f"{_local_name(entry)} ({', '.join(map(str, entry.spec.shape))})"
+    return f"{local_name(entry)} ({', '.join(map(str, entry.spec.shape))})"

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from netinspect._utils import units
 from netinspect.records.modules import DEEPEST
+from netinspect.rendering import format_values
 from netinspect.rendering.columns import name_column
 from netinspect.rendering.document import Column, Document, line, make_table
-from netinspect.reports.shared import checkpoint_header
 from netinspect.reports.shared import header as shared_header
 from netinspect.reports.tree.record import Tree, TreeNode
 
@@ -24,6 +24,7 @@ class PlacedNode(NamedTuple):
 def lay_out(report: Tree) -> Document:
     """Lay out the tree, one row for a module or a run of identical ones."""
     rows = list(_walk(report.root))
+    folded = [row for row in rows if row.node.repeat_of is None] if report.fold else None
     name = shared_header.name(report.header)
     notes = [
         *shared_header.total_notes(report.totals, report.ties, whole=name if report.root.path else ""),
@@ -42,6 +43,7 @@ def lay_out(report: Tree) -> Document:
                 rows,
                 style=lambda row: "" if row.node.called else "never_called",
                 level=lambda row: row.level,
+                folded=folded,
             ),
         ),
         notes=tuple(notes),
@@ -60,14 +62,14 @@ def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
     path: Column[PlacedNode] = name_column(
         "path",
         lambda row: row.node.path,
-        text=lambda row: _name(row, shared_header.name(report.header)),
+        text=lambda row: _name(row, report),
         tree=True,
         min_width=30,
     )
     amount: Column[PlacedNode] = Column(
         key="params" if is_model else "elements",
         value=lambda row: row.node.parameters,
-        text=lambda row: _amount(row.node),
+        text=lambda row: _amount(row.node, fold=report.fold),
         align="right",
     )
     repeats: Column[PlacedNode] = Column(
@@ -107,10 +109,10 @@ def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
     )
 
 
-def _name(row: PlacedNode, top: str) -> str:
+def _name(row: PlacedNode, report: Tree) -> str:
     node = row.node
-    name = units.name(node.name) if row.level else node.name or top
-    return checkpoint_header.run_name(name, node.last_name, node.repeats)
+    name = units.name(node.name) if row.level else node.name or shared_header.name(report.header)
+    return format_values.run_name(name, node.last_name, node.repeats) if report.fold else name
 
 
 def _facts(node: TreeNode) -> str:
@@ -124,7 +126,8 @@ def _facts(node: TreeNode) -> str:
     return facts
 
 
-def _amount(node: TreeNode) -> str:
+def _amount(node: TreeNode, *, fold: bool) -> str:
     if not node.parameters:
         return "-"
-    return checkpoint_header.times(node.repeats, units.count(node.parameters))
+    text = units.count(node.parameters)
+    return format_values.times(node.repeats, text) if fold else text

@@ -19,16 +19,19 @@ class TreeNode:
     extra_repr: str
     parameters: int
     """Elements of the parameters in the whole branch, each tied tensor counted once; for a checkpoint,
-    elements of all tensors. If siblings are folded, those of one sibling."""
+    elements of all tensors."""
 
     own: tuple[str, ...]
     """Parameters and buffers registered directly on it, as `name (sizes)`."""
 
     repeats: int
-    """Number of identical siblings in this row."""
+    """Number of identical consecutive siblings of which this is the first; 1 for all others."""
 
     last_name: str
     """Name of the last of these siblings."""
+
+    repeat_of: str | None
+    """Path of the same branch in the first of its repeated siblings; None if it is in no later one."""
 
     alias_of: str | None
     called: bool
@@ -45,6 +48,9 @@ class Tree:
 
     header: ReportHeader | CheckpointHeader
     root: TreeNode
+    fold: bool
+    """Whether people see identical siblings as one row."""
+
     totals: Totals | StoredTotals
     ties: tuple[Tie, ...]
     """Tied parameters and modules of a model; empty for a checkpoint."""
