@@ -195,7 +195,7 @@ def test_view_is_legible_in_host(page: Page, tmp_path: Path, host: str) -> None:
     found, styled = views
     check(found)
     check(styled)
-    assert found["height"] < 520
+    assert found["height"] < 540
     assert [cell["align"] for cell in found["rows"][1]["cells"]] == ["left", "right"]
     # Plain and dim text, red, yellow and blue.
     assert styled["colors"] == 5
