@@ -39,7 +39,7 @@ def column(
 
 
 def total(fitted: list[Fitted]) -> int:
-    return sum(each.width for each in fitted) + GAP * (len(fitted) - 1)
+    return sum(each.total for each in fitted) + GAP * (len(fitted) - 1)
 
 
 def widths(fitted: list[Fitted]) -> dict[str, int]:
@@ -170,11 +170,12 @@ def tables(draw: st.DrawFn) -> Table:
             drop=draw(st.integers(0, 3)),
             min_width=draw(st.none() | st.integers(1, 12)),
             shown=index == 0 or draw(st.booleans()),
+            bar=draw(st.sampled_from([None, float])),
             tree=index == 0 and draw(st.booleans()),
         )
         for index in range(count)
     )
-    cells = st.builds(Cell, text=TEXTS, value=st.none())
+    cells = st.builds(Cell, text=TEXTS, value=st.none(), bar=st.none() | st.floats(0, 1))
     row = st.builds(Row, cells=st.tuples(*[cells] * count), level=st.integers(0, 4))
     rows = st.lists(row, max_size=3).map(tuple)
     return Table(name="", columns=columns, rows=draw(rows), footer=draw(rows))
@@ -218,6 +219,7 @@ def test_fit_uses_whole_width(any_table: Table, width: int, positions: list[int]
     fitted = fit(any_table, width, chosen)
     whole = {each.position: each.width for each in natural}
     assert all(each.width <= whole[each.position] for each in fitted)
+    assert all(each.bar <= full.bar for each in fitted for full in natural if full[:2] == each[:2])
     if total(natural) <= width:
         assert fitted == natural
     elif any(each.width < whole[each.position] for each in fitted):

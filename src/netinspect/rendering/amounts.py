@@ -13,6 +13,7 @@ from netinspect.records.values import TensorSpec, Value, tensors_in
 from netinspect.records.work import Cost
 from netinspect.rendering.columns import count_column
 from netinspect.rendering.document import Column, Line, line
+from netinspect.rendering.styles import heat
 
 UNITS: dict[str, Callable[[int], str]] = {"bytes_read": units.size, "bytes_written": units.size}
 """Formatters of the numbers of a cost that are not shown in powers of 1000."""
@@ -62,7 +63,13 @@ class HasCost(Protocol):
 
 
 def cost_column(
-    key: str, header: ReportHeader, *, field: str | None = None, drop: int = 0, shown: bool = True
+    key: str,
+    header: ReportHeader,
+    *,
+    field: str | None = None,
+    drop: int = 0,
+    shown: bool = True,
+    total: Cost | None = None,
 ) -> Column[HasCost]:
     """Return the column of one number of a cost.
 
@@ -72,13 +79,16 @@ def cost_column(
         field: The field of `Cost`; None if its name is the key.
         drop: Order in which the column is dropped.
         shown: Whether it is shown to people by default.
+        total: The cost of the whole model, if the numbers are coloured by their share of it.
     """
     name = field or key
+    whole = getattr(total, name, 0)
     return Column(
         key=key,
         value=lambda row: exact(row.cost, name, header),
         text=lambda row: amount(row.cost, name, header, zero="-"),
         align="right",
+        style=(lambda row: heat(getattr(row.cost, name) / whole)) if whole else None,
         drop=drop,
         shown=shown,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _LEVELS = "▁▂▃▄▅▆▇█"
+_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 
 def bars(numbers: Sequence[int]) -> str:
@@ -27,3 +28,10 @@ def sparkline(numbers: Sequence[int], low: int, high: int) -> str:
 def bar(share: float, width: int, character: str = "█") -> str:
     """Return a bar whose length is a share of the width."""
     return character * round(share * width)
+
+
+def share_bar(share: float, width: int) -> str:
+    """Return a bar in steps of an eighth of a character; only a share of 0 is blank."""
+    eighths = min(width * 8, max(round(share * width * 8), 1)) if share > 0 else 0
+    full, rest = divmod(eighths, 8)
+    return "█" * full + _EIGHTHS[rest]

@@ -40,6 +40,7 @@ def count_column(
     shown: bool = True,
     zero: str | None = None,
     format_count: Callable[[int], str] = units.count,
+    bar: Callable[[T], float | None] | None = None,
 ) -> Column[T]:
     """Return a column of whole numbers, with separators of thousands for people.
 
@@ -50,13 +51,14 @@ def count_column(
         shown: Whether it is shown to people by default.
         zero: Text of 0 for people; None for the number itself.
         format_count: Format a number for people.
+        bar: Return the amount that the bar of a row shows; see `Column.bar`.
     """
 
     def text(item: T) -> str:
         number = count(item)
         return zero if zero is not None and not number else format_count(number)
 
-    return Column(key=key, value=count, text=text, align="right", drop=drop, shown=shown)
+    return Column(key=key, value=count, text=text, align="right", drop=drop, shown=shown, bar=bar)
 
 
 def size_column(
@@ -69,10 +71,17 @@ def size_column(
 def share_column(
     key: str, share: Callable[[T], float], *, drop: int = 0, zero: str | None = None
 ) -> Column[T]:
-    """Return a column of shares from 0 to 1, in percent for people; see `count_column`."""
+    """Return a column of shares from 0 to 1, in percent and with bars for people; see `count_column`."""
 
     def text(item: T) -> str:
         number = share(item)
         return zero if zero is not None and not number else units.percent(number)
 
-    return Column(key=key, value=lambda item: round(share(item), 6), text=text, align="right", drop=drop)
+    return Column(
+        key=key,
+        value=lambda item: round(share(item), 6),
+        text=text,
+        align="right",
+        drop=drop,
+        bar=share,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 from typing import Literal as OneOf
 
@@ -39,6 +39,8 @@ class Cell:
     style: StyleName = ""
     link: str = ""
     """Place that a terminal links the text to, as `file:line`; empty for none."""
+    bar: float | None = None
+    """Amount that a bar after the text shows, at least 0; None for no bar."""
 
 
 @record
@@ -76,6 +78,11 @@ class Column(Generic[Item]):
     in_plain: bool | None = None
     """Whether `plain` has the column by default; None if it is the same as for people."""
 
+    bar: Callable[[Item], float | None] | None = None
+    """Return the amount that the bar of a row shows. The bar of the largest one is full: in a tree with
+    sums that is the whole, and in a list small shares still differ. Bars are drawn in the width that is
+    left by the columns, except by those of the least use; they never cost part of a name."""
+
     hide_if_all: Callable[[Item], bool] | None = None
     """Hide the column by default, as with `shown`, if this holds for every row."""
 
@@ -91,6 +98,7 @@ class Column(Generic[Item]):
             None if self.text is None else self.text(item),
             "" if self.style is None else self.style(item),
             "" if self.link is None else self.link(item) or "",
+            None if self.bar is None else self.bar(item),
         )
 
 
@@ -188,12 +196,24 @@ Line = tuple[Span, ...]
 
 
 @record
+class Legend:
+    """The meaning of some columns, for people."""
+
+    text: str
+    about: tuple[str, ...]
+    """Keys of the columns; the legend is shown if one of them is."""
+
+
+@record
 class Document:
     """The layout of a report: title, blocks and notes."""
 
     title: Line
     blocks: tuple[Block, ...]
     notes: tuple[Line, ...] = ()
+    legends: tuple[Legend, ...] = ()
+    """Shown between the blocks and the notes."""
+
     failure: tuple[Line | Excerpt, ...] = ()
     """Explanation of a failed forward, for people; empty if an error message already explains it."""
 
@@ -204,6 +224,13 @@ class Document:
             block for block in self.blocks if not isinstance(block, Table) or block.shown_rows
         )
         return filled or self.blocks[:1]
+
+    def notes_with(self, keys: Container[str]) -> Iterator[Line]:
+        """Yield the notes for people, after the legends of the columns of the given keys."""
+        for legend in self.legends:
+            if any(key in keys for key in legend.about):
+                yield line((legend.text, "hint"))
+        yield from self.notes
 
     def has_heading(self, block: Block) -> bool:
         """Return whether a block's name is shown above it; printed tensors always have it."""
@@ -217,11 +244,17 @@ def line(*parts: str | tuple[str, StyleName]) -> Line:
     )
 
 
-def cell(value: Value, text: str | None = None, style: StyleName = "", link: str = "") -> Cell:
+def cell(
+    value: Value,
+    text: str | None = None,
+    style: StyleName = "",
+    link: str = "",
+    bar: float | None = None,
+) -> Cell:
     """Make a cell; without a text for people, the value itself is shown, and None as a dash."""
     if text is None:
         text = "-" if value is None else str(value)
-    return Cell(text=text, value=value, style=style, link=link)
+    return Cell(text=text, value=value, style=style, link=link, bar=bar)
 
 
 def make_table(

@@ -18,17 +18,28 @@ from rich.text import Text
 
 from netinspect._utils.safe_text import safe
 from netinspect.errors import Excerpt
+from netinspect.rendering.bars import share_bar
 from netinspect.rendering.document import (
-    Block,
     Code,
     Document,
     Line,
+    Lines,
     Row,
     Span,
     Table,
     draw_branches,
+    line,
 )
-from netinspect.rendering.layout import BRANCH, GAP, Fitted, cut, cut_apart, fit, text_width
+from netinspect.rendering.layout import (
+    BRANCH,
+    GAP,
+    Fitted,
+    cut,
+    cut_apart,
+    dropped_columns,
+    fit,
+    text_width,
+)
 from netinspect.rendering.links import link_style
 from netinspect.rendering.styles import theme
 from netinspect.rendering.wrapping import mark, wrap
@@ -50,8 +61,6 @@ _HANGING = 2
 
 _INDENT = Segment("  ")
 """Indentation of the explanation of a failure."""
-
-_GAP = Segment(" " * GAP)
 
 
 def make_console(*, picture: bool = False, **options: Any) -> Console:
@@ -96,13 +105,21 @@ def draw(
     """
     lines: list[Drawn] = []
     styles = _find_styles(console, link_host)
+    shown: set[str] = set()
     for block in document.filled_blocks:
         if document.has_heading(block):
             lines += [[], _limit((Span(text=block.name, style="heading"),), console, width)]
-        lines += _block(block, console, styles, width, columns)
+        if isinstance(block, Table):
+            fitted = fit(block, width, columns)
+            lines += _table(block, fitted, styles)
+            shown.update(each.column.key for each in fitted)
+            if dropped := dropped_columns(block, fitted, columns):
+                lines += _wrap(_hidden(dropped, width), console, width, fold=fold)
+        else:
+            lines += _block(block, console, width)
     if width is None and least_width is not None:
         width = max(least_width, *(Segment.get_line_length(each) for each in lines))
-    for note in document.notes:
+    for note in document.notes_with(shown):
         lines += _wrap(note, console, width, fold=fold)
     inner = None if width is None else max(1, width - len(_INDENT.text))
     for part in document.failure:
@@ -156,12 +173,19 @@ def _mark(excerpt: Excerpt, console: Console, width: int | None) -> Iterator[Dra
             yield [Segment(carets, console.get_style("failed"))]
 
 
-def _block(
-    block: Block, console: Console, styles: _Styles, width: int | None, columns: Sequence[str] | None
-) -> Iterator[Drawn]:
-    if isinstance(block, Table):
-        yield from _table(block, styles, width, columns)
-    elif isinstance(block, Code):
+def _hidden(keys: Sequence[str], width: int | None) -> Line:
+    """Name hidden columns in one line, as many as fit."""
+    for count in reversed(range(len(keys))):
+        more = len(keys) - count - 1
+        named = [*keys[: count + 1], *([f"{more} more"] if more else [])]
+        text = f"hidden at this width: {', '.join(named)} (--columns)"
+        if width is None or len(text) <= width:
+            break
+    return line((text, "hint"))
+
+
+def _block(block: Code | Lines, console: Console, width: int | None) -> Iterator[Drawn]:
+    if isinstance(block, Code):
         # Pygments is slow to import and needed for code only.
         from netinspect.rendering.listing import code_lines
 
@@ -173,14 +197,11 @@ def _block(
             yield [Segment(safe(each))]
 
 
-def _table(
-    table: Table, styles: _Styles, width: int | None, columns: Sequence[str] | None
-) -> Iterator[Drawn]:
-    fitted = fit(table, width, columns)
+def _table(table: Table, fitted: list[Fitted], styles: _Styles) -> Iterator[Drawn]:
     header = []
     for each in fitted:
         title = cut(each.column.heading, each.width)
-        header += [Segment(_align(title, each, each.width), styles("heading")), _GAP]
+        header += [Segment(_align(title, each, each.width), styles("heading")), _gap(each)]
     yield _strip(header)
     rows = table.shown_rows
     branches = draw_branches([row.level for row in rows])
@@ -188,7 +209,7 @@ def _table(
     for row, guide in zip(rows, branches, strict=True):
         yield _row(row, guide, fitted, names, styles)
     if table.footer:
-        rule = "─" * (sum(each.width + GAP for each in fitted) - GAP)
+        rule = "─" * (sum(each.total + GAP for each in fitted) - GAP)
         yield [Segment(rule, styles("branches"))]
         for row in table.footer:
             yield _row(row, "", fitted, names, styles)
@@ -237,10 +258,24 @@ def _row(
         style = styles(row.style_of(cell), cell.link)
         shown = _align(text, each, room)
         if style is not None and style.link:  # without the blanks after it
-            segments += [Segment(text, style), Segment(shown[len(text) :]), _GAP]
+            segments += [Segment(text, style), Segment(shown[len(text) :])]
         else:
-            segments += [Segment(shown, style), _GAP]
+            segments.append(Segment(shown, style))
+        if each.bar and cell.bar:
+            drawn = share_bar(cell.bar / each.most, each.bar)
+            segments += [
+                Segment(" "),
+                Segment(drawn, styles("bar")),
+                Segment(" " * (each.bar - len(drawn) + GAP)),
+            ]
+        else:
+            segments.append(_gap(each))
     return _strip(segments)
+
+
+def _gap(fitted: Fitted) -> Segment:
+    """Return the blanks between the text of a cell without a bar and the next column."""
+    return Segment(" " * (fitted.total - fitted.width + GAP))
 
 
 def _align(text: str, fitted: Fitted, width: int) -> str:

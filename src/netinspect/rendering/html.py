@@ -93,16 +93,18 @@ def format_html_fragment(
     styles = _Styles()
     parts = [f'<p class="ni-title">{styles.line(document.title)}</p>']
     folds = 0
+    shown: set[str] = set()
     for block in document.filled_blocks:
         if document.has_heading(block):
             parts.append(f'<p class="ni-heading">{_text(block.name)}</p>')
         if isinstance(block, Table):
             fitted = _fit(block, width, columns)
             parts += _table(block, fitted, styles)
+            shown.update(each.column.key for each in fitted)
             folds = max(folds, sum(fold.number is not None for fold in _fold(block.shown_rows)))
         else:
             parts.append(_preformatted(block, styles))
-    parts += (f"<p>{styles.line(note)}</p>" for note in document.notes)
+    parts += (f"<p>{styles.line(note)}</p>" for note in document.notes_with(shown))
     if document.failure:
         lines = "".join(_failure(each, styles) for each in document.failure)
         parts.append(f'<div class="ni-failure">{lines}</div>')

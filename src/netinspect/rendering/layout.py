@@ -29,7 +29,28 @@ class Fitted(NamedTuple):
 
     column: Column[Any]
     width: int
+    """Cells of the text."""
 
+    bar: int = 0
+    """Cells of the longest bar after the text, without the blank between them."""
+
+    most: float = 0
+    """The largest amount that a bar shows."""
+
+    @property
+    def total(self) -> int:
+        """Cells of text and bar."""
+        return self.width + (1 + self.bar if self.bar else 0)
+
+
+_BAR = 10
+"""Cells of a bar."""
+
+_LEAST_BAR = 3
+"""Cells below which a bar is of no use."""
+
+_BAR_DROP = 7
+"""Columns that are dropped earlier than this order do not take the place of bars."""
 
 _DROPPED_FIRST = 100
 _LEAST_TEXT = 5
@@ -59,15 +80,56 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
     if chosen is not None:
         fitted.sort(key=lambda each: list(chosen).index(each.column.key))
     if width is None:
-        return fitted
-    while _least_total(fitted) > width:
+        return _with_bars(fitted, table, None)
+    bars = (1 + _BAR) * sum(_most(table, each) > 0 for each in fitted)
+    while _least_total(fitted) + bars > width:
         optional = [each for each in fitted if _drop_order(each.column)] if droppable else []
+        if bars and all(_drop_order(each.column) <= _BAR_DROP for each in optional):
+            bars = 0
+            continue
         if not optional or len(fitted) == 1:
             break
         # Columns of equal order are dropped together: a minimum is of little use without its maximum.
         last = max(_drop_order(each.column) for each in optional)
         fitted = [each for each in fitted if _drop_order(each.column) != last] or fitted[:1]
-    return _shrink(fitted, width)
+    return _with_bars(_shrink(fitted, width), table, width)
+
+
+def dropped_columns(table: Table, fitted: Sequence[Fitted], chosen: Sequence[str] | None) -> list[str]:
+    """Return the keys of the columns that `fit` dropped for the width, the last one dropped first."""
+    wanted = wanted_columns(table, chosen)
+    shown = {each.column.key for each in fitted}
+    dropped = [
+        column
+        for column in table.columns
+        if (column.shown if wanted is None else column.key in wanted) and column.key not in shown
+    ]
+    return [column.key for column in sorted(dropped, key=_drop_order)]
+
+
+def _with_bars(fitted: list[Fitted], table: Table, width: int | None) -> list[Fitted]:
+    """Give bars the rest of the width, in equal parts."""
+    most = [_most(table, each) for each in fitted]
+    count = sum(map(bool, most))
+    if not count:
+        return fitted
+    room = _BAR
+    if width is not None:
+        rest = width - sum(each.width + GAP for each in fitted) + GAP
+        room = min(_BAR, rest // count - 1)
+    if room < _LEAST_BAR:
+        return fitted
+    return [
+        each._replace(bar=room, most=amount) if amount else each
+        for each, amount in zip(fitted, most, strict=True)
+    ]
+
+
+def _most(table: Table, fitted: Fitted) -> float:
+    """Return the largest amount that the bars of a column show; 0 without bars."""
+    if fitted.column.bar is None:
+        return 0
+    return max((row.cells[fitted.position].bar or 0 for row in table.shown_rows), default=0)
 
 
 def wanted_columns(table: Table, chosen: Sequence[str] | None) -> Sequence[str] | None:

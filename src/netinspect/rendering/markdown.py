@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from netinspect._utils.safe_text import safe
 from netinspect.errors import Excerpt
-from netinspect.rendering.document import Block, Code, Document, Line, Row, Table
+from netinspect.rendering.document import Code, Document, Line, Lines, Row, Table
 from netinspect.rendering.layout import BRANCH, Fitted, fit
 from netinspect.rendering.wrapping import mark
 
@@ -17,12 +17,18 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 def format_markdown(document: Document, columns: Sequence[str] | None = None) -> str:
     """Format a document as Markdown; names are escaped."""
     parts = [f"### {_inline(document.title)}"]
+    shown: set[str] = set()
     for block in document.filled_blocks:
         if document.has_heading(block):
             parts.append(f"#### {_escape(block.name)}")
-        parts.append("\n".join(_block(block, columns)))
-    if document.notes:
-        parts.append("\n".join(f"- {_inline(note)}" for note in document.notes))
+        if isinstance(block, Table):
+            fitted = fit(block, None, columns)
+            shown.update(each.column.key for each in fitted)
+            parts.append("\n".join(_table(block, fitted)))
+        else:
+            parts.append("\n".join(_block(block)))
+    if notes := [*document.notes_with(shown)]:
+        parts.append("\n".join(f"- {_inline(note)}" for note in notes))
     if document.failure:
         parts.append("\n".join(_fenced([*_failure(document)], "")))
     return "\n\n".join(parts) + "\n"
@@ -36,10 +42,8 @@ def _failure(document: Document) -> Iterator[str]:
             yield safe("".join(span.text for span in part))
 
 
-def _block(block: Block, columns: Sequence[str] | None) -> Iterator[str]:
-    if isinstance(block, Table):
-        yield from _table(block, columns)
-    elif isinstance(block, Code):
+def _block(block: Code | Lines) -> Iterator[str]:
+    if isinstance(block, Code):
         lines = [
             safe(each.text.expandtabs(4)) + (f"  # {safe(each.note)}" if each.note else "")
             for each in block.lines
@@ -58,8 +62,7 @@ def _fenced(lines: list[str], language: str) -> Iterator[str]:
     yield fence
 
 
-def _table(table: Table, columns: Sequence[str] | None) -> Iterator[str]:
-    fitted = fit(table, None, columns)
+def _table(table: Table, fitted: Sequence[Fitted]) -> Iterator[str]:
     yield _cells([_escape(each.column.heading) for each in fitted])
     yield _cells(["---:" if each.column.align == "right" else "---" for each in fitted])
     for row in (*table.shown_rows, *table.footer):

@@ -28,6 +28,7 @@ _ASCII = str.maketrans(
         "▸": ">",
     }
     | dict(zip("▁▂▃▄▅▆▇", ".:-=+*%", strict=True))
+    | dict(zip("▏▎▍▌▋▊▉", "...####", strict=True))
 )
 
 

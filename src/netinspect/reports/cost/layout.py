@@ -15,14 +15,20 @@ from netinspect.rendering.amounts import (
     uncounted_column,
 )
 from netinspect.rendering.columns import name_column, share_column
-from netinspect.rendering.document import Column, Document, Line, Row, line, make_row, make_table
+from netinspect.rendering.document import Column, Document, Legend, Line, Row, line, make_row, make_table
 from netinspect.reports.cost.record import CostReport, CostRow
 
-_NOTES = (
-    "MACs: multiply-accumulates of matrix products, convolutions, attention, recurrent kernels; no bias",
-    "FLOPs: two for each MAC; other FLOPs: the arithmetic of all other operators",
-    "activations: elements that these products give out; read, written: each tensor once, whole",
-    "intensity: FLOPs for each byte read or written",
+_LEGENDS = (
+    Legend(
+        text="MACs: multiply-accumulates of matrix products, convolutions, attention, recurrent "
+        "kernels; no bias",
+        about=("macs",),
+    ),
+    Legend(text="FLOPs: two for each MAC", about=("flops",)),
+    Legend(text="other FLOPs: the arithmetic of operators without MACs", about=("other_flops",)),
+    Legend(text="activations: elements of the outputs of operators with MACs", about=("activations",)),
+    Legend(text="read, written: each tensor once, whole", about=("read", "written")),
+    Legend(text="intensity: FLOPs for each byte read or written", about=("intensity",)),
 )
 
 
@@ -46,13 +52,13 @@ def lay_out(report: CostReport) -> Document:
                 f"{in_words(report.rest, 'macs', 'MAC', report.header)}"
             )
         )
-    notes += [line((note, "hint")) for note in _NOTES]
     if report.header.symbolic is not None and report.header.symbolic.symbols:
         at = own_sizes(report.header)
         notes.append(line((f"order, share and intensity are those at {at}", "hint")))
     return Document(
         title=format_values.title(report.header),
         blocks=(table,),
+        legends=_LEGENDS,
         notes=(*notes, *format_values.run_notes(report.header)),
     )
 
@@ -78,7 +84,7 @@ def _columns(report: CostReport) -> tuple[Column[CostRow], ...]:
         )
     columns += [
         Column(key="calls", value=lambda row: row.calls, align="right", drop=6),
-        cost_column("macs", header),
+        cost_column("macs", header, total=report.total),
         share_column("share", lambda row: row.share, drop=2, zero="-"),
         cost_column("flops", header, drop=5),
         cost_column("other_flops", header, drop=4),

@@ -109,7 +109,8 @@ def _bytes_columns(
     """
     return (
         size_column("bytes", lambda row: row.total),
-        share_column("share", lambda row: _share(row.total, report), drop=1),
+        # The table of categories has bars of its own, and the others need their columns.
+        replace(share_column("share", lambda row: _share(row.total, report), drop=1), bar=None),
         Column(
             key="expression",
             value=lambda row: whole(_expression(row.expressions, field(row))),

@@ -35,7 +35,7 @@ COLUMNS: tuple[Column[NamedTensor], ...] = (
     ),
     Column(key="shape", value=lambda row: format_values.shape(row.shape), min_width=18),
     Column(key="dtype", value=lambda row: row.dtype, drop=6),
-    count_column("elements", lambda row: row.elements),
+    count_column("elements", lambda row: row.elements, bar=lambda row: row.elements),
     size_column("bytes", lambda row: row.bytes, drop=8),
     Column(
         key="trainable",

@@ -36,6 +36,9 @@ def lay_out(report: Parameters) -> Document:
     is_model = report.header.kind == "model"
     has_buffers = any(row.kind == "buffer" for row in report.rows)
     columns = _model_columns(report, has_buffers) if is_model else _checkpoint_columns(report)
+    if report.with_statistics:
+        # Bars would take the width of statistics.
+        columns = tuple(replace(each, bar=None) for each in columns)
     kinds = ("parameters and buffers" if has_buffers else "parameters") if is_model else "tensors"
     table = make_table(
         kinds,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from netinspect._utils import units
+from netinspect.records.base import replace
 from netinspect.records.modules import DEEPEST
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.work import Cost
 from netinspect.rendering import format_values
-from netinspect.rendering.amounts import amount, cost_column, exact, in_words, uncounted_column
+from netinspect.rendering.amounts import amount, cost_column, in_words, uncounted_column
 from netinspect.rendering.columns import count_column, name_column, share_column
 from netinspect.rendering.document import (
     Column,
@@ -102,13 +103,9 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
         ),
         count_column("tied", lambda row: row.tied, shown=False, zero="-"),
         # Without a run, the cost columns would be empty.
-        Column(
-            key="macs",
-            value=lambda row: exact(row.cost, "macs", report.header),
+        replace(
+            cost_column("macs", report.header, drop=3, shown=report.counted != "no", total=report.cost),
             text=lambda row: _times(row, report, amount(row.cost, "macs", report.header, zero="-")),
-            align="right",
-            drop=3,
-            shown=report.counted != "no",
         ),
         cost_column("flops", report.header, shown=False),
         cost_column("activations", report.header, shown=False),
