@@ -235,6 +235,18 @@ def tree(page: Page, tmp_path: Path) -> Page:
     return page
 
 
+def test_table_without_style_sheet_has_every_row(tree: Page) -> None:
+    """As on GitHub, or in a notebook that is not trusted; old browsers skip the rules alone."""
+    tree.run("document.querySelector('.netinspect > style').remove()")
+    assert len(tree.run(ROWS)) == 28
+    assert tree.run(ROWS)[:4] == ["row0", "row1", "row2", "row3"]
+    (view,) = tree.run(MEASURE)
+    assert [cell["align"] for cell in view["rows"][2]["cells"]] == [
+        "-webkit-left",
+        "-webkit-right",
+    ]
+
+
 def test_branch_opens_and_closes_by_click(tree: Page) -> None:
     def click(name: str) -> None:
         box = tree.run(f"JSON.stringify({SUMMARY.format(name)}.getBoundingClientRect())")

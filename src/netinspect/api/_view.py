@@ -29,7 +29,8 @@ class View(Generic[R]):
 
         Args:
             format: `rich`, `plain`, `json`, `csv`, `markdown`, `html` or `svg`.
-            width: Cells on a line, for `rich`, `html` and `svg`; None for no limit.
+            width: Cells on a line, for `rich`, `html` and `svg`; None for no limit, and in
+                `html` for the columns that fit 110.
         """
         with _preserved_randomness():
             from netinspect.rendering.formats import Style, format_named

@@ -64,7 +64,7 @@ class Style:
 
     format: Format = Format.RICH
     width: int | None = None
-    """Cells on a line, for `rich`, `html` and `svg`; None for no limit."""
+    """Cells on a line, for `rich`, `html` and `svg`; None for no limit, and in `html` for 110."""
 
     height: int | None = None
     """Lines of the screen that trees are to fit, for `rich`; None for no limit."""
