@@ -134,11 +134,11 @@ def test_config_user_file(installed: Cli, tmp_path: Path) -> None:
     assert "csv" not in outcome.out
     file.write_text('format = "cvs"\n')
     outcome = installed("config", cwd=tmp_path, env=environment)
-    assert f"--format cannot be 'cvs', as {file} sets it" in outcome.err
+    assert f"{file} sets format to 'cvs', which is ignored" in outcome.out + outcome.err
     file.write_text('target = "lenet"\n')
     outcome = installed("config", cwd=tmp_path, env=environment)
-    assert outcome.code == 2
-    assert f"{file} cannot set target" in outcome.err
+    assert outcome.code == 0
+    assert f"{file} cannot set target" in outcome.out + outcome.err
     outcome = installed("doctor", cwd=tmp_path, env=environment)
     assert f"settings\t{file} cannot set target" in outcome.out
 
@@ -155,8 +155,11 @@ def test_config_without_settings_file(installed: Cli, tmp_path: Path) -> None:
 def test_config_unknown_key(installed: Cli, tmp_path: Path) -> None:
     (tmp_path / "netinspect.toml").write_text('formt = "csv"\n')
     outcome = installed("config", cwd=tmp_path)
-    assert (outcome.code, outcome.out) == (2, "")
-    assert "unknown setting 'formt'" in outcome.err
+    assert outcome.code == 0
+    assert "unknown setting 'formt'" in outcome.out + outcome.err
+    assert "did you mean 'format'?" in outcome.out + outcome.err
+    outcome = installed("models", cwd=tmp_path)
+    assert outcome.code == 2
     assert "did you mean 'format'?" in outcome.err
 
 
@@ -297,3 +300,37 @@ def test_without_torch(words: list[str], tmp_path: Path) -> None:
     if words[0] == "doctor":
         assert "torch\tnot installed\n" in completed.stdout
         assert ("devices\ttorch failed: ModuleNotFoundError" in completed.stdout) == (len(words) > 1)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("environment", "setting", "words"),
+    [
+        ({"NETINSPECT_FORMAT": "cvs"}, "", "NETINSPECT_FORMAT sets format to 'cvs', which is ignored"),
+        ({"NETINSPECT_WIDTH": "wide"}, "", "a whole number, at least 20"),
+        ({"NETINSPECT_COLOR": "blue"}, "", "one of auto, always, never"),
+        ({}, 'format = "cvs"', "netinspect.toml sets format to 'cvs', which is ignored"),
+        ({}, 'formt = "cvs"', "unknown setting 'formt'"),
+        ({}, "width = ", "cannot read the settings in"),
+    ],
+)
+def test_invalid_setting_is_reported(
+    installed: Cli,
+    tmp_path: Path,
+    command: str,
+    environment: dict[str, str],
+    setting: str,
+    words: str,
+) -> None:
+    (tmp_path / "netinspect.toml").write_text(setting, encoding="utf-8")
+    outcome = installed(command, "-q", env=environment, cwd=tmp_path)
+    assert outcome.code == 0, outcome.err
+    report = json.loads(installed(command, "--json", "-q", env=environment, cwd=tmp_path).out)
+    shown = installed(command, "--color", "always", env=environment, cwd=tmp_path)
+    assert words in " ".join(re.sub("\\x1b\\[[0-9;]*m", "", shown.out).split())
+    assert words in json.dumps(report, ensure_ascii=False)
+
+
+def test_config_reports_values_that_commands_refuse(installed: Cli, tmp_path: Path) -> None:
+    report = json.loads(installed("config", "--json", env={"NETINSPECT_SEED": "x"}, cwd=tmp_path).out)
+    assert "NETINSPECT_SEED sets seed to 'x': expected a whole number" in report["notes"]

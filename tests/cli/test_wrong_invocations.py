@@ -60,6 +60,9 @@ TABLE = [
     ),
     Wrong("summary lenet --fromat csv", 2, "usage", "--fromat", "--format"),
     Wrong("summary lenet --zzz", 2, "usage", "--zzz", "summary --help"),
+    Wrong("--depth 1", 2, "usage", "--depth is an option of a command", "netinspect summary --depth 1"),
+    Wrong("--depth 1 sumary lenet", 2, "usage", "'sumary'", "did you mean 'summary'?"),
+    Wrong("--zzz lenet", 2, "usage", "--zzz", "netinspect --help"),
     Wrong("--versoin", 2, "usage", "--versoin", "--version"),
     Wrong("models --no-config", 2, "usage", "--no-config must precede", "--no-config ... models"),
     Wrong("models --config a.toml", 2, "usage", "--config must precede", "--config ... models"),
@@ -320,3 +323,18 @@ def test_extra_repr_that_exits(cli: Callable[..., Outcome]) -> None:
     outcome = cli("tree", "quits_early.py")
     assert outcome.code == 0
     assert "<extra_repr raised SystemExit>" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("words", "usual"),
+    [
+        ("--depth 1 lenet", "summary lenet --depth 1"),
+        ("-d1 -fcsv lenet", "summary lenet -d 1 -f csv"),
+        ("--no-config --sort macs --top=2 cost lenet", "--no-config cost lenet --sort macs --top 2"),
+        ("--depth 1 --help", "summary --help"),
+    ],
+)
+def test_options_may_precede_the_command(cli: Callable[..., Outcome], words: str, usual: str) -> None:
+    outcome = cli(*words.split())
+    assert outcome.code == 0
+    assert outcome.out == cli(*usual.split()).out

@@ -58,6 +58,7 @@ def list_settings(settings: Settings, typed: Mapping[str, Any] | None = None) ->
         SettingsFile(files[1], parts[True]),
         os.environ,
         typed or {},
+        settings.notes,
     )
 
 

@@ -17,7 +17,7 @@ from netinspect.cli.help import GroupedCommand, OrderedGroup, format_examples
 from netinspect.cli.option_groups import expand
 from netinspect.cli.options import SETTINGS
 from netinspect.cli.pager import show_long
-from netinspect.cli.usage import check_first_word
+from netinspect.cli.usage import LenientCommand, check_first_word, command_first
 from netinspect.errors import UsageError
 from netinspect.settings import PERSONAL_KEYS, Settings, find_settings, read_settings
 from netinspect.version import __version__
@@ -37,10 +37,23 @@ _EXIT_CODES = (
 
 
 _NAMES = (*COMMANDS, "help")
+_ABOUT_SETTINGS = ("config", "doctor")
+"""Commands that report invalid settings instead of failing."""
 
 
 class _Commands(OrderedGroup):
     """Group of all commands; a first word that is not a command is the target of `summary`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the options of the group; options of a command may also precede it.
+
+        Raises:
+            UsageError: There are options of a command, but no command and no target.
+        """
+        if not ctx.resilient_parsing:
+            args = command_first(args, self.get_params(ctx), self.commands, _NAMES)
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command of the words, its name and its arguments.
@@ -100,10 +113,11 @@ def _start(
         try:
             settings = find_settings() if config is None else read_settings(config) or Settings()
         except UsageError as error:
-            if context.invoked_subcommand != "doctor":
+            if context.invoked_subcommand not in _ABOUT_SETTINGS:
                 raise
-            settings = Settings(notes=(error.message,))  # which its report shows
-    if context.invoked_subcommand != "doctor" and not {"-q", "--quiet"} & {*words}:
+            # Its report shows the notes.
+            settings = Settings(notes=tuple(filter(None, (error.message, error.hint))))
+    if context.invoked_subcommand not in _ABOUT_SETTINGS and not {"-q", "--quiet"} & {*words}:
         for note in settings.notes:
             print_message(f"note: {note}")
     SETTINGS.set(settings)
@@ -141,7 +155,8 @@ def build_app(words: Sequence[str] = ()) -> typer.Typer:
     for name in names:
         module = importlib.import_module(f"netinspect.cli.{name}")
         examples = format_examples(module.EXAMPLES)
-        app.command(name, cls=GroupedCommand, epilog=examples)(expand(module.command))
+        kind = LenientCommand if name in _ABOUT_SETTINGS else GroupedCommand
+        app.command(name, cls=kind, epilog=examples)(expand(module.command))
     examples = format_examples(help_topics.EXAMPLES)
     app.command("help", cls=GroupedCommand, epilog=examples)(help_topics.command)
     return app

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import typer
+
+from netinspect.cli.help import GroupedCommand
 from netinspect.cli.options import SETTINGS, Color
 from netinspect.errors import LoadError, UsageError, suggestion
+from netinspect.records.base import replace
 
 _REFUSED = re.compile(
     r"Invalid value for '\[?(?P<name>\w+)\]?': '(?P<value>[^']*)' is not one of (?P<choices>.*)"
@@ -64,6 +69,124 @@ def check_first_word(word: str, commands: Iterable[str]) -> None:
             ) from None
         hints = filter(None, (error.hint, "for commands: netinspect --help"))
         raise LoadError(error.message, cause=error.cause, hint="\n".join(hints)) from None
+
+
+def command_first(
+    words: list[str], options: Iterable[Any], commands: Mapping[str, Any], names: Iterable[str]
+) -> list[str]:
+    """Move a command, or `summary` for a target, before the options of commands that precede it.
+
+    Args:
+        words: The command line.
+        options: The general options, which may precede a command.
+        commands: The commands that are declared.
+        names: Names of all commands.
+
+    Raises:
+        UsageError: There are options of a command, but no command and no target.
+    """
+    general = _values_taken(options)
+    of_commands = _values_taken(each for command in commands.values() for each in command.params)
+    first, words_of_it = _next_word(words, general)
+    if first < len(words) and words_of_it is not None:
+        return words
+    start = first
+    if start == len(words) or _option_name(words[start], of_commands) not in of_commands:
+        return words
+    known = {**of_commands, **general}
+    at, word = _next_word(words[start:], known)
+    if word is None:
+        if not {"-h", "--help"}.isdisjoint(words[start:]):
+            return [*words[:start], "summary", *words[start:]]
+        if at < len(words) - start:
+            return words
+        raise UsageError(
+            f"{words[start]} is an option of a command, and there is no command or target",
+            hint=f"netinspect summary {shlex.join(words[start:])}",
+        )
+    if word in names:
+        return [*words[:start], word, *words[start : start + at], *words[start + at + 1 :]]
+    check_first_word(word, names)
+    return [*words[:start], "summary", *words[start:]]
+
+
+def _values_taken(options: Iterable[Any]) -> dict[str, bool]:
+    """Return whether each option is followed by a value, by its names."""
+    return {
+        name: not option.is_flag
+        for option in options
+        if option.param_type_name == "option"
+        for name in (*option.opts, *option.secondary_opts)
+    }
+
+
+def _option_name(word: str, known: Mapping[str, bool]) -> str:
+    """Return the name of the option in a word such as `--depth=1` or `-d1`."""
+    return word.partition("=")[0] if word.startswith("--") or word[:2] not in known else word[:2]
+
+
+def _next_word(words: Sequence[str], known: Mapping[str, bool]) -> tuple[int, str | None]:
+    """Return the index of the first word that is not a known option or its value, and the word.
+
+    The word is None if it is another option, or if no word is left.
+    """
+    index = 0
+    while index < len(words):
+        word = words[index]
+        if not word.startswith("-") or word in ("-", "--"):
+            return index, word
+        name = _option_name(word, known)
+        if name not in known:
+            return index, None
+        index += 2 if known[name] and word == name else 1
+    return len(words), None
+
+
+class LenientCommand(GroupedCommand):
+    """A command that reports invalid values of environment variables and settings, and ignores them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of the command; the notes of the settings describe what was ignored."""
+        notes = []
+        for parameter in self.get_params(ctx):
+            for source in ("variable", "setting"):
+                if (note := _without_invalid(ctx, parameter, source)) is not None:
+                    notes.append(note)
+        if notes:
+            settings = SETTINGS.get()
+            SETTINGS.set(replace(settings, notes=(*settings.notes, *notes)))
+        return super().parse_args(ctx, args)
+
+
+def _without_invalid(ctx: Any, parameter: Any, source: str) -> str | None:
+    """Remove a value that a parameter does not accept; return a note on it."""
+    if source == "variable":
+        value, origin = parameter.value_from_envvar(ctx), parameter.envvar
+    else:
+        value, origin = ctx.lookup_default(parameter.name), SETTINGS.get().file_of(parameter.name)
+    if value is None:
+        return None
+    try:
+        parameter.type_cast_value(ctx, value)
+    except typer.TyperException:
+        if source == "variable":
+            parameter.envvar = None
+        else:
+            ctx.default_map = {
+                key: each for key, each in ctx.default_map.items() if key != parameter.name
+            }
+        expected = _accepted(parameter)
+        return f"{origin} sets {parameter.name} to {value!r}, which is ignored: expected {expected}"
+    return None
+
+
+def _accepted(parameter: Any) -> str:
+    """Describe the values of an option."""
+    choices = [str(getattr(each, "value", each)) for each in getattr(parameter.type, "choices", ())]
+    least = getattr(parameter.type, "min", None)
+    if choices:
+        return f"one of {', '.join(choices)}"
+    return "a valid value" if least is None else f"a whole number, at least {least}"
 
 
 def usage_error(error: Any, words: Sequence[str]) -> UsageError:
@@ -129,7 +252,7 @@ def _bad_value(context: Any, parameter: Any, words: Sequence[str]) -> UsageError
     least = getattr(parameter.type, "min", None)
     if value is None or (not choices and least is None):
         return None
-    takes = f"one of {', '.join(choices)}" if choices else f"a whole number, at least {least}"
+    takes = _accepted(parameter)
     return UsageError(
         f"{option} cannot be {str(value)!r}{origin}",
         hint=suggestion(str(value), choices) or f"it takes {takes}",

@@ -77,7 +77,6 @@ def not_a_model(target: str) -> UsageError:
 
 def _answer(cache: bool | TraceCache, target: Target, options: RunOptions) -> Trace:
     """Answer a request from the cache; run it, and cache the trace, if the cache has no answer."""
-    from netinspect._utils.safe_text import safe
     from netinspect.runner.cached_traces import answer_trace
     from netinspect.trace_cache.lookup import TraceCache
 
@@ -86,8 +85,9 @@ def _answer(cache: bool | TraceCache, target: Target, options: RunOptions) -> Tr
     # A cached trace has the source of the classes, for commands that show it.
     with_code = replace(options, request=replace(request, code=True))
     trace = answer_trace(traces, request, lambda: _run(target, with_code))
-    for line in traces.recorded.output.splitlines() if traces.is_hit else ():
-        print(safe(line), file=sys.stderr)
+    if traces.is_hit and sys.stderr is not None:
+        # As in the run, where the model writes to stderr itself.
+        sys.stderr.write(traces.recorded.output)
     return trace if request.code or request.everything else replace(trace, code=())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from netinspect.reports.config.record import Config, Setting
@@ -55,6 +55,7 @@ def build_config(
     of_user: SettingsFile,
     environment: Mapping[str, str],
     typed: Mapping[str, Any],
+    problems: Sequence[str] = (),
 ) -> Config:
     """Return every setting with its value and origin.
 
@@ -63,6 +64,7 @@ def build_config(
         of_user: The user's settings.
         environment: Environment variables.
         typed: Values of options on the command line by setting.
+        problems: Notes on settings that are not valid or were not read.
     """
 
     def find(name: str, default: Default) -> Setting:
@@ -92,12 +94,21 @@ def build_config(
 
     settings = tuple(find(name, default) for name, default in DEFAULTS.items())
     color = next(each for each in settings if each.name == "color")
-    notes: tuple[str, ...] = ()
+    notes = [*problems, *filter(None, map(_mismatch, settings))]
     if color.value == "auto":
         # An empty variable counts as not set, and NO_COLOR takes precedence.
         names = [name for name in ("NO_COLOR", "FORCE_COLOR") if environment.get(name)]
-        notes = tuple(f"{name} applies where color is auto" for name in names[:1])
-    return Config(file=in_project.file, user_file=of_user.file, settings=settings, notes=notes)
+        notes += [f"{name} applies where color is auto" for name in names[:1]]
+    return Config(file=in_project.file, user_file=of_user.file, settings=settings, notes=tuple(notes))
+
+
+def _mismatch(setting: Setting) -> str | None:
+    """Return a note on a value of the environment that commands do not accept."""
+    kind = DEFAULTS[setting.name].type
+    if setting.origin != "environment" or kind not in (int, bool) or isinstance(setting.value, kind):
+        return None
+    expected = "a whole number" if kind is int else "true or false"
+    return f"{setting.set_by} sets {setting.name} to {setting.value!r}: expected {expected}"
 
 
 def _value(text: str, kind: type) -> str | int | bool | list[str]:

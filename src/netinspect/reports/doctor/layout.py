@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from netinspect._utils import units
+from netinspect.records.base import replace
 from netinspect.rendering.document import Column, Document, line, make_table
 from netinspect.reports.doctor.record import CacheFolder, Doctor, Terminal, Torch
 
@@ -22,10 +23,12 @@ _COLUMNS: tuple[Column[_Fact], ...] = (
 
 
 def lay_out(report: Doctor) -> Document:
-    """Lay out the facts, one per line."""
+    """Lay out the facts, one per line; for people, problems of the settings are whole, in notes."""
+    table = make_table("doctor", _COLUMNS, _facts(report))
     return Document(
         title=line(("installation", "title"), ("  for a bug report: add --format markdown", "hint")),
-        blocks=(make_table("doctor", _COLUMNS, _facts(report)),),
+        blocks=(replace(table, folded=table.rows[: len(table.rows) - len(report.settings_notes)]),),
+        notes=tuple(line((note, "warning")) for note in report.settings_notes),
     )
 
 
@@ -49,8 +52,8 @@ def _facts(report: Doctor) -> Iterator[_Fact]:
     yield _Fact("also set", ", ".join(report.set_variables) or "no variable of netinspect")
     yield _Fact("cache folder", report.cache.folder or "none")
     yield _Fact("cache", _cache(report.cache))
-    for note in (*report.settings_files, *report.settings_notes) or ("no settings file",):
-        yield _Fact("settings", note)
+    for text in (*(report.settings_files or ("no settings file",)), *report.settings_notes):
+        yield _Fact("settings", text)
 
 
 def _torch(torch: Torch) -> str:
