@@ -197,7 +197,7 @@ def _folds(report: Summary) -> bool:
 
 def _times(row: SummaryRow, report: Summary, text: str) -> str:
     """Return an amount of one module; for a folded run, as `12 x 7,087,872`."""
-    return format_values.times(row.repeats, text) if _folds(report) and text[0].isdigit() else text
+    return format_values.times(row.repeats, text) if _folds(report) and text not in ("-", "tied") else text
 
 
 def _output(row: SummaryRow) -> str:

@@ -106,8 +106,7 @@ class _RowBuilder:
         )
         # A container such as ModuleList is not called; its layers are below the module that calls them.
         name = module.path.removeprefix(f"{parent}." if parent else "")
-        last = f"{name.removesuffix(module.name)}{row.last_name}" if row.last_name else ""
-        yield replace(row, name=name, last_name=last, calls=step.call if step.call > 1 else row.calls)
+        yield replace(row, name=name, calls=step.call if step.call > 1 else row.calls)
         for child in () if folds else structure.children.get(step.index, ()):
             if child.kind == "module":
                 yield from self._called(child, module.path, level + 1, seen)
