@@ -107,5 +107,7 @@ def test_shown_commands_have_known_options(page: Path) -> None:
         options = {"-h", "--help"}
         for parameter in (*program.params, *command.params):
             options |= {*parameter.opts, *parameter.secondary_opts}
-        unknown += [f"{line}: {word}" for word in words if word[0] == "-" and word not in {*options, "-"}]
+        unknown += [
+            f"{line}: {word}" for word in words if word[0] == "-" and word not in {*options, "-"}
+        ]
     assert unknown == []

@@ -83,3 +83,13 @@ def some(names: Sequence[str], most: int) -> str:
     """Format the first names of a sequence, and the number of the others: `a, b and 3 more`."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def run_name(name: str, last_name: str, repeats: int) -> str:
+    """Format the name of a branch, or of a run of identical siblings: `0..11  x12`."""
+    return name if repeats == 1 else f"{name}..{last_name}  x{repeats}"
+
+
+def times(repeats: int, text: str) -> str:
+    """Format an amount of each of several identical branches: `12 x 7,087,872`."""
+    return text if repeats == 1 else f"{repeats} x {text}"

@@ -69,13 +69,28 @@ def size_column(
 
 
 def share_column(
-    key: str, share: Callable[[T], float], *, drop: int = 0, zero: str | None = None
+    key: str,
+    share: Callable[[T], float],
+    *,
+    drop: int = 0,
+    zero: str | None = None,
+    repeats: Callable[[T], int] = lambda _: 1,
 ) -> Column[T]:
-    """Return a column of shares from 0 to 1, in percent and with bars for people; see `count_column`."""
+    """Return a column of shares from 0 to 1, in percent and with bars for people; see `count_column`.
+
+    Args:
+        key: Key of the column.
+        share: Return the share of a row.
+        drop: Order in which the column is dropped.
+        zero: Text of 0 for people; None for the percentage itself.
+        repeats: Return the number of items in a row, each with that share.
+    """
 
     def text(item: T) -> str:
         number = share(item)
-        return zero if zero is not None and not number else units.percent(number)
+        if zero is not None and not number:
+            return zero
+        return units.times(repeats(item), units.percent(number))
 
     return Column(
         key=key,
@@ -83,5 +98,5 @@ def share_column(
         text=text,
         align="right",
         drop=drop,
-        bar=share,
+        bar=lambda item: repeats(item) * share(item),
     )

@@ -99,16 +99,6 @@ def full_place(source: SourceLine | None) -> str | None:
     return None if source is None else f"{source.file}:{source.line}"
 
 
-def run_name(name: str, last_name: str, repeats: int) -> str:
-    """Format the name of a branch, or of a run of identical siblings: `0..11  x12`."""
-    return name if repeats == 1 else f"{name}..{last_name}  x{repeats}"
-
-
-def times(repeats: int, text: str) -> str:
-    """Format an amount of each of several identical branches: `12 x 7,087,872`."""
-    return text if repeats == 1 else f"{repeats} x {text}"
-
-
 def title(header: ReportHeader, *, path: str = "") -> Line:
     """Return the title of a report: the class of the model, the module and the target."""
     parts: list[str | tuple[str, StyleName]] = [(header.class_name, "title")]

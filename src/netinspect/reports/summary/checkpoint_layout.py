@@ -47,20 +47,20 @@ def _group_columns(report: CheckpointSummary) -> tuple[Column[Group], ...]:
         Column(
             key="tensors",
             value=lambda group: group.tensors,
-            text=lambda group: format_values.times(group.repeats, units.count(group.tensors)),
+            text=lambda group: units.times(group.repeats, units.count(group.tensors)),
             align="right",
             drop=2,
         ),
         Column(
             key="elements",
             value=lambda group: group.elements,
-            text=lambda group: format_values.times(group.repeats, units.count(group.elements)),
+            text=lambda group: units.times(group.repeats, units.count(group.elements)),
             align="right",
         ),
         Column(
             key="bytes",
             value=lambda group: group.bytes,
-            text=lambda group: format_values.times(group.repeats, units.size(group.bytes)),
+            text=lambda group: units.times(group.repeats, units.size(group.bytes)),
             align="right",
             drop=1,
         ),
@@ -176,7 +176,7 @@ def _graph(graph: Graph) -> tuple[list[Table], list[Line]]:
 def _name(group: Group, report: CheckpointSummary) -> str:
     name = group.path if report.flat else group.name
     name = units.name(name) if group.level else report.header.target
-    return format_values.run_name(name, group.last_name, group.repeats)
+    return units.run_name(name, group.last_name, group.repeats)
 
 
 def _direct_tensors(report: CheckpointSummary) -> str:
@@ -184,9 +184,9 @@ def _direct_tensors(report: CheckpointSummary) -> str:
     found = [] if report.flat else [each for each in report.groups if each.direct_tensors]
     found.sort(key=lambda each: -each.direct_bytes * each.repeats)
     texts = [
-        format_values.run_name(each.path or report.header.target, each.last_name, each.repeats) + " "
-        f"{format_values.times(each.repeats, units.plural(each.direct_tensors, 'tensor'))}, "
-        f"{format_values.times(each.repeats, units.size(each.direct_bytes))}"
+        units.run_name(each.path or report.header.target, each.last_name, each.repeats) + " "
+        f"{units.times(each.repeats, units.plural(each.direct_tensors, 'tensor'))}, "
+        f"{units.times(each.repeats, units.size(each.direct_bytes))}"
         for each in found[:_NAMED]
     ]
     if len(found) > _NAMED:

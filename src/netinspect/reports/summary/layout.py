@@ -63,7 +63,13 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             text=lambda row: _times(row, report, _parameters(row)),
             align="right",
         ),
-        share_column("share", lambda row: row.share, drop=4, zero="-"),
+        share_column(
+            "share",
+            lambda row: row.share,
+            drop=4,
+            zero="-",
+            repeats=lambda row: row.repeats if _folds(report) else 1,
+        ),
         Column(
             key="trainable",
             value=lambda row: row.trainable,
@@ -176,7 +182,7 @@ def lay_out(report: Summary) -> Document:
 def _name(row: SummaryRow, report: Summary) -> str:
     name = (row.path if report.flat and row.kind == "module" else row.name) or row.class_name
     if _folds(report):
-        name = format_values.run_name(name, row.last_name, row.repeats)
+        name = units.run_name(name, row.last_name, row.repeats)
     if row.itself:
         name += " (itself)"
     return name + (f" (= {row.alias_of})" if row.alias_of is not None else "")
@@ -197,7 +203,7 @@ def _folds(report: Summary) -> bool:
 
 def _times(row: SummaryRow, report: Summary, text: str) -> str:
     """Return an amount of one module; for a folded run, as `12 x 7,087,872`."""
-    return format_values.times(row.repeats, text) if _folds(report) and text not in ("-", "tied") else text
+    return units.times(row.repeats, text) if _folds(report) and text not in ("-", "tied") else text
 
 
 def _output(row: SummaryRow) -> str:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from netinspect._utils import units
 from netinspect.records.modules import DEEPEST
-from netinspect.rendering import format_values
 from netinspect.rendering.columns import name_column
 from netinspect.rendering.document import Column, Document, line, make_table
 from netinspect.reports.shared import header as shared_header
@@ -112,7 +111,7 @@ def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
 def _name(row: PlacedNode, report: Tree) -> str:
     node = row.node
     name = units.name(node.name) if row.level else node.name or shared_header.name(report.header)
-    return format_values.run_name(name, node.last_name, node.repeats) if report.fold else name
+    return units.run_name(name, node.last_name, node.repeats) if report.fold else name
 
 
 def _facts(node: TreeNode) -> str:
@@ -130,4 +129,4 @@ def _amount(node: TreeNode, *, fold: bool) -> str:
     if not node.parameters:
         return "-"
     text = units.count(node.parameters)
-    return format_values.times(node.repeats, text) if fold else text
+    return units.times(node.repeats, text) if fold else text
