@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 import netinspect
+from netinspect.targets import written_classes
 from netinspect.targets.libraries.names import model_names
 from tests.support import Outcome
+from tests.trace_cache.queries import Asker, write
 
 FORMATS = ("rich", "plain", "json", "csv", "markdown")
 
@@ -42,24 +44,27 @@ def test_models_lists_matches(cli: Callable[..., Outcome], format: str) -> None:
 def test_models_patterns() -> None:
     def names(pattern: str) -> list[str]:
         record = netinspect.models(pattern).record
-        return [sample.name for sample in record.samples] or list(record.names)
+        return [*(sample.name for sample in record.samples), *record.names, *record.found]
 
     assert names("timm:convnext_atto_") == ["convnext_atto_ols", "convnext_atto_rms"]
     assert names("torchvision:ResNet1*") == ["resnet18", "resnet101", "resnet152"]
     assert names("transformers:BertForM*") == ["BertForMaskedLM", "BertForMultipleChoice"]
     assert names("transformers:gpt2") == ["gpt2"]
-    assert names("resnet*") == ["resnet18"]
+    assert names("resnet*")[0] == "resnet18"
+    assert {"timm:resnet50", "torchvision:resnet50", "transformers:resnet"} <= set(names("resnet*"))
     assert {"alexnet", "lenet", "resnet18"} <= set(names("net"))
+    assert names("vit") == names("*vit*")
+    assert "transformers:ViTForImageClassification" in names("ViTFor")
 
 
 @pytest.mark.parametrize(
     ("pattern", "message", "hint"),
     [
-        ("resnt18", "no sample matches", "'resnet18'"),
-        ("resnet50", "no sample matches", "the libraries have: torchvision:resnet50, timm:resnet50"),
-        ("keras:resnet50", "no sample matches", "the libraries have: torchvision:resnet50"),
-        ("keras:qqqqqq", "no sample matches", "libraries: torchvision:, timm:, transformers:"),
-        ("qqqqqqqqqqq", "no sample matches", "netinspect models torchvision:qqqqqqqqqqq"),
+        ("resnt18", "no model matches", "did you mean 'resnet18' or "),
+        ("vit_base_patch61_224", "no model matches", "did you mean 'timm:vit_base_patch16_224' or "),
+        ("keras:resnet50", "no model matches", "the libraries have: torchvision:resnet50"),
+        ("keras:qqqqqq", "no model matches", "libraries: torchvision:, timm:, transformers:"),
+        ("./nowhere", "the file ./nowhere does not exist", "name a Python file or a folder"),
         ("timm:*resnt18*", "no model of timm matches", "'resnet18'"),
         ("timm:qqqqqqqqqqqqqq", "no model of timm matches", "netinspect models timm:"),
     ],
@@ -76,8 +81,111 @@ def test_models_without_match(
 def test_models_does_not_import_torch(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom netinspect.cli.run import run\n"
-        "for text in ('timm:', 'torchvision:*net*', 'transformers:', 'transformers:Bert*'):\n"
+        "for text in ('vit', 'timm:', 'torchvision:*net*', 'transformers:', 'transformers:Bert*'):\n"
         "    assert run(['models', text]) == 0\n"
         "assert not {'torch', 'numpy', 'timm', 'transformers', 'torchvision'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
+
+
+PROJECT = {
+    "app/__init__.py": "",
+    "app/base.py": "from torch import nn as layers\n\n\nclass Base(layers.Module):\n"
+    "    def __init__(self, width, *, depth, drop=0.1):\n        super().__init__()\n",
+    "app/nets/__init__.py": "from ..base import *\n",
+    "app/nets/net.py": """\
+import torch.nn as nn
+from torch.nn import *
+
+import app.base
+from . import Base as Again
+from ..base import Base
+
+raise SystemExit("nothing here is run")
+
+
+class Block(Base):
+    pass
+
+
+class Head(Again, object):
+    def __init__(self, classes, bias=True):
+        self.head = Linear(classes, 2, bias)
+
+
+class Net(nn.Module):
+    def __init__(self, size=3):
+        self.parts = Block(size, depth=2), Head(size)
+
+
+class Whole(app.base.Base):
+    pass
+
+
+class Scale(nn.Parameter):
+    pass
+
+
+class One(Other):
+    pass
+
+
+class Other(One):
+    pass
+
+
+if True:
+
+    class Layer(Linear):
+        pass
+""",
+    "app/broken.py": "class Broken(:\n",
+    "venv/site.py": "from torch import nn\n\n\nclass Installed(nn.Module):\n    pass\n",
+    ".git/hook.py": "from torch import nn\n\n\nclass Hook(nn.Module):\n    pass\n",
+}
+
+
+def test_models_of_folder_are_found_by_reading(tmp_path: Path) -> None:
+    write(tmp_path, PROJECT)
+    (tmp_path / "app" / "loop").symlink_to(tmp_path)
+    ask = Asker(tmp_path, tmp_path / "home")
+    outcome = ask("models", ".", "-f", "csv", blocked=True)
+    assert outcome.code == 0
+    found = {
+        row["target"]: (row["base"], row["arguments"], row["top"])
+        for row in csv.DictReader(io.StringIO(outcome.out))
+    }
+    assert found == {
+        "app/base.py:Base": ("layers.Module", "width depth", "false"),
+        "app/nets/net.py:Block": ("Base", "width depth", "false"),
+        "app/nets/net.py:Head": ("Again, object", "classes", "false"),
+        "app/nets/net.py:Net": ("nn.Module", "", "true"),
+        "app/nets/net.py:Whole": ("app.base.Base", "width depth", "true"),
+        "app/nets/net.py:Layer": ("Linear", "", "true"),
+    }
+    report = json.loads(ask("models", "app", "--json", blocked=True).out)
+    assert report["notes"] == ["cannot read app/broken.py: invalid syntax (line 1)"]
+    assert report["files"] == 5
+    lines = {each["target"]: each["line"] for each in report["classes"]}
+    assert lines["app/base.py:Base"] == 4
+    assert [each["arguments"] for each in report["classes"] if "Layer" in each["target"]] == [None]
+
+
+def test_models_of_one_file_and_of_none(cli: Callable[..., Outcome], workshop: Path) -> None:
+    shown = cli("models", "net.py", "-f", "rich", "--width", "80").out
+    assert "net.py:Net" in shown
+    (workshop / "plain.py").write_text("class Plain:\n    pass\n")
+    outcome = cli("models", "plain.py")
+    assert outcome.code == 3
+    assert "plain.py has no nn.Module class" in outcome.err
+
+
+def test_models_of_large_folder_are_bounded(
+    cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(written_classes, "_MOST_FILES", 3)
+    for number in range(5):
+        write(tmp_path, {f"net{number}.py": "from torch import nn\n\n\nclass N(nn.Module):\n    pass\n"})
+    report = json.loads(cli("models", str(tmp_path), "--json").out)
+    assert len(report["classes"]) == report["files"] == 3
+    assert report["notes"] == ["only the first 3 files were read"]

@@ -268,10 +268,13 @@ def internals(model: nn.Module | Trace | str | os.PathLike[str], path: str = "")
 
 
 def models(pattern: str | None = None) -> View[ModelList]:
-    """Show which models can be named: the samples that come with netinspect, or a library's.
+    """Show which models can be named: samples, models of libraries, or classes of files.
+
+    Nothing is imported or run.
 
     Args:
-        pattern: `timm:` for all of a library, `timm:*convnext*` for some, `resnet*` for samples.
+        pattern: `timm:` for all of a library, `timm:*convnext*` for some, `resnet*` for samples and all
+            libraries; or the path of a Python file or folder, whose nn.Module classes are listed.
     """
     from netinspect.targets.catalog import find_models
 

@@ -9,12 +9,15 @@ import typer
 from netinspect import api
 from netinspect.cli.completion import complete_pattern
 from netinspect.cli.options import ColumnsOption, OutputOptions
+from netinspect.cli.progress import live_line
 from netinspect.cli.results import show
 
 EXAMPLES = (
     ("netinspect models", "the sample models, each with its input"),
+    ("netinspect models vit", "models of all libraries that match"),
     ("netinspect models timm:", "all models of a library"),
     ("netinspect models 'timm:*convnext*'", "those that match"),
+    ("netinspect models src", "the nn.Module classes of a folder or file"),
 )
 
 
@@ -23,14 +26,19 @@ def command(
     pattern: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PATTERN]",
-            help="torchvision:, timm: or transformers: lists the models of that library; after the "
-            "colon, or for the samples, a shell pattern or a part of the name.",
+            metavar="[PATTERN|PATH]",
+            help="A shell pattern or a part of a name, after torchvision:, timm: or transformers: for "
+            "one library; or a file or folder, whose classes are found by reading.",
             autocompletion=complete_pattern,
             show_default=False,
         ),
     ] = None,
     columns: ColumnsOption = None,
 ) -> None:
-    """List the sample models, or those of a library."""
-    show(api.models(pattern), output, columns)
+    """List models: samples, those of libraries, classes of a folder.
+
+    Nothing is imported or run.
+    """
+    with live_line(quiet=output.quiet, color=output.color):
+        view = api.models(pattern)
+    show(view, output, columns)

@@ -19,8 +19,26 @@ class Sample:
 
 
 @record
+class FoundClass:
+    """One nn.Module class in a file of a project, found by reading."""
+
+    target: str
+    bases: tuple[str, ...]
+    """The bases, as in the source."""
+
+    arguments: tuple[str, ...] | None
+    """Arguments of the constructor without a default; None if a base outside the project has it."""
+
+    is_top: bool
+    """Whether no other class that was found refers to it."""
+
+    file: str
+    line: int
+
+
+@record
 class ModelList:
-    """The sample models, or the models of a library: names that any command accepts as its target."""
+    """Models that any command accepts as its target: samples, those of libraries, classes of files."""
 
     name: ClassVar[str] = "models"
 
@@ -33,3 +51,18 @@ class ModelList:
 
     total: int | None = None
     """Number of all names in the library."""
+
+    found: tuple[str, ...] = ()
+    """Targets in installed libraries that match a request without a library."""
+
+    place: str | None = None
+    """The requested file or folder; None without one."""
+
+    classes: tuple[FoundClass, ...] = ()
+    """The nn.Module classes of the file or folder."""
+
+    files: int = 0
+    """Number of Python files that were read."""
+
+    notes: tuple[str, ...] = ()
+    """Files that cannot be read, and limits of the search."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.records.model_list import ModelList, Sample
+from netinspect.records.model_list import FoundClass, ModelList, Sample
 from netinspect.rendering.document import Column, Document, line, make_table
 
 _COLUMNS: tuple[Column[Sample], ...] = (
@@ -12,26 +12,59 @@ _COLUMNS: tuple[Column[Sample], ...] = (
     Column(key="class", value=lambda sample: sample.class_name, drop=2),
     Column(key="file", value=lambda sample: sample.file, shown=False),
 )
+_CLASS_COLUMNS: tuple[Column[FoundClass], ...] = (
+    Column(
+        key="target",
+        value=lambda row: row.target,
+        style=lambda row: "name" if row.is_top else "",
+        link=lambda row: f"{row.file}:{row.line}",
+    ),
+    Column(key="line", value=lambda row: row.line, align="right", drop=2),
+    Column(key="base", value=lambda row: ", ".join(row.bases), drop=1, min_width=10),
+    Column(
+        key="arguments",
+        value=lambda row: None if row.arguments is None else " ".join(row.arguments),
+        text=lambda row: "?" if row.arguments is None else " ".join(row.arguments),
+        min_width=9,
+    ),
+    Column(key="top", value=lambda row: row.is_top, text=lambda row: "top" if row.is_top else ""),
+)
 
 
 def lay_out(report: ModelList) -> Document:
-    """Lay out the names of models, one per line."""
+    """Lay out models, one per line."""
     if report.library is not None:
-        return _library_models(report, report.library)
+        names = [f"{report.library}:{name}" for name in report.names]
+        count = f"{len(names):,}"
+        if report.total is not None and report.total != len(names):
+            count += f" of {report.total:,}"
+        title, rest = f"{report.library} models", f"{count}  netinspect summary {report.library}:NAME"
+        return _targets(title, rest, names)
+    if report.place is not None:
+        return _classes(report, report.place)
+    if report.found:
+        targets = [*(sample.name for sample in report.samples), *report.found]
+        return _targets("models", f"{len(targets):,}  netinspect summary TARGET", targets)
     return Document(
         title=line(("sample models", "title"), ("  netinspect summary NAME", "hint")),
         blocks=(make_table("models", _COLUMNS, report.samples),),
     )
 
 
-def _library_models(report: ModelList, library: str) -> Document:
-    columns: tuple[Column[str], ...] = (Column(key="target", value=lambda name: f"{library}:{name}"),)
-    count = f"{len(report.names):,}"
-    if report.total is not None and report.total != len(report.names):
-        count += f" of {report.total:,}"
+def _targets(title: str, rest: str, targets: list[str]) -> Document:
+    columns: tuple[Column[str], ...] = (Column(key="target", value=lambda target: target),)
     return Document(
-        title=line(
-            (f"{library} models", "title"), (f"  {count}  netinspect summary {library}:NAME", "hint")
-        ),
-        blocks=(make_table("models", columns, report.names),),
+        title=line((title, "title"), (f"  {rest}", "hint")),
+        blocks=(make_table("models", columns, targets),),
+    )
+
+
+def _classes(report: ModelList, place: str) -> Document:
+    number, tops = len(report.classes), sum(each.is_top for each in report.classes)
+    classes = f"{number:,} nn.Module class{'es' * (number != 1)}"
+    read = f"{report.files:,} file{'s' * (report.files != 1)} read, nothing run"
+    return Document(
+        title=line((place, "title"), (f"  {classes}, {tops:,} top; {read}", "hint")),
+        blocks=(make_table("models", _CLASS_COLUMNS, report.classes),),
+        notes=tuple(line((f"note: {each}", "hint")) for each in report.notes),
     )
