@@ -11,6 +11,7 @@ from netinspect.cli.command_line import COMMAND_LINE, CommandLine
 from netinspect.cli.console import is_interactive, is_terminal, print_message, wants_color
 from netinspect.cli.options import SETTINGS, OutputOptions
 from netinspect.cli.stdin import TARGET as STDIN
+from netinspect.cli.watch import is_watched
 from netinspect.errors import ExitCode
 from netinspect.rendering.formats import Format
 
@@ -65,7 +66,7 @@ def remember_hint(report: Any, text: str, output: OutputOptions, format: Format)
     is_for_people = format is Format.RICH and output.output is None and not output.quiet
     if typed is None or not is_for_people or not _is_on():
         return
-    if not (is_interactive() and is_terminal(sys.stderr)):
+    if is_watched() or not (is_interactive() and is_terminal(sys.stderr)):
         return
     hint = next_step(report, typed)
     if hint is not None and str(hint.command) not in " ".join(text.split()):

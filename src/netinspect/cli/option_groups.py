@@ -47,7 +47,12 @@ def expand(command: Callable[..., None]) -> Callable[..., None]:
             values[name] = group(
                 **{field: typed if field == _TYPED else values.pop(field) for field in names}
             )
-        COMMAND_LINE.set(read_command_line(context, model=MODEL_PANEL, output=OUTPUT_PANEL))
+        line = read_command_line(context, model=MODEL_PANEL, output=OUTPUT_PANEL)
+        COMMAND_LINE.set(line)
+        if context.params.get("watch"):
+            from netinspect.cli.watch import accept
+
+            accept(context.params["output"], context.params["save"], line.arguments)
         command(**values)
 
     run.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]

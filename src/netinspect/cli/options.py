@@ -257,6 +257,14 @@ class ModelOptions:
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="On a terminal: run again when a file changes that the run has read.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = False
     typed: frozenset[str] = frozenset()
     """Names of the options typed on the command line, not taken from settings."""
 

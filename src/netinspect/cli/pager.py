@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from netinspect.cli.console import is_interactive, terminal_width, write_out
 from netinspect.cli.options import SETTINGS
 from netinspect.cli.streams import result_stream
+from netinspect.cli.watch import is_watched
 
 _DEFAULT = "less"
 _VARIABLES = {"LESS": "FRX", "LV": "-c", "LESSCHARSET": "utf-8"}
@@ -48,7 +49,7 @@ def pager_command(environment: Mapping[str, str]) -> str | None:
 def show_long(text: str) -> None:
     """Write text to stdout, in the pager if it is longer than the terminal."""
     command = pager_command(os.environ)
-    if command is None or not is_interactive() or _fits(text) or not _run(command, text):
+    if is_watched() or command is None or not is_interactive() or _fits(text) or not _run(command, text):
         write_out(text)
 
 

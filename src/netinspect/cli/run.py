@@ -51,7 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     record_opened()
     words = sys.argv[1:]
     try:
+        if "--watch" in words:
+            from netinspect.cli.watch import report_files, run_on_changes
+
+            run_on_changes()
         code = _checked(run(words), words)
+        if "--watch" in words:
+            report_files()
         with suppress(ValueError, OSError, AttributeError):
             sys.stderr.flush()
     except KeyboardInterrupt:  # a second one, on the way out
