@@ -101,4 +101,27 @@ def test_selection_keeps_the_order_of_rows_with_equal_keys() -> None:
     assert Selection(sort="Name", top=1).apply(rows, keys) == ((("a", 1),), (("b", 1), ("c", 2)))
     with pytest.raises(UsageError, match="cannot sort by 'm'") as caught:
         Selection(sort="m").apply(rows, keys)
-    assert caught.value.hint == "one of n, name"
+    assert caught.value.hint == "the keys are: n, name"
+
+
+def test_selection_without_sort_keeps_the_largest_rows() -> None:
+    keys: RowKeys[tuple[str, int]] = RowKeys(
+        path=lambda row: row[0], numbers={"n": lambda row: row[1], "negative": lambda row: -row[1]}
+    )
+    rows = [("a", 1), ("b", 3), ("c", 3), ("d", 2)]
+    assert Selection(top=3).apply(rows, keys).shown == (("b", 3), ("c", 3), ("d", 2))
+    assert Selection(top=1, sort="negative").apply(rows, keys).shown == (("a", 1),)
+    assert Selection(top=9, exclude=["b"]).apply(rows, keys).shown == (("c", 3), ("d", 2), ("a", 1))
+    assert Selection().apply(rows, keys).shown == tuple(rows)
+
+
+def test_selection_puts_severe_rows_first_unless_sorted() -> None:
+    keys: RowKeys[tuple[str, int]] = RowKeys(
+        path=lambda row: row[0],
+        numbers={"n": lambda row: row[1]},
+        severity=lambda row: {"d": 2, "a": 1}.get(row[0], 0),
+    )
+    rows = [("a", 1), ("b", 3), ("c", 3), ("d", 2)]
+    assert [name for name, _ in Selection().apply(rows, keys).shown] == ["d", "a", "b", "c"]
+    assert [name for name, _ in Selection(top=3).apply(rows, keys).shown] == ["d", "a", "b"]
+    assert [name for name, _ in Selection(sort="n", top=2).apply(rows, keys).shown] == ["b", "c"]

@@ -30,7 +30,7 @@ LINES = {
     "diff": ["diff", _TINY, _TUNED, "--compare-values"],
 }
 TOTALS = {
-    "summary": "total: params 44,426",
+    "summary": "44,426 parameters, all trainable, 173.5 KiB (float32)",
     "params": "44,426 parameters, all trainable, 173.5 KiB (float32)",
     "tree": "44,426 parameters, all trainable, 173.5 KiB (float32)",
     "trace": "output: (10, 10), 100 values, 400 B",
@@ -104,6 +104,32 @@ def test_unknown_column_lists_those_of_every_table(cli: Cli) -> None:
     assert "category, bytes, share" in outcome.err
     assert "operation" in outcome.err
     assert cli("memory", "lenet", "--columns", "operation", "-f", "plain").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (["summary", "resnet18"], "params"),
+        (["params", "resnet18"], "elements"),
+        (["params", "resnet18", "--stats"], "elements"),
+        (["cost", "resnet18"], "macs"),
+        (["cost", "resnet18", "--by", "function"], "macs"),
+        (["memory", "lenet"], "bytes"),
+        (["summary", _TINY], "elements"),
+        (["params", _TINY], "elements"),
+    ],
+)
+def test_top_keeps_the_largest_rows(cli: Cli, words: list[str], key: str) -> None:
+    def numbers(*options: str) -> list[int]:
+        text = cli(*words, "--columns", "all", "--format", "csv", *options).out
+        table = csv.DictReader(io.StringIO(text.split("\n\n")[-1 if words[0] == "memory" else 0]))
+        return [int(row[key]) * int(row.get("repeats") or 1) for row in table]
+
+    listed = numbers("--top", "1000000")
+    assert listed == sorted(listed, reverse=True)
+    if words[0] != "memory":
+        assert numbers("--top", "3") == listed[:3]
+        assert len(listed) > 3
 
 
 def test_name_that_looks_like_comment_is_escaped(tmp_path: Path, cli: Cli) -> None:

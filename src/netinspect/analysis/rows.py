@@ -31,10 +31,14 @@ class RowKeys(Generic[Row]):
     """Dotted path that patterns are matched against."""
 
     numbers: Mapping[str, Callable[[Row], float]]
-    """Sort keys; the largest number comes first."""
+    """Sort keys; the largest number comes first. The first key is the main one: what
+    the table is about."""
 
     path_key: str = "name"
     """Sort key of the path, which is also the key of its column."""
+
+    severity: Callable[[Row], int] | None = None
+    """How serious the anomaly of a row is; without a sort order, such rows come first."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,7 +57,9 @@ class RowKeys(Generic[Row]):
         if key not in self.names:
             raise UsageError(
                 f"cannot sort by {sort!r}",
-                hint=suggestion(key, self.names) or f"one of {', '.join(self.names)}",
+                hint="\n".join(
+                    filter(None, (suggestion(key, self.names), f"the keys are: {', '.join(self.names)}"))
+                ),
             )
         return key
 
@@ -76,10 +82,16 @@ class Selection:
     """Shell patterns of paths that are not shown."""
 
     sort: str | None = None
-    """A sort key of the table or the heading of its column; None for the table's own order."""
+    """A sort key of the table or the heading of its column; None for the main key of the table with
+    `top`, and for the table's own order without."""
 
     top: int | None = None
     """Maximum number of rows; None for all."""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether rows are sorted, so that a tree becomes a list."""
+        return self.sort is not None or self.top is not None
 
     def matching(self, rows: Sequence[Row], keys: RowKeys[Row]) -> list[Row]:
         """Return the rows that the filters let through."""
@@ -99,12 +111,14 @@ class Selection:
         """
         refuse_negative("top", self.top)
         shown = self.matching(rows, keys)
-        if self.sort is not None:
-            name = keys.resolve(self.sort)
+        if self.is_list:
+            name = next(iter(keys.numbers)) if self.sort is None else keys.resolve(self.sort)
             if name == keys.path_key:
                 shown.sort(key=keys.path)
             else:
                 shown.sort(key=keys.numbers[name], reverse=True)
+        if self.sort is None and keys.severity is not None:
+            shown.sort(key=keys.severity, reverse=True)
         shown = shown[: self.top]
         identities = set(map(id, shown))
         return SelectedRows(tuple(shown), tuple(row for row in rows if id(row) not in identities))

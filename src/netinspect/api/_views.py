@@ -85,7 +85,7 @@ def summary(
         exclude: Shell patterns of paths to leave out.
         sort: `params`, `bytes`, `macs`, `flops`, `activations`, `calls`, `output` or `path`; of a
             checkpoint `elements`, `bytes`, `tensors` or `path`.
-        top: Keep only so many rows.
+        top: Keep only so many rows: those with most parameters, or elements, unless sorted.
     """
     selection = Selection(include, exclude, sort, top)
     found = load_or_read(model, args=args or None)
@@ -122,21 +122,24 @@ def params(
         values: Show the tensors themselves.
         include: Shell patterns of names to keep.
         exclude: Shell patterns of names to leave out.
-        sort: `elements`, `bytes` or `name`; of a checkpoint also `offset`.
-        top: Keep only so many rows.
+        sort: `elements`, `bytes` or `name`; of a checkpoint also `offset`; with `stats` also a
+            statistic, and by default tensors with anomalies come first.
+        top: Keep only so many rows: the largest.
         progress: Called with bytes done and total bytes while the values of a checkpoint are read.
     """
-    from netinspect.reports.params.compute import list_tensors, with_statistics
+    from netinspect.reports.params.compute import ReadValues, list_tensors, matching_indices
 
     selection = Selection(include, exclude, sort, top)
     found = load_or_read(model, run=False, values=values, stats=stats)
     if is_a(found, Checkpoint):
         refuse_for_checkpoint("--values", values, "the tensors of a checkpoint are not printed")
-        listed = list_tensors(found, selection)
-        if stats:
-            indices = [row.stored.index for row in listed.rows if row.stored is not None]
-            listed = with_statistics(listed, *summarize_values(found, indices, progress))
-        return View(listed)
+        if not stats:
+            return View(list_tensors(found, selection))
+        # A limit hides rows, not findings: every tensor that the filters let through is read.
+        indices = matching_indices(found, selection)
+        summaries, findings = summarize_values(found, indices, progress)
+        read = ReadValues(dict(zip(indices, summaries, strict=True)), findings)
+        return View(list_tensors(found, selection, read=read))
     return View(list_tensors(found, selection, buffers=buffers, statistics=stats, values=values))
 
 
@@ -197,7 +200,7 @@ def cost(
         exclude: Shell patterns of rows to leave out.
         sort: `macs`, `flops`, `other_flops`, `params`, `activations`, `bytes`, `read`, `written`,
             `intensity`, `calls` or `name`.
-        top: Keep only so many rows.
+        top: Keep only so many rows: those with most MACs, unless sorted.
         backward: Run backward too, and show its total.
     """
     from netinspect.reports.cost.compute import count_cost

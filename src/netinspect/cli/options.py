@@ -80,7 +80,9 @@ SortOption = Annotated[
 ]
 TopOption = Annotated[
     int | None,
-    typer.Option("--top", metavar="N", min=0, help="Keep only so many rows; 0 for all."),
+    typer.Option(
+        "--top", metavar="N", min=0, help="Keep only the N largest rows, by --sort; 0 for all."
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Records of the value distribution of a stored tensor, and of anomalies in a checkpoint."""
+"""Records of the value distribution of a stored tensor, and of anomalies in values."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ class ValueSummary:
 class Finding:
     """Tensors with the same anomaly."""
 
-    kind: OneOf["not finite", "all zero", "constant", "copies", "near copies", "not read"]
+    kind: OneOf["not finite", "large", "all zero", "constant", "copies", "near copies", "not read"]
     tensors: int
     names: tuple[str, ...]
     """The first few names; for copies, the first few of one group."""
 
     detail: str = ""
-    """Reason why values were not read; for near copies their root mean square difference divided by
-    their standard deviation."""
+    """Reason why values were not read; for large values the largest magnitude; for near copies their
+    root mean square difference divided by their standard deviation."""

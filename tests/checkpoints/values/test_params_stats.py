@@ -129,6 +129,56 @@ def test_params_stats_reads_only_listed_tensors(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("file")
+def test_params_stats_findings_do_not_depend_on_top(cli: Cli) -> None:
+    whole = json.loads(cli("params", "odd.safetensors", "--stats", "-f", "json").out)
+    for options in (["--top", "1"], ["--top", "2", "--sort", "bytes"], ["--sort", "std"]):
+        some = json.loads(cli("params", "odd.safetensors", "--stats", *options, "-f", "json").out)
+        assert some["findings"] == whole["findings"]
+        assert some["skipped"] == 0
+    # A tensor with NaN is the smallest of the file, and nevertheless the first.
+    assert whole["rows"][0]["name"] == "broken"
+    for format in ("rich", "plain", "csv"):
+        outcome = cli("params", "odd.safetensors", "--stats", "--top", "1", "-f", format)
+        assert "NaN or infinity: broken" in outcome.out + outcome.err
+        assert "\nbroken" in outcome.out
+
+
+@pytest.mark.usefixtures("file")
+def test_params_stats_states_what_a_filter_left_unread(cli: Cli) -> None:
+    note = "values of 2 of 9 tensors were not read (--include, --exclude)"
+    options = ("--exclude", "broken", "--exclude", "ids")
+    for format in ("rich", "plain", "csv"):
+        outcome = cli("params", "odd.safetensors", "--stats", *options, "-f", format)
+        assert note in outcome.out + outcome.err
+        assert "NaN or infinity" not in outcome.out + outcome.err
+    document = json.loads(cli("params", "odd.safetensors", "--stats", *options, "-f", "json").out)
+    assert document["skipped"] == 2
+
+
+def test_params_stats_findings_of_a_model() -> None:
+    model = torch.nn.Sequential(*(torch.nn.Linear(8, 8) for _ in range(6)), torch.nn.BatchNorm1d(8))
+    with torch.no_grad():
+        model[1].weight[3, 3] = math.nan
+        model[2].weight.zero_()
+        model[3].weight.fill_(0.5)
+        model[4].weight[0, 0] = -2e4
+        model[6].running_mean[0] = math.inf
+    for options in ({}, {"top": 1}, {"exclude": ["1.*"]}, {"sort": "name"}):
+        record = _views.params(model, stats=True, **options).record  # type: ignore[arg-type]
+        assert [(each.kind, each.names) for each in record.findings] == [
+            ("not finite", ("1.weight", "6.running_mean")),
+            ("large", ("4.weight",)),
+            ("all zero", ("2.weight",)),
+            ("constant", ("3.weight",)),
+        ]
+    rows = _views.params(model, stats=True, top=5).record.rows
+    assert [row.name for row in rows] == ["1.weight", "4.weight", "2.weight", "3.weight", "0.weight"]
+    text = _views.params(model, stats=True, top=1).text("plain")
+    assert "# values above 10,000 (up to 2e+04): 4.weight\n" in text
+    assert "# NaN or infinity: 1.weight, 6.running_mean\n" in text
+
+
+@pytest.mark.usefixtures("file")
 def test_params_reads_no_values_without_stats(cli: Cli) -> None:
     document = json.loads(cli("params", "odd.safetensors", "-f", "json").out)
     assert all(row["statistics"] is row["distribution"] is None for row in document["rows"])

@@ -9,13 +9,25 @@ from netinspect.rendering import format_values
 from netinspect.rendering.amounts import (
     amount,
     cost_column,
+    exact,
     in_words,
     lower_bound,
     own_sizes,
     uncounted_column,
 )
 from netinspect.rendering.columns import name_column, share_column
-from netinspect.rendering.document import Column, Document, Legend, Line, Row, line, make_row, make_table
+from netinspect.rendering.document import (
+    Cell,
+    Column,
+    Document,
+    Legend,
+    Line,
+    Row,
+    cell,
+    line,
+    make_row,
+    make_table,
+)
 from netinspect.reports.cost.record import CostReport, CostRow
 
 _LEGENDS = (
@@ -120,25 +132,30 @@ def _name(row: CostRow, report: CostReport) -> str:
 
 
 def _total(report: CostReport, columns: tuple[Column[CostRow], ...]) -> Row:
-    cost = report.total
+    cells = _sum_cells(report, report.total, partly=report.partly)
+    parameters = cell(report.parameters, units.count(report.parameters))
+    return make_row(columns, {report.by: "total", "params": parameters, **cells}, "total")
 
-    def total(name: str, zero: str | None = None) -> str:
-        return amount(cost, name, report.header, zero=zero, partly=report.partly)
 
-    texts = {
-        report.by: "total",
-        "macs": total("macs", "-"),
-        "share": units.percent(1.0) if cost.macs else "-",
-        "flops": total("flops"),
-        "other_flops": total("other_flops"),
-        "params": units.count(report.parameters),
-        "activations": total("activations"),
-        "read": total("bytes_read"),
-        "written": total("bytes_written"),
-        "intensity": _intensity(cost),
-        "uncounted": str(cost.uncounted_flops or ""),
+def _sum_cells(report: CostReport, cost: Cost, *, partly: bool = False) -> dict[str, Cell | str]:
+    """Return the cells of a sum of costs, by the keys of their columns."""
+
+    def number(name: str, zero: str | None = None) -> Cell:
+        text = amount(cost, name, report.header, zero=zero, partly=partly)
+        return cell(exact(cost, name, report.header), text)
+
+    share = cost.macs / report.total.macs if report.total.macs else 0.0
+    return {
+        "macs": number("macs", "-"),
+        "share": cell(round(share, 6), units.percent(share) if report.total.macs else "-"),
+        "flops": number("flops"),
+        "other_flops": number("other_flops"),
+        "activations": number("activations"),
+        "read": number("bytes_read"),
+        "written": number("bytes_written"),
+        "intensity": cell(round(cost.intensity, 6), _intensity(cost)),
+        "uncounted": cell(cost.uncounted_flops, str(cost.uncounted_flops or "")),
     }
-    return make_row(columns, texts, "total")
 
 
 def _intensity(cost: Cost) -> str:
@@ -146,14 +163,12 @@ def _intensity(cost: Cost) -> str:
 
 
 def _shown(report: CostReport, columns: tuple[Column[CostRow], ...]) -> Row:
-    shown = sum_of(row.cost for row in report.rows)
-    share = shown.macs / report.total.macs if report.total.macs else 0.0
-    texts = {
-        report.by: f"{units.plural(len(report.rows), 'row')} shown",
-        "macs": amount(shown, "macs", report.header),
-        "share": units.percent(share),
-    }
-    return make_row(columns, texts, "total")
+    label = f"{units.plural(len(report.rows), 'row')} shown"
+    cells = _sum_cells(report, sum_of(row.cost for row in report.rows))
+    if report.by in ("module", "class"):
+        parameters = sum(row.parameters or 0 for row in report.rows)
+        cells["params"] = cell(parameters, units.count(parameters))
+    return make_row(columns, {report.by: label, **cells}, "total")
 
 
 def _in_words(cost: Cost, header: ReportHeader, *, partly: bool = False) -> str:

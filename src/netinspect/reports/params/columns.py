@@ -11,7 +11,7 @@ from netinspect.records.named_tensors import NamedTensor
 from netinspect.rendering import format_values
 from netinspect.rendering.bars import bars
 from netinspect.rendering.columns import count_column, name_column, size_column
-from netinspect.rendering.document import Column, Row, make_row
+from netinspect.rendering.document import Cell, Column, Row, cell, make_row
 from netinspect.rendering.styles import StyleName
 
 
@@ -184,19 +184,33 @@ CHECKPOINT_COLUMNS: tuple[Column[NamedTensor], ...] = (
 
 
 def footer(
-    rows: Iterable[NamedTensor], columns: Sequence[Column[NamedTensor]], *, hidden: int
+    rows: Iterable[NamedTensor],
+    columns: Sequence[Column[NamedTensor]],
+    *,
+    hidden: int,
+    hidden_elements: int,
+    hidden_bytes: int,
 ) -> tuple[Row, ...]:
-    """Return the row of totals of the tensors in a table.
+    """Return the row of totals, after one of the tensors in the table if others are not.
 
     Args:
         rows: The tensors in the table.
         columns: Columns of the table.
         hidden: Number of tensors that are not in the table.
+        hidden_elements: Their elements, each tied tensor counted once.
+        hidden_bytes: Their bytes.
     """
     tensors = list(rows)
-    texts = {
-        "name": "shown" if hidden else "total",
-        "elements": units.count(sum(tensor.counted_elements for tensor in tensors)),
-        "bytes": units.size(sum(tensor.counted_bytes for tensor in tensors)),
+    elements = sum(tensor.counted_elements for tensor in tensors)
+    size = sum(tensor.counted_bytes for tensor in tensors)
+    total = _total("total", elements + hidden_elements, size + hidden_bytes)
+    shown = _total(f"{units.plural(len(tensors), 'row')} shown", elements, size)
+    return tuple(make_row(columns, cells, "total") for cells in ([shown] if hidden else []) + [total])
+
+
+def _total(label: str, elements: int, size: int) -> dict[str, Cell | str]:
+    return {
+        "name": label,
+        "elements": cell(elements, units.count(elements)),
+        "bytes": cell(size, units.size(size)),
     }
-    return (make_row(columns, texts, "total"),)

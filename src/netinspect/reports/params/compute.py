@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from netinspect.analysis.header import header_and_totals
 from netinspect.analysis.named_tensors import named_tensors
 from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection
+from netinspect.analysis.value_anomalies import find_anomalies, severity
 from netinspect.errors import SavedTraceError
 from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
@@ -26,8 +29,40 @@ STORED_ROW_KEYS: RowKeys[NamedTensor] = replace(
 )
 
 
+def _statistic(name: str) -> Callable[[NamedTensor], float]:
+    """Return the sort key of a field of `Statistics`; tensors without it come last."""
+
+    def number(row: NamedTensor) -> float:
+        found = None if row.statistics is None else getattr(row.statistics, name)
+        return -math.inf if found is None else found
+
+    return number
+
+
+STATISTICS_KEYS = {
+    name: _statistic(name) for name in ("mean", "std", "min", "max", "zeros", "nan", "inf")
+}
+"""Sort keys of tables with statistics."""
+
+
 def _offset(row: NamedTensor) -> int:
     return row.stored.offset if row.stored is not None and row.stored.offset is not None else -1
+
+
+class ReadValues(NamedTuple):
+    """Values that were read from a checkpoint."""
+
+    summaries: Mapping[int, ValueSummary]
+    """The summary of each tensor that was read, by its index in the checkpoint."""
+
+    findings: Sequence[Finding]
+    """Anomalies among these tensors."""
+
+
+def matching_indices(checkpoint: Checkpoint, selection: Selection) -> list[int]:
+    """Return the indices of the tensors that the filters of a selection let through."""
+    rows = selection.matching(named_tensors(checkpoint), STORED_ROW_KEYS)
+    return [row.stored.index for row in rows if row.stored is not None]
 
 
 def list_tensors(
@@ -37,27 +72,43 @@ def list_tensors(
     buffers: bool = False,
     statistics: bool = False,
     values: bool = False,
+    read: ReadValues | None = None,
 ) -> Parameters:
     """List the named tensors of a model or a checkpoint.
 
     Args:
-        source: The trace or checkpoint. The statistics of a checkpoint are added by `with_statistics`.
-        selection: Rows to show; the default order is that of registration, or of the file.
+        source: The trace or checkpoint.
+        selection: Rows to show; the default order is that of registration, or of the file. With
+            statistics, tensors with anomalies come first.
         buffers: Whether to list the buffers of a model after its parameters.
         statistics: Whether to show statistics, which the trace must contain.
         values: Whether to show values, which the trace must contain.
+        read: Values of a checkpoint: of the tensors of `matching_indices`.
 
     Raises:
         UsageError: There is no such sort key, or `top` is negative.
         SavedTraceError: The trace contains no values or statistics.
     """
     rows = named_tensors(source)
-    keys = STORED_ROW_KEYS
+    keys = ROW_KEYS
+    findings: list[Finding] = []
+    skipped = 0
     if isinstance(source, Trace):
-        keys = ROW_KEYS
-        rows = tuple(row for row in rows if buffers or row.kind == "parameter")
-        _require_values(rows, source.target, statistics=statistics, values=values)
-        rows = tuple(_hide_values(row, statistics=statistics, values=values) for row in rows)
+        listed = tuple(row for row in rows if buffers or row.kind == "parameter")
+        _require_values(listed, source.target, statistics=statistics, values=values)
+        if statistics:
+            findings = find_anomalies(rows)
+        rows = tuple(_hide_values(row, statistics=statistics, values=values) for row in listed)
+    else:
+        keys, values = STORED_ROW_KEYS, False
+        statistics = read is not None
+        if read is not None:
+            rows = tuple(_with_values(row, read.summaries) for row in rows)
+            large = [each for each in find_anomalies(rows) if each.kind == "large"]
+            findings = sorted([*large, *read.findings], key=lambda each: each.kind != "not finite")
+            skipped = len(rows) - len(read.summaries)
+    if statistics:
+        keys = replace(keys, numbers={**keys.numbers, **STATISTICS_KEYS}, severity=severity)
     shown, hidden = selection.apply(rows, keys)
     header, totals, ties = header_and_totals(source)
     return Parameters(
@@ -66,32 +117,26 @@ def list_tensors(
         hidden=len(hidden),
         totals=totals,
         ties=ties,
-        with_statistics=statistics and keys is ROW_KEYS,
-        with_values=values and keys is ROW_KEYS,
+        with_statistics=statistics,
+        with_values=values,
+        findings=tuple(findings),
+        skipped=skipped,
+        hidden_elements=sum(row.counted_elements for row in hidden),
+        hidden_bytes=sum(row.counted_bytes for row in hidden),
     )
 
 
-def with_statistics(
-    report: Parameters, summaries: Sequence[ValueSummary], findings: Sequence[Finding]
-) -> Parameters:
-    """Add the statistics of a checkpoint's values.
-
-    Args:
-        report: The report of the checkpoint.
-        summaries: One summary for each row.
-        findings: Anomalies in the values.
-    """
-    rows = tuple(
-        replace(
-            row,
-            statistics=summary.statistics,
-            distribution=summary.distribution,
-            constant=summary.constant,
-            not_read=summary.not_read,
-        )
-        for row, summary in zip(report.rows, summaries, strict=True)
+def _with_values(row: NamedTensor, summaries: Mapping[int, ValueSummary]) -> NamedTensor:
+    found = None if row.stored is None else summaries.get(row.stored.index)
+    if found is None:
+        return row
+    return replace(
+        row,
+        statistics=found.statistics,
+        distribution=found.distribution,
+        constant=found.constant,
+        not_read=found.not_read,
     )
-    return replace(report, rows=rows, with_statistics=True, findings=tuple(findings))
 
 
 def _require_values(rows: Sequence[NamedTensor], target: str, *, statistics: bool, values: bool) -> None:

@@ -45,7 +45,13 @@ def lay_out(report: Parameters) -> Document:
         columns,
         report.rows,
         style=style,
-        footer=footer(report.rows, columns, hidden=report.hidden),
+        footer=footer(
+            report.rows,
+            columns,
+            hidden=report.hidden,
+            hidden_elements=report.hidden_elements,
+            hidden_bytes=report.hidden_bytes,
+        ),
     )
     blocks: list[Block] = [table]
     if report.with_values and report.rows:
@@ -54,7 +60,12 @@ def lay_out(report: Parameters) -> Document:
         ]
     notes = shared_header.total_notes(report.totals, report.ties)
     if report.hidden:
-        notes.append(line(f"{units.plural(report.hidden, 'tensor')} not shown"))
+        notes.append(
+            line(
+                f"{units.plural(report.hidden, 'tensor')} not shown, with "
+                f"{units.plural(report.hidden_elements, 'element')}"
+            )
+        )
     if report.with_statistics:
         notes += value_notes(report)
     notes += shared_header.notes(report.header)

@@ -31,4 +31,13 @@ class Parameters:
     with_statistics: bool
     with_values: bool
     findings: tuple[Finding, ...] = ()
-    """Anomalies in the values of a checkpoint; only with statistics."""
+    """Anomalies in the values, only with statistics: of every tensor of a model, buffers included, and
+    of every tensor of a checkpoint that was read. They do not depend on the rows."""
+
+    skipped: int = 0
+    """Number of tensors of a checkpoint that a filter left out, so that their values were not read."""
+
+    hidden_elements: int = 0
+    """Elements of the tensors that a filter or limit left out, each tied tensor counted once."""
+
+    hidden_bytes: int = 0

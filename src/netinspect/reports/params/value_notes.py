@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netinspect._utils import units
+from netinspect.records.checkpoint_header import StoredTotals
 from netinspect.records.distribution import Finding
 from netinspect.rendering.document import Line, line
 from netinspect.reports.params.record import Parameters
@@ -10,11 +11,9 @@ from netinspect.reports.params.record import Parameters
 _MAX_FINDINGS = 5
 """Maximum number of listed findings of one kind."""
 
-_MAX_NAMES = 3
-"""Maximum number of tensors without values named in a note."""
-
 _KINDS = {
     "not finite": "NaN or infinity",
+    "large": "values above 10,000",
     "all zero": "all zero",
     "constant": "the same value in all elements",
     "copies": "equal in every bit",
@@ -26,8 +25,14 @@ _KINDS = {
 def value_notes(report: Parameters) -> list[Line]:
     """Return notes on anomalies, on tensors without statistics and on the columns of statistics."""
     notes = _finding_notes(report.findings)
-    if report.header.kind == "model":
-        notes += _unread_notes(report)
+    if report.skipped:
+        tensors = report.totals.tensors if isinstance(report.totals, StoredTotals) else 0
+        text = (
+            f"values of {units.count(report.skipped)} of {units.plural(tensors, 'tensor')} were not read"
+        )
+        notes.append(line((f"{text} (--include, --exclude)", "warning")))
+    if any(row.statistics is not None and row.dtype.startswith("complex") for row in report.rows):
+        notes.append(line(("of complex values only zeros, NaN and infinities are counted", "hint")))
     notes.append(line(("mean, std (n - 1), min, max are over finite values", "hint")))
     distributions = [row.distribution for row in report.rows if row.distribution is not None]
     sampled = next((each.elements for each in distributions if not each.exact), None)
@@ -64,26 +69,9 @@ def _finding_note(finding: Finding) -> Line:
     text = _KINDS[finding.kind]
     if finding.kind == "near copies":
         text += f" (differing by {finding.detail} of their std)"
+    elif finding.kind == "large":
+        text += f" (up to {finding.detail})"
     elif finding.detail:
         text += f" ({finding.detail})"
     text += f": {names}"
     return line((text, "failed" if finding.kind == "not finite" else "warning"))
-
-
-def _unread_notes(report: Parameters) -> list[Line]:
-    unread: dict[str, list[str]] = {}
-    for row in report.rows:
-        if row.not_read:
-            unread.setdefault(row.not_read, []).append(row.name)
-    notes = [
-        line((f"not read ({reason}): {_format_names(names)}", "warning"))
-        for reason, names in unread.items()
-    ]
-    if any(row.statistics is not None and row.dtype.startswith("complex") for row in report.rows):
-        notes.append(line(("of complex values only zeros, NaN and infinities are counted", "hint")))
-    return notes
-
-
-def _format_names(names: list[str]) -> str:
-    more = len(names) - _MAX_NAMES
-    return ", ".join(names[:_MAX_NAMES]) + (f" and {units.count(more)} more" if more > 0 else "")

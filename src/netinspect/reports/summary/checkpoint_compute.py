@@ -76,7 +76,7 @@ def build_checkpoint_summary(
         facts=find_facts(checkpoint),
         groups=shown,
         hidden=len(hidden),
-        flat=selection.sort is not None or bool(hidden),
+        flat=selection.is_list or bool(hidden),
         files=_files(checkpoint),
         metadata=checkpoint.metadata,
         graph=checkpoint.graph,

@@ -64,16 +64,15 @@ def build_summary(
     structure = Structure(trace)
     by_calls = functions or _order(order) == "calls"
     rows = list(build_rows(structure, depth, by_calls=by_calls, functions=functions))
-    is_list = selection.sort is not None or selection.top is not None
     matching = selection.matching(rows, ROW_KEYS)
-    shown, _ = selection.apply(_list_rows(matching) if is_list else matching, ROW_KEYS)
+    shown, _ = selection.apply(_list_rows(matching) if selection.is_list else matching, ROW_KEYS)
     whole = totals(trace)
     return Summary(
         header=build_header(trace),
         rows=shown,
         hidden=len(rows) - len(shown),
-        flat=is_list or len(shown) < len(rows),
-        shown=_sum(shown if is_list else _covered(rows, matching)),
+        flat=selection.is_list or len(shown) < len(rows),
+        shown=_sum(shown if selection.is_list else _covered(rows, matching)),
         totals=whole,
         ties=ties(trace),
         never_called=structure.never_called(),

@@ -11,9 +11,11 @@ from netinspect.rendering import format_values
 from netinspect.rendering.amounts import amount, cost_column, in_words, uncounted_column
 from netinspect.rendering.columns import count_column, name_column, share_column
 from netinspect.rendering.document import (
+    Cell,
     Column,
     Document,
     Line,
+    cell,
     line,
     make_row,
     make_table,
@@ -242,14 +244,17 @@ def _total(
     header: ReportHeader,
     *,
     partly: bool = False,
-) -> dict[str, str]:
+) -> dict[str, Cell | str]:
+    def number(name: str, zero: str | None = None) -> Cell:
+        return cell(exact(cost, name, header), amount(cost, name, header, zero=zero, partly=partly))
+
     return {
         "path": label,
-        "params": units.count(parameters),
-        "share": units.percent(share),
-        "bytes": units.size(size),
-        "macs": amount(cost, "macs", header, zero="-", partly=partly),
-        "flops": amount(cost, "flops", header, partly=partly),
-        "activations": amount(cost, "activations", header, partly=partly),
-        "uncounted": str(cost.uncounted_flops or ""),
+        "params": cell(parameters, units.count(parameters)),
+        "share": cell(round(share, 6), units.percent(share)),
+        "bytes": cell(size, units.size(size)),
+        "macs": number("macs", "-"),
+        "flops": number("flops"),
+        "activations": number("activations"),
+        "uncounted": cell(cost.uncounted_flops, str(cost.uncounted_flops or "")),
     }
