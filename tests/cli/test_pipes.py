@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from netinspect.api.command_names import COMMANDS
+from netinspect.records.base import SCHEMA_VERSION
 from tests.support import PATIENCE, Outcome, command_line
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +67,7 @@ def test_plain_and_csv_keep_what_people_read(cli: Cli, name: str) -> None:
     assert comments_of(commas.err) == comments
     assert not comments_of(commas.out)
     assert cli(*words, "--format", "csv", "--quiet").err == ""
-    assert json.loads(cli(*words, "--format", "json").out)["schema_version"] == 2
+    assert json.loads(cli(*words, "--format", "json").out)["schema_version"] == SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("name", LINES)

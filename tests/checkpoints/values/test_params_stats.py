@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
@@ -157,14 +158,15 @@ def test_params_stats_states_what_a_filter_left_unread(cli: Cli) -> None:
 
 def test_params_stats_findings_of_a_model() -> None:
     model = torch.nn.Sequential(*(torch.nn.Linear(8, 8) for _ in range(6)), torch.nn.BatchNorm1d(8))
-    with torch.no_grad():
-        model[1].weight[3, 3] = math.nan
-        model[2].weight.zero_()
-        model[3].weight.fill_(0.5)
-        model[4].weight[0, 0] = -2e4
-        model[6].running_mean[0] = math.inf
-    for options in ({}, {"top": 1}, {"exclude": ["1.*"]}, {"sort": "name"}):
-        record = _views.params(model, stats=True, **options).record  # type: ignore[arg-type]
+    tensors = model.state_dict()  # which shares the memory of the model
+    tensors["1.weight"][3, 3] = math.nan
+    tensors["2.weight"].zero_()
+    tensors["3.weight"].fill_(0.5)
+    tensors["4.weight"][0, 0] = -2e4
+    tensors["6.running_mean"][0] = math.inf
+    cases: list[dict[str, Any]] = [{}, {"top": 1}, {"exclude": ["1.*"]}, {"sort": "name"}]
+    for options in cases:
+        record = _views.params(model, stats=True, **options).record
         assert [(each.kind, each.names) for each in record.findings] == [
             ("not finite", ("1.weight", "6.running_mean")),
             ("large", ("4.weight",)),
