@@ -140,13 +140,13 @@ def _total(report: CostReport, columns: tuple[Column[CostRow], ...]) -> Row:
 def _sum_cells(report: CostReport, cost: Cost, *, partly: bool = False) -> dict[str, Cell | str]:
     """Return the cells of a sum of costs, by the keys of their columns."""
 
-    def number(name: str, zero: str | None = None) -> Cell:
-        text = amount(cost, name, report.header, zero=zero, partly=partly)
+    def number(name: str) -> Cell:
+        text = amount(cost, name, report.header, zero="-", partly=partly)
         return cell(exact(cost, name, report.header), text)
 
     share = cost.macs / report.total.macs if report.total.macs else 0.0
     return {
-        "macs": number("macs", "-"),
+        "macs": number("macs"),
         "share": cell(round(share, 6), units.percent(share) if report.total.macs else "-"),
         "flops": number("flops"),
         "other_flops": number("other_flops"),

@@ -8,7 +8,7 @@ from netinspect.records.modules import DEEPEST
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.work import Cost
 from netinspect.rendering import format_values
-from netinspect.rendering.amounts import amount, cost_column, in_words, uncounted_column
+from netinspect.rendering.amounts import amount, cost_column, exact, in_words, uncounted_column
 from netinspect.rendering.columns import count_column, name_column, share_column
 from netinspect.rendering.document import (
     Cell,
