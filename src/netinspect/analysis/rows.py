@@ -38,7 +38,7 @@ class RowKeys(Generic[Row]):
     """Sort key of the path, which is also the key of its column."""
 
     severity: Callable[[Row], int] | None = None
-    """How serious the anomaly of a row is; without a sort order, such rows come first."""
+    """Severity of the anomaly of a row, or 0; the most severe come first unless `sort` is given."""
 
     @property
     def names(self) -> tuple[str, ...]:

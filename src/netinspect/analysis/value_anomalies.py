@@ -21,7 +21,7 @@ _KINDS: tuple[Kind, ...] = ("not read", "constant", "all zero", "large", "not fi
 
 
 def severity(row: NamedTensor) -> int:
-    """Return how serious the anomaly of a tensor is; 0 for a tensor without one."""
+    """Return the severity of the anomaly of a tensor; 0 for a tensor without one."""
     kind = find_anomaly(row)
     return 0 if kind is None else _KINDS.index(kind) + 1
 
