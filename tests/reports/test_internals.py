@@ -13,8 +13,10 @@ from torch.ao.quantization import get_default_qconfig, prepare
 from torch.nn.utils import prune
 
 import netinspect
+from netinspect.rendering.formats import Format, Style
 from netinspect.reports.internals.compute import build_internals
 from netinspect.reports.internals.record import Internals
+from netinspect.reports.render import render
 from tests.nets.case import capture_trace
 
 
@@ -184,3 +186,17 @@ def test_internals_attributes_omit_those_that_torch_declares() -> None:
     # As `nn.Module.compile` does.
     vars(layer).update(_compiled_call_impl=len, scale=2)
     assert {each.name for each in inside(layer).attributes} == {"in_features", "out_features", "scale"}
+
+
+def test_internals_names_identical_submodules_and_empty_dictionaries_once() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    report = inside(model)
+    text = render(report, Style(width=80))
+    assert "0..2  x3" in text
+    assert [line.split()[:1] for line in text.splitlines() if "Linear(" in line] == [["_modules"], ["4"]]
+    (empty,) = [line for line in text.splitlines() if line.startswith("empty: ")]
+    assert empty.startswith("empty: _parameters, _buffers, _non_persistent_buffers_set, ")
+    assert "{}" not in text
+    modules = next(each for each in report.dictionaries if each.name == "_modules")
+    assert [entry.repeat_of for entry in modules.entries] == [None, "0", "0", None, None]
+    assert len(render(report, Style(format=Format.CSV)).split("_modules")) == 6

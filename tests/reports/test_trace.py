@@ -95,10 +95,10 @@ def test_trace_folds_blocks_and_the_sums_between_them() -> None:
     report = netinspect.trace(Residual(8, 8, 8, 8), torch.zeros(2, 8)).record
     assert names_of(report) == [
         "add",
-        "blocks.0-3, add  x4",
+        "blocks.0..3, add  x4",
         "  blocks.0",
         "    norm",
-        "    layers.0-1  x2",
+        "    layers.0..1  x2",
         "  add",
         "head",
     ]
@@ -125,7 +125,7 @@ def test_trace_folds_calls_of_one_layer() -> None:
 
 def test_trace_depth_folds_only_what_is_identical_inside() -> None:
     given = torch.zeros(2, 4)
-    assert names_of(netinspect.trace(Uneven(8), given, depth=1).record) == ["layers.0-1  x2"]
+    assert names_of(netinspect.trace(Uneven(8), given, depth=1).record) == ["layers.0..1  x2"]
     assert names_of(netinspect.trace(Uneven(9), given, depth=1).record) == ["layers.0", "layers.1"]
 
 
@@ -201,7 +201,7 @@ def test_trace_of_a_failed_run_shows_the_branch_that_failed() -> None:
     report = netinspect.trace(model, torch.zeros(2, 8)).record
     assert names_of(report) == [
         "add",
-        "blocks.0-1, add  x2",
+        "blocks.0..1, add  x2",
         "  blocks.0",
         "  add",
         "blocks.2",
@@ -217,7 +217,7 @@ def test_trace_no_fold_lists_each_block(installed: Callable[..., Outcome]) -> No
     folded = installed("trace", "tiny_gpt", "--format", "rich")
     whole = installed("trace", "tiny_gpt", "--format", "rich", "--no-fold")
     assert folded.code == whole.code == 0
-    assert "blocks.0-2  x3" in folded.out
+    assert "blocks.0..2  x3" in folded.out
     assert "blocks.2 " in whole.out
     assert len(whole.out.splitlines()) - len(folded.out.splitlines()) == 2 * 18
     assert installed("trace", "tiny_gpt", "--format", "csv").out.count(",blocks.2,Block,") == 1

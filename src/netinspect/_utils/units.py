@@ -87,7 +87,24 @@ def some(names: Sequence[str], most: int) -> str:
 
 def run_name(name: str, last_name: str, repeats: int) -> str:
     """Format the name of a branch, or of a run of identical siblings: `0..11  x12`."""
-    return name if repeats == 1 else f"{name}..{last_name}  x{repeats}"
+    return name if repeats == 1 else f"{run_names(name, last_name)}  x{repeats}"
+
+
+def run_names(name: str, last_name: str) -> str:
+    """Format the first and the last name of a run: `blocks.0..11`; a single name unchanged."""
+    if name == last_name:
+        return name
+    container, dot, _ = name.rpartition(".")
+    return f"{name}..{last_name.removeprefix(container + dot)}"
+
+
+def run_path(paths: Sequence[str]) -> str:
+    """Format the paths of the modules at one place of identical blocks: `blocks.0..11.fc  x12`."""
+    parts = (
+        list(dict.fromkeys(part)) for part in zip(*(path.split(".") for path in paths), strict=True)
+    )
+    joined = ".".join(run_names(part[0], part[-1]) for part in parts)
+    return f"{joined}  x{len(paths)}"
 
 
 def times(repeats: int, text: str) -> str:

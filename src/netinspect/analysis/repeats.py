@@ -31,15 +31,6 @@ class OutlineEntry(NamedTuple, Generic[Node]):
     """The same node in the first block of its run; None for a node in no later block of a run."""
 
 
-def run_path(paths: Sequence[str]) -> str:
-    """Format the paths of the modules at one place of identical blocks: `blocks.0-11.fc  x12`."""
-    parts = (
-        list(dict.fromkeys(part)) for part in zip(*(path.split(".") for path in paths), strict=True)
-    )
-    joined = ".".join(part[0] if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
-    return f"{joined}  x{len(paths)}"
-
-
 def no_label(_: str) -> None:
     """Ignore the labels of siblings: any of them can be in one run."""
 

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from netinspect.analysis.module_index import Structure
+from netinspect.analysis.module_repeats import find_repeats
 from netinspect.analysis.repeats import Group, Repeats, find_groups, without_numbers
 from netinspect.records.steps import Step
 from netinspect.records.values import tensors_in
@@ -30,9 +31,8 @@ class StepRun(NamedTuple):
 def find_step_runs(structure: Structure, shown: Iterable[Step]) -> dict[int, StepRun]:
     """Find the repeated calls of a trace.
 
-    Calls are identical if they are of modules of the same class with the same constructor facts, or of
-    the same function, take and return tensors of the same shapes and dtypes, and so do the calls inside
-    of them.
+    Calls are identical if they are of identical modules or of the same function, take and return tensors
+    of the same shapes and dtypes, and so do the calls inside of them.
 
     Args:
         structure: Index of the trace.
@@ -83,27 +83,27 @@ _TOP = -1
 
 def _find_signatures(structure: Structure) -> Repeats[int]:
     calls = structure.children
-    steps = structure.trace.steps
+    modules = find_repeats(structure, calls=False)
 
     def children(index: int) -> dict[str, int]:
         below = calls.get(None if index == _TOP else index, ())
         return {str(position): step.index for position, step in enumerate(below)}
 
-    return Repeats(
-        _TOP, children, lambda index: None if index == _TOP else _facts(structure, steps[index])
-    )
+    def facts(index: int) -> Hashable:
+        if index == _TOP:
+            return None
+        step = structure.trace.steps[index]
+        is_known = step.kind == "module" and step.module in structure.modules
+        return (
+            step.kind,
+            step.qualified_name,
+            modules.signature(step.module) if is_known else None,
+            step.failed,
+            tuple((spec.shape, spec.dtype) for spec in tensors_in(step.inputs)),
+            tuple((spec.shape, spec.dtype) for spec in tensors_in(step.output)),
+        )
 
-
-def _facts(structure: Structure, step: Step) -> Hashable:
-    module = structure.modules.get(step.module) if step.kind == "module" else None
-    return (
-        step.kind,
-        step.qualified_name,
-        None if module is None else (module.extra, structure.branch_sums[module.path].elements),
-        step.failed,
-        tuple((spec.shape, spec.dtype) for spec in tensors_in(step.inputs)),
-        tuple((spec.shape, spec.dtype) for spec in tensors_in(step.output)),
-    )
+    return Repeats(_TOP, children, facts)
 
 
 def _name(step: Step) -> str:

@@ -82,8 +82,7 @@ def command(
         ),
     ] = 28,
     no_fold: Annotated[
-        bool,
-        typer.Option("--no-fold", help="Show each module, and each point of the timeline."),
+        bool, typer.Option("--no-fold", help="Show each module, and each point of the timeline.")
     ] = False,
     symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,

@@ -11,6 +11,7 @@ from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
     ModelOptions,
+    NoFoldOption,
     OutputOptions,
     SymbolicOption,
     TargetArgument,
@@ -40,9 +41,7 @@ def command(
         typer.Option("--backward", help="Run backward too; show grad_fn and gradients."),
     ] = False,
     values: Annotated[bool, typer.Option("--values", help="Print the output tensor.")] = False,
-    no_fold: Annotated[
-        bool, typer.Option("--no-fold", help="Show each of several identical blocks.")
-    ] = False,
+    no_fold: NoFoldOption = False,
     symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
@@ -56,4 +55,4 @@ def command(
         values=values,
         fold=not no_fold,
     )
-    show(view, output, columns)
+    show(view, output, columns, fits=depth is None and not no_fold)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netinspect.analysis.header import build_header
 from netinspect.analysis.module_index import Structure
+from netinspect.analysis.module_repeats import find_repeats
 from netinspect.records.modules import Hook, Module
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
@@ -74,8 +75,13 @@ def _dictionaries(structure: Structure, module: Module) -> Iterator[Dictionary]:
     yield Dictionary(
         name="_modules",
         entries=tuple(
-            DictionaryEntry(key=child.name, text=f"{child.class_name}({child.extra})")
-            for child in (structure.modules[path] for path in first.children)
+            DictionaryEntry(
+                key=child.name,
+                text=f"{child.class_name}({child.extra})",
+                repeat_of=structure.modules[run[0]].name if index else None,
+            )
+            for run in find_repeats(structure, first.path, calls=False).runs(first.path)
+            for index, child in enumerate(structure.modules[path] for path in run)
         ),
     )
     if module.empty:

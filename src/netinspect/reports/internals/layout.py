@@ -9,7 +9,7 @@ from netinspect._utils import units
 from netinspect.records.modules import Attribute
 from netinspect.rendering import format_values
 from netinspect.rendering.document import Column, Document, Line, Row, Table, Value, line, make_table
-from netinspect.reports.internals.record import CallStage, Internals
+from netinspect.reports.internals.record import CallStage, DictionaryEntry, Internals
 
 
 class _Held(NamedTuple):
@@ -110,8 +110,8 @@ def _held(report: Internals, *, folds: bool = False) -> Iterator[_Held]:
 
     Args:
         report: The report.
-        folds: Whether to leave out empty dictionaries, and to show torch's hooks in one row for each
-            dictionary.
+        folds: Whether to leave out empty dictionaries, and to show identical submodules, and torch's
+            hooks in a dictionary, in one row.
     """
     yield _Held("training", report.training)
     for dictionary in report.dictionaries:
@@ -119,11 +119,19 @@ def _held(report: Internals, *, folds: bool = False) -> Iterator[_Held]:
             yield _Held(dictionary.name, "{}", is_dim=True)
         torchs = [entry.key for entry in dictionary.entries if entry.library and folds]
         own = [entry for entry in dictionary.entries if not (entry.library and folds)]
-        for index, entry in enumerate(own):
-            yield _Held(dictionary.name, entry.text, entry.key, index == 0, is_dim=entry.library)
+        shown = [entry for entry in own if not (folds and entry.repeat_of is not None)]
+        for index, entry in enumerate(shown):
+            names = _run_name(entry, own) if folds else entry.key
+            yield _Held(dictionary.name, entry.text, names, index == 0, is_dim=entry.library)
         if torchs:
             text = f"{units.plural(len(torchs), 'hook')} of torch: {', '.join(torchs)}"
             yield _Held(dictionary.name, text, None, not own, is_dim=True)
+
+
+def _run_name(entry: DictionaryEntry, entries: Sequence[DictionaryEntry]) -> str:
+    """Format the key of an entry and of those that are identical to it: `0..11  x12`."""
+    later = [each.key for each in entries if each.repeat_of == entry.key]
+    return units.run_name(entry.key, later[-1] if later else entry.key, 1 + len(later))
 
 
 def _empty(report: Internals) -> Iterator[Line]:

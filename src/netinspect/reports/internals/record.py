@@ -18,6 +18,9 @@ class DictionaryEntry:
     library: bool = False
     """True for a hook that torch itself defines."""
 
+    repeat_of: str | None = None
+    """Key of the first of several identical consecutive submodules; None for the first itself."""
+
 
 @record
 class Dictionary:

@@ -13,10 +13,13 @@ from netinspect.analysis.allocation_totals import (
     sums_by_category,
 )
 from netinspect.analysis.header import build_header
+from netinspect.analysis.module_index import Structure
+from netinspect.analysis.module_repeats import find_repeats
 from netinspect.analysis.rows import refuse_negative
 from netinspect.analysis.symbolic.memory_growth import Growth, build_growth
 from netinspect.records.base import replace
 from netinspect.records.memory import MemoryTrack, Tracking
+from netinspect.records.modules import DEEPEST
 from netinspect.records.trace import Input, Trace
 from netinspect.reports.memory.record import Amounts, Memory, MemoryModule, MemoryPoint
 
@@ -81,7 +84,9 @@ def build_memory(
         )
 
     peak = highest(whole, 0, len(whole))
-    modules = list(_modules(trace, track, growth, peak, allocator, depth))
+    # Identical modules may have different expressions, which no row can show together.
+    firsts = _first_modules(trace) if fold and growth is None else {}
+    modules = list(_modules(trace, track, growth, peak, allocator, depth, firsts))
     groups = _by_size(modules)
     shown = [module for group in groups[: top or None] for module in group]
     hidden = [module for group in groups[top or len(groups) :] for module in group]
@@ -145,20 +150,34 @@ def _interval_peaks(track: MemoryTrack, whole: Sequence[int], points: int | None
 
 
 def _modules(
-    trace: Trace, track: MemoryTrack, growth: Growth | None, peak: int, allocator: str, depth: int | None
+    trace: Trace,
+    track: MemoryTrack,
+    growth: Growth | None,
+    peak: int,
+    allocator: str,
+    depth: int | None,
+    firsts: Mapping[str, str],
 ) -> Iterator[MemoryModule]:
     """Yield the modules with memory at the peak; their totals add up to the peak."""
     held = held_at(track, peak, allocator, depth)
     expressions = {} if growth is None else growth.held_at(peak, depth)
     classes = {each.path: each.class_name for each in trace.modules}
-    for path, amounts in held.items():
+    order = {path: number for number, path in enumerate(classes)}
+    for path, amounts in sorted(held.items(), key=lambda entry: order.get(entry[0], len(order))):
         yield MemoryModule(
             path=path,
             class_name=classes.get(path, ""),
             total=sum(amounts.values()),
             amounts=_amounts(amounts),
             expressions=expressions.get(path),
+            repeat_of=firsts.get(path),
         )
+
+
+def _first_modules(trace: Trace) -> dict[str, str]:
+    """Return the same module in the first of several identical blocks, by the path of each later one."""
+    outline = find_repeats(Structure(trace), calls=False).outline(DEEPEST)
+    return {each.node: each.repeat_of for each in outline if each.repeat_of is not None}
 
 
 def _by_size(modules: Iterable[MemoryModule]) -> list[list[MemoryModule]]:

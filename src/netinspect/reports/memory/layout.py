@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
 from netinspect._utils import units
-from netinspect.analysis.repeats import run_path
 from netinspect.records.base import replace
 from netinspect.records.memory import BatchProbe, BatchSearch
 from netinspect.records.memory_growth import AmountExpressions, PeakRange
@@ -303,7 +302,7 @@ def _holder(group: Sequence[MemoryModule]) -> MemoryModule:
         return group[0]
     return replace(
         group[0],
-        path=run_path([module.path for module in group]),
+        path=units.run_path([module.path for module in group]),
         total=sum(module.total for module in group),
         amounts=Amounts(
             **{

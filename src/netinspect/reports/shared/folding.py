@@ -14,8 +14,8 @@ class TreeRow(Protocol):
         """Level in the tree, 0 at the top."""
 
     @property
-    def repeat_of(self) -> str | None:
-        """Path of the same row in the first of its repeated siblings."""
+    def repeat_of(self) -> str | int | None:
+        """Path or index of the same row in the first of its repeated siblings."""
 
     @property
     def failed(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from netinspect.rendering.document import (
     make_table,
 )
 from netinspect.rendering.styles import StyleName
+from netinspect.reports.shared.folding import fold_rows
 from netinspect.reports.trace.record import GradientRow, StepRow, TraceTable
 
 _CHANGED = "▸ "
@@ -197,20 +198,6 @@ def lay_out(report: TraceTable) -> Document:
     )
 
 
-def fold_rows(rows: Sequence[StepRow]) -> list[StepRow]:
-    """Return the rows without repeated blocks; after a failure, without branches that did not fail."""
-    failed = any(row.failed for row in rows)
-    closed: int | None = None
-    shown = []
-    for row in rows:
-        if closed is not None and row.depth > closed:
-            continue
-        closed = row.depth if failed and not row.failed else None
-        if row.repeat_of is None:
-            shown.append(row)
-    return shown
-
-
 def _seen(report: TraceTable) -> Iterator[_Call | Row]:
     """Yield the rows that people see; a repeated group of several calls is below a row of its own."""
     rows = fold_rows(report.rows) if report.fold else report.rows
@@ -229,13 +216,14 @@ def _seen(report: TraceTable) -> Iterator[_Call | Row]:
         if row.group > 1:
             members = islice((each for each in rows[index:] if each.depth == row.depth), row.group)
             others = [_local_name(each.name, paths[row.depth - 1]) for each in members][1:]
-            text = ", ".join([_run_name(name, last), *others]) + f"  x{row.repeats}"
+            names = ", ".join([units.run_names(name, last), *others])
+            text = f"{names}  x{row.repeats}"
             yield replace(
                 make_row(_COLUMNS, {"name": cell(None, text, "name")}), level=row.depth - 1 + len(groups)
             )
             groups.append(_Group(row.depth, row.group - 1))
         elif row.repeats > 1:
-            name = f"{_run_name(name, last)}  x{row.repeats}"
+            name = units.run_name(name, last, row.repeats)
         elif row.calls > 1:
             name += f" ({row.call} of {row.calls})"
         yield _Call(row, name, row.depth - 1 + len(groups))
@@ -257,14 +245,6 @@ class _Group:
 def _local_name(name: str, path: str) -> str:
     """Return the name of a called module in the module that calls it."""
     return name.removeprefix(f"{path}.") if path else name
-
-
-def _run_name(first: str, last: str) -> str:
-    """Format the names of a run of calls: `blocks.0-11`."""
-    if first == last:
-        return first
-    container, dot, _ = first.rpartition(".")
-    return f"{first}-{last.removeprefix(container + dot)}"
 
 
 def _output_row(report: TraceTable) -> Row:
