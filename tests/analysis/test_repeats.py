@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netinspect.analysis.repeats import Group, Repeats, find_groups
+from netinspect.analysis.repeats import Group, Repeats, find_groups, fold_paths
 from tests.support import calls_of
 
 
@@ -209,3 +209,18 @@ def test_find_groups_takes_linear_time() -> None:
         return calls_of(lambda: find_groups(siblings))
 
     assert calls(4000) < 2.2 * calls(2000)
+
+
+@pytest.mark.parametrize(
+    ("paths", "folded"),
+    [
+        ([], ()),
+        (["head.drop"], ("head.drop",)),
+        (["blocks.0.drop", "head", "blocks.11.drop"], ("blocks.*.drop (2)", "head")),
+        (["a.0.b.1", "a.0.b.2"], ("a.0.b.* (2)",)),
+        (["drop1", "drop2", "drop"], ("drop* (2)", "drop")),
+        (["0", "1", "1.drop"], ("* (2)", "1.drop")),
+    ],
+)
+def test_fold_paths(paths: list[str], folded: tuple[str, ...]) -> None:
+    assert fold_paths(paths) == folded

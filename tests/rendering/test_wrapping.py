@@ -35,6 +35,7 @@ def lines(text: str, width: int, hanging: int = 2, *, fold: bool = False) -> lis
         ("made by view (10, 16, 5, 5) here", 20, ["made by view", "(10, 16, 5, 5)", "here"]),
         ("these: --input 1x28 to --input 1x31", 20, ["these: --input 1x28", "to --input 1x31"]),
         ("fc1 got 400 = 16 * 5 * 5 of them", 20, ["fc1 got", "400 = 16 * 5 * 5", "of them"]),
+        ("it now takes 2 x 384 B", 16, ["it now takes", "2 x 384 B"]),
         ("it takes 12.5 MiB", 14, ["it takes", "12.5 MiB"]),
     ],
 )  # fmt: skip

@@ -92,13 +92,16 @@ def test_never_called_excludes_a_module_whose_weight_is_used() -> None:
     assert calls["encoder.layers.0.self_attn.out_proj"] == 0
 
 
-def test_never_called_note_names_the_first_modules() -> None:
+def test_never_called_note_folds_paths_and_names_parameters() -> None:
     model = nn.Sequential(nn.Linear(2, 2))
     for number in range(6):
         model[0].add_module(f"idle{number}", nn.Linear(2, 2))
+    model[0].dropout = nn.Dropout()
     view = netinspect.summary(model, torch.zeros(1, 2))
-    note = "never called: 0.idle0, 0.idle1, 0.idle2, 0.idle3 and 2 more (--format json)"
+    note = "never called: 0.idle* (6), with 36 parameters"
     assert note in str(view).splitlines()
+    assert view.record.never_called[-1] == "0.dropout"
+    assert "dropout" not in note
     assert "0.idle5" in view.text("json")
 
 

@@ -189,6 +189,19 @@ class Structure:
             and (module.path.rpartition(".")[0] in reached)
         )
 
+    def unused(self) -> dict[str, int]:
+        """Return the elements of the parameters in each never-called module that has any, by path.
+
+        A parameter that another module uses is counted there, and not here.
+        """
+        sizes: dict[str, int] = {}
+        for path in self.never_called():
+            branch = [module.path for module in self.branch(path)]
+            owned = [entry for each in branch for entry in self.parameters.get(each, ())]
+            if owned:
+                sizes[path] = sum(entry.spec.elements for entry in owned if self.counts(entry))
+        return sizes
+
     def is_inner(self, step: Step) -> bool:
         """Return whether a step is a function inside one of torch's own layers.
 

@@ -8,12 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Generic, NamedTuple, TypeVar
 
 Node = TypeVar("Node", bound=Hashable)
 
 _NUMBER = re.compile("[0-9]+")
+
+
+def fold_paths(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return paths with those that differ in numbers only as one: `blocks.*.attn.drop (12)`.
+
+    The order is that of the first path of each.
+    """
+    groups: dict[tuple[str, ...], list[list[str]]] = {}
+    for path in paths:
+        groups.setdefault(tuple(_NUMBER.split(path)), []).append(_NUMBER.findall(path))
+    folded = []
+    for texts, numbers in groups.items():
+        shown = (each[0] if len(set(each)) == 1 else "*" for each in zip(*numbers, strict=True))
+        path = "".join(f"{text}{number}" for text, number in zip_longest(texts, shown, fillvalue=""))
+        folded.append(path if len(numbers) == 1 else f"{path} ({len(numbers)})")
+    return tuple(folded)
 
 
 class OutlineEntry(NamedTuple, Generic[Node]):

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
+from netinspect.cli.console import print_message
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -64,4 +65,9 @@ def command(
         sort=sort,
         top=top or None,
     )
+    if output.verbose and not output.quiet:
+        from netinspect.reports.summary.layout import never_called_text
+
+        if text := never_called_text(view.record):
+            print_message(text)
     show(view, output, columns, fits=depth is None and not no_fold)

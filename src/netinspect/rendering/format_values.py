@@ -109,11 +109,17 @@ def title(header: ReportHeader, *, path: str = "") -> Line:
     return line(*parts)
 
 
-def run_notes(header: ReportHeader) -> list[Line]:
-    """Return notes on the inputs and mode of the run, on symbols and warnings."""
+def run_notes(header: ReportHeader, *, with_values: bool = False) -> list[Line]:
+    """Return notes on the inputs and mode of the run, on symbols and warnings.
+
+    Args:
+        header: The header of the report.
+        with_values: Whether the report shows values of tensors, which depend on the tensor mode, as
+            shapes and costs do not.
+    """
     notes: list[Line] = []
     if header.ran:
-        how = f"{header.mode} mode{_MODES.get(header.tensor_mode, '')}"
+        how = f"{header.mode} mode{_MODES.get(header.tensor_mode, '') if with_values else ''}"
         notes.append(line((f"input: {chosen_inputs(header.inputs)}; {how}", "hint")))
     notes += symbol_notes(header)
     notes += [line((f"note: {warning}", "warning")) for warning in header.warnings]

@@ -17,8 +17,7 @@ _UNIT = re.compile(
     r"|(?<!\w)'[^']*'(?!\w)|(?<!\w)\"[^\"]*\"(?!\w)"
     r"|\([\w<>]+(?:, ?[\w<>]+)*,?\)"
     r"|(?<!\S)--[\w-]+ [^\s-]\S*"
-    r"|\b\d+(?: [*=] \d+)+"
-    r"|\b[\d.,]+ (?:[KMGT]i?B?\b|%)"
+    r"|\b\d[\d.,]*(?: [*=x] \d[\d.,]*)*(?: (?:[KMGT]?i?B\b|[KMGT]\b|%))?"
 )
 """Text that stays on one line: a command up to the end of the text, a quoted word, a shape, an option
 with its value, a product of sizes, a number with its unit."""

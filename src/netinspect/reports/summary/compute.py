@@ -66,7 +66,7 @@ def build_summary(
     rows = list(build_rows(structure, depth, by_calls=by_calls, functions=functions))
     matching = selection.matching(rows, ROW_KEYS)
     shown, _ = selection.apply(_list_rows(matching) if selection.is_list else matching, ROW_KEYS)
-    whole = totals(trace)
+    whole, unused = totals(trace), structure.unused()
     return Summary(
         header=build_header(trace),
         rows=shown,
@@ -76,6 +76,8 @@ def build_summary(
         totals=whole,
         ties=ties(trace),
         never_called=structure.never_called(),
+        unused=tuple(unused),
+        unused_parameters=sum(unused.values()),
         order="calls" if by_calls else "definition",
         functions=functions,
         fold=fold,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netinspect._utils import units
+from netinspect.analysis.repeats import fold_paths
 from netinspect.records.base import replace
 from netinspect.records.modules import DEEPEST
 from netinspect.records.report_header import ReportHeader
@@ -22,10 +23,11 @@ from netinspect.rendering.document import (
 )
 from netinspect.rendering.styles import StyleName
 from netinspect.reports.shared.folding import fold_rows
+from netinspect.reports.summary.checkpoint_record import CheckpointSummary
 from netinspect.reports.summary.record import Sizes, Summary, SummaryRow
 
 _NAMED = 4
-"""Maximum number of never-called modules named in a note."""
+"""Maximum number of never-called modules, or groups of them, named in a note."""
 
 
 def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
@@ -160,10 +162,13 @@ def lay_out(report: Summary) -> Document:
         ends = max(row.depth for row in report.rows) >= DEEPEST
         shows = f"deeper than {DEEPEST} levels" if ends else "--depth 0 shows all"
         notes.append(line(f"{units.plural(folded, 'module')} below these levels ({shows})"))
-    if report.never_called:
-        named, more = ", ".join(report.never_called[:_NAMED]), len(report.never_called) - _NAMED
+    if report.unused:
+        names = fold_paths(report.unused)
+        more = len(names) - _NAMED
         further = f" and {units.count(more)} more (--format json)" if more > 0 else ""
-        notes.append(line(f"never called: {named}{further}"))
+        size = units.plural(report.unused_parameters, "parameter")
+        text = f"never called: {', '.join(names[:_NAMED])}{further}, with {size}"
+        notes.append(line((text, "warning")))
     return Document(
         title=format_values.title(report.header),
         blocks=(
@@ -179,6 +184,13 @@ def lay_out(report: Summary) -> Document:
         ),
         notes=(*notes, *format_values.run_notes(report.header)),
     )
+
+
+def never_called_text(report: Summary | CheckpointSummary) -> str:
+    """Return a message on all modules that were never called, also those without parameters."""
+    if not isinstance(report, Summary) or not report.never_called:
+        return ""
+    return f"never called: {', '.join(fold_paths(report.never_called))}"
 
 
 def _name(row: SummaryRow, report: Summary) -> str:

@@ -124,6 +124,12 @@ class Summary:
     totals: Totals
     ties: tuple[Tie, ...]
     never_called: tuple[str, ...]
+    unused: tuple[str, ...] = ()
+    """The never-called modules that have parameters."""
+
+    unused_parameters: int = 0
+    """Elements of the parameters in `unused`, each tied tensor once."""
+
     order: OneOf["definition", "calls"]
     """Whether rows are in the order of the constructors, or of the calls."""
 

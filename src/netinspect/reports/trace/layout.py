@@ -188,13 +188,14 @@ def lay_out(report: TraceTable) -> Document:
         ]
         if without_gradient:
             notes.append(line((f"no gradient: {', '.join(without_gradient)}", "warning")))
+    with_values = report.output_values is not None or bool(report.gradients)
     if report.hidden_below:
         below = units.plural(report.hidden_below, "step")
         notes.append(line((f"{below} below the depth not shown (--depth 0)", "hint")))
     return Document(
         title=format_values.title(report.header),
         blocks=tuple(blocks),
-        notes=(*notes, *format_values.run_notes(report.header)),
+        notes=(*notes, *format_values.run_notes(report.header, with_values=with_values)),
     )
 
 
