@@ -17,7 +17,7 @@ EXAMPLES = (
     ("netinspect models vit", "models of all libraries that match"),
     ("netinspect models timm:", "all models of a library"),
     ("netinspect models 'timm:*convnext*'", "those that match"),
-    ("netinspect models src", "the nn.Module classes of a folder or file"),
+    ("netinspect models src", "the classes of a folder"),
 )
 
 
