@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from netinspect.cli.completion import complete_pattern, complete_target
+from netinspect.cli.completion_values import column_keys
 from netinspect.targets.samples import sample_names
+from tests.support import Outcome
+from tests.trace_cache.queries import Asker
+
+TINY = Path(__file__).parents[2] / "docs" / "examples" / "tiny.safetensors"
 
 SHOW = """
 import sys
@@ -108,15 +114,26 @@ def told_to_bash(words: list[str], current: int) -> list[str]:
     ("line", "completed"),
     [
         ("netinspect su", ["summary"]),
+        ("netinspect co", ["cost", "config"]),
+        ("netinspect le", ["lenet"]),
+        ("netinspect several", ["several.py"]),
+        ("netinspect several.py : F", ["First"]),
+        ("netinspect timm : convnext_atto_o", ["convnext_atto_ols"]),
+        ("netinspect summary lenet --columns ma", ["macs"]),
+        ("netinspect lenet --columns path,par", ["path,params"]),
+        ("netinspect params lenet --columns name,shape,medi", ["name,shape,median"]),
+        ("netinspect cost lenet --by op", ["operator"]),
+        ("netinspect trace lenet --tensors z", ["zeros"]),
+        ("netinspect source saved.json f", ["fc1", "fc2", "fc3"]),
         ("netinspect --no-config he", ["help"]),
         ("netinspect help inp", ["inputs"]),
         ("netinspect lenet --form", ["--format"]),
-        ("netinspect lenet --sort t", ["total_params", "tensors"]),
+        ("netinspect lenet --sort t", ["tensors"]),
         ("netinspect summary len", ["lenet"]),
         ("netinspect summary lenet --form", ["--format"]),
         ("netinspect cost lenet --format ht", ["html"]),
         ("netinspect cost lenet --sort in", ["intensity"]),
-        ("netinspect summary lenet --sort t", ["total_params", "tensors"]),
+        ("netinspect summary lenet --sort t", ["tensors"]),
         # Bash breaks words at colons, and replaces only the text after the last one.
         ("netinspect summary several.py : F", ["First"]),
         ("netinspect summary several.py :", ["First", "Second", "Plain"]),
@@ -134,3 +151,37 @@ def test_bash_completion(workshop: Path, line: str, completed: list[str]) -> Non
 def test_bash_completion_after_colon(workshop: Path) -> None:
     words = ["netinspect", "summary", "several.py", ":"]
     assert told_to_bash(words, len(words)) == ["First", "Second", "Plain"]
+
+
+def test_completion_of_modules_of_cached_trace_and_checkpoint(tmp_path: Path) -> None:
+    ask = Asker(tmp_path, tmp_path / "home")
+
+    def completed(*words: str) -> list[str]:
+        line = ["netinspect", *words]
+        variables = {
+            "_NETINSPECT_COMPLETE": "complete_bash",
+            "COMP_WORDS": "\n".join(line),
+            "COMP_CWORD": str(len(line) - 1),
+        }
+        outcome = ask(blocked=True, env=variables)
+        assert outcome.err == ""
+        return outcome.out.split()
+
+    assert completed("source", "tiny_gpt", "b") == []
+    assert ask("tree", "tiny_gpt", "-q").code == 0
+    assert completed("source", "tiny_gpt", "b") == ["blocks"]
+    assert completed("internals", "tiny_gpt", "blocks.") == ["blocks.0", "blocks.1", "blocks.2"]
+    assert "blocks.0.attention" in completed("tree", "tiny_gpt", "blocks.0.")
+    assert completed("tree", str(TINY), "m") == ["model"]
+
+
+def test_column_keys_have_all_columns(cli: Callable[..., Outcome]) -> None:
+    for words in (
+        *("summary lenet", f"summary {TINY}", "params lenet --stats", f"params {TINY} --stats"),
+        *("cost lenet", "cost lenet --by operator", "cost lenet --by line", "trace lenet --backward"),
+        *("tree lenet", f"tree {TINY}", f"diff {TINY} {TINY}", f"globals {TINY}", "models vit"),
+    ):
+        printed = " ".join(cli(*words.split(), "--columns", "zzz", "-f", "csv").err.split())
+        listed = printed.partition("the columns are: ")[2].partition(";")[0].split(", ")
+        assert listed != [""]
+        assert set(listed) <= set(column_keys(words.split()[0])), words

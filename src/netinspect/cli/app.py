@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import CompletionItem  # type: ignore[attr-defined]
 
 from netinspect._utils.installed import torch_build
 from netinspect.api.command_names import COMMANDS
 from netinspect.cli import help_topics
+from netinspect.cli.completion import complete_first_word
 from netinspect.cli.console import print_message
 from netinspect.cli.help import GroupedCommand, OrderedGroup, format_examples
 from netinspect.cli.option_groups import expand
@@ -67,6 +69,13 @@ class _Commands(OrderedGroup):
                 check_first_word(args[0], _NAMES)
             args = ["summary", *args]
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Return commands, options and targets that begin with a word."""
+        found = super().shell_complete(ctx, incomplete)
+        names = {each.value for each in found}
+        targets = [] if incomplete.startswith("-") else complete_first_word(incomplete, self.commands)
+        return found + [CompletionItem(each) for each in targets if each not in names]
 
 
 def _print_version(wanted: bool) -> None:

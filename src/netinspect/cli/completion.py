@@ -1,25 +1,17 @@
-"""Shell completion of targets, from file names and source text, and of sort keys; no torch."""
+"""Shell completion of targets, from file names and source text; no torch."""
 
 from __future__ import annotations
 
 import ast
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
 
 _BEFORE: ContextVar[str] = ContextVar("before", default="")
 """Text before the colon of `file.py:Class` or `timm:name`, if the shell completes only the text after
 it."""
-
-_SORTED = {
-    "summary": ("summary.compute:ROW_KEYS", "summary.checkpoint_compute:ROW_KEYS"),
-    "params": ("params.compute:STORED_ROW_KEYS",),
-    "cost": ("cost.compute:ROW_KEYS",),
-}
-"""Declarations of the sort keys of each command."""
 
 
 def complete_target(incomplete: str) -> list[str]:
@@ -54,26 +46,16 @@ def complete_target(incomplete: str) -> list[str]:
     return found
 
 
+def complete_first_word(incomplete: str, commands: Iterable[str]) -> list[str]:
+    """Complete a command, or a target of `summary`."""
+    found = [] if _BEFORE.get() else [each for each in commands if each.startswith(incomplete)]
+    return found + [each for each in complete_target(incomplete) if each not in found]
+
+
 def complete_pattern(incomplete: str) -> list[str]:
     """Complete what `models` lists: samples, libraries and their models."""
     ignored = (*_file_suffixes(), "/")
     return [each for each in complete_target(incomplete) if not each.endswith(ignored)]
-
-
-def sort_keys(command: str) -> list[str]:
-    """Return the keys of `--sort` of a command, of models first; its reports are imported only now."""
-    from importlib import import_module
-
-    found: list[str] = []
-    for place in _SORTED.get(command, ()):
-        module, _, name = place.partition(":")
-        found += getattr(import_module(f"netinspect.reports.{module}"), name).names
-    return list(dict.fromkeys(found))
-
-
-def complete_sort_key(ctx: Any, incomplete: str) -> list[str]:
-    """Complete a key of `--sort`."""
-    return [each for each in sort_keys(ctx.info_name) if each.startswith(incomplete)]
 
 
 def _file_suffixes() -> tuple[str, ...]:

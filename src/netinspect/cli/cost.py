@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
+from netinspect.cli.completion_values import complete_grouping
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -37,7 +38,10 @@ def command(
     by: Annotated[
         str,
         typer.Option(
-            "--by", metavar="WHAT", help="Rows: module, class, function, operator, kind or line."
+            "--by",
+            metavar="WHAT",
+            help="Rows: module, class, function, operator, kind or line.",
+            autocompletion=complete_grouping,
         ),
     ] = "module",
     depth: DepthOption = 3,

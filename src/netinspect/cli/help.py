@@ -12,7 +12,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 from netinspect.api.command_names import GROUPS
-from netinspect.cli.completion import sort_keys
+from netinspect.cli.completion_values import sort_keys
 from netinspect.errors import UsageError
 
 SORT_KEYS = "SORT_KEYS"

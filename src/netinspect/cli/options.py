@@ -14,7 +14,13 @@ from typing import Annotated, Any
 
 import typer
 
-from netinspect.cli.completion import complete_sort_key, complete_target
+from netinspect.cli.completion import complete_target
+from netinspect.cli.completion_values import (
+    complete_columns,
+    complete_module,
+    complete_sort_key,
+    complete_tensor_mode,
+)
 from netinspect.cli.help import SORT_KEYS
 from netinspect.errors import UsageError
 from netinspect.records.base import record
@@ -51,6 +57,7 @@ ModuleArgument = Annotated[
     typer.Argument(
         metavar="[MODULE]",
         help="Dotted path of a submodule, such as layer1.0.conv1. Default: the model itself.",
+        autocompletion=complete_module,
         show_default=False,
     ),
 ]
@@ -115,6 +122,7 @@ ColumnsOption = Annotated[
         "--columns",
         metavar="A,B",
         help="Columns to show, in this order, or all; a wrong name lists them.",
+        autocompletion=complete_columns,
         rich_help_panel=OUTPUT_PANEL,
     ),
 ]
@@ -178,6 +186,7 @@ class ModelOptions:
             envvar="NETINSPECT_TENSORS",
             help="Tensors to run on: auto, real, zeros (large weights are zeros that take no memory), "
             "meta (no values) or fake.",
+            autocompletion=complete_tensor_mode,
             rich_help_panel=MODEL_PANEL,
         ),
     ] = "auto"

@@ -52,6 +52,16 @@ def answer_trace(cache: TraceCache, request: TraceRequest, run: Callable[[], Tra
     return trace
 
 
+def peek_trace(request: TraceRequest) -> Trace | None:
+    """Return the cached trace of a request, or the one without a forward; None without a valid one."""
+    cache = TraceCache()
+    request = replace(request, code=False, everything=False)
+    for each in (request, request_without_forward(request)):
+        if each is not None and (found := cache.peek(TRACE, each)) is not None:
+            return found
+    return None
+
+
 def request_without_forward(request: TraceRequest) -> TraceRequest | None:
     """Return the request of the trace without a forward; None if it cannot be derived from this one."""
     needs_forward = request.backward or request.values or request.stats

@@ -36,8 +36,14 @@ _OPTIONS = (
     "CACHE FORMAT COLOR WIDTH DEPTH DEBUG CONFIG INPUT BATCH SEED TENSORS DEVICE SYMBOLIC ONLINE PAGER "
     "HINTS STDIN_LIMIT"
 )
+_COMPLETION = (
+    "_NETINSPECT_COMPLETE _TYPER_COMPLETE_ARGS _TYPER_COMPLETE_FISH_ACTION "
+    "_TYPER_COMPLETE_WORD_TO_COMPLETE COMP_WORDS COMP_CWORD COMP_LINE COMP_POINT COMP_TYPE COMP_KEY"
+)
+"""Variables of a shell that asks for completions, which may come from a cached trace."""
+
 _HARMLESS_VARIABLES = frozenset(
-    (*_TERMINAL.split(), *(f"NETINSPECT_{name}" for name in _OPTIONS.split()))
+    (*_TERMINAL.split(), *_COMPLETION.split(), *(f"NETINSPECT_{name}" for name in _OPTIONS.split()))
 )
 """Environment variables that differ between terminals, or whose effect is in the request. All others are
 part of the key, since Python cannot report which variables a model reads."""

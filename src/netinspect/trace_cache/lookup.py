@@ -100,6 +100,10 @@ class TraceCache:
         self.write(kind, request, result)
         return result
 
+    def peek(self, kind: Kind[Result], request: Any) -> Result | None:
+        """Return a cached result; None if there is no valid one."""
+        return None if self._unusable() else self._read(kind, request)
+
     def write(self, kind: Kind[Result], request: Any, result: Result) -> None:
         """Cache a result of the last run, if the run can be cached.
 
