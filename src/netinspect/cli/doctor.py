@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netinspect.api._view import View
-from netinspect.cli.console import is_ascii, is_terminal, wants_color
+from netinspect.cli.console import is_ascii, is_terminal, link_host, wants_color
 from netinspect.cli.options import SETTINGS, Color, ColumnsOption, OutputOptions
+from netinspect.cli.pager import is_found, pager_command
 from netinspect.cli.results import show
 from netinspect.cli.streams import result_stream
 
@@ -42,6 +43,7 @@ def _describe_terminal(color: Color) -> Terminal:
     from netinspect.reports.doctor.record import Terminal
 
     stream = result_stream()
+    pager = pager_command(os.environ)
     size = None
     if shown := is_terminal(stream):
         with suppress(AttributeError, OSError, ValueError):
@@ -53,4 +55,7 @@ def _describe_terminal(color: Color) -> Terminal:
         color=wants_color(stream, color),
         encoding=getattr(stream, "encoding", None) or "unknown",
         ascii_only=is_ascii(stream),
+        hyperlinks=link_host(stream, color) is not None,
+        pager=pager,
+        pager_found=pager is None or is_found(pager),
     )

@@ -46,6 +46,13 @@ def pager_command(environment: Mapping[str, str]) -> str | None:
     return None if command in ("", "cat") else command
 
 
+def is_found(command: str) -> bool:
+    """Return whether the program of a pager exists; the shell finds that out of a longer command."""
+    import shutil
+
+    return _SHELL.search(command) is not None or shutil.which(command) is not None
+
+
 def show_long(text: str) -> None:
     """Write text to stdout, in the pager if it is longer than the terminal."""
     command = pager_command(os.environ)
@@ -67,12 +74,11 @@ def _fits(text: str) -> bool:
 
 def _run(command: str, text: str) -> bool:
     """Show text in the pager until it ends; return False if the pager cannot be run."""
-    import shutil
     import subprocess
 
     stream = result_stream()
     assert stream is not None
-    if _SHELL.search(command) is None and shutil.which(command) is None:
+    if not is_found(command):
         return False
     if not os.environ.get("FORCE_HYPERLINK"):
         text = _LINK.sub("", text)  # pagers before less 566 print the addresses

@@ -47,8 +47,10 @@ def _facts(report: Doctor) -> Iterator[_Fact]:
         yield _Fact(package.name, package.version or "not installed")
     if report.terminal is not None:
         yield _Fact("terminal", _terminal(report.terminal))
-    for variable in report.variables:
-        yield _Fact(variable.name, "not set" if variable.value is None else variable.value)
+        found = "" if report.terminal.pager_found else " (not found)"
+        yield _Fact("pager", f"{report.terminal.pager or 'none'}{found}")
+    given = [f"{each.name}={each.value}" for each in report.variables if each.value is not None]
+    yield _Fact("variables", ", ".join(given) or "not set")
     yield _Fact("also set", ", ".join(report.set_variables) or "no variable of netinspect")
     yield _Fact("cache folder", report.cache.folder or "none")
     yield _Fact("cache", _cache(report.cache))
@@ -70,7 +72,8 @@ def _terminal(terminal: Terminal) -> str:
     size = f"{terminal.columns} x {terminal.rows}" if terminal.is_terminal else "no (a pipe or a file)"
     color = "colour" if terminal.color else "no colour"
     drawn = ", drawn in ASCII" if terminal.ascii_only else ""
-    return f"{size}, {color}, {terminal.encoding}{drawn}"
+    links = ", hyperlinks" if terminal.hyperlinks else ""
+    return f"{size}, {color}{links}, {terminal.encoding}{drawn}"
 
 
 def _cache(cache: CacheFolder) -> str:

@@ -47,6 +47,15 @@ class Terminal:
     ascii_only: bool
     """Whether lines and bars are drawn in ASCII, because the encoding lacks the characters."""
 
+    hyperlinks: bool = False
+    """Whether places in source code are links."""
+
+    pager: str | None = None
+    """Command that shows long output; None if it is printed without one."""
+
+    pager_found: bool = True
+    """Whether the program of that command was found."""
+
 
 @record
 class CacheFolder:
