@@ -244,7 +244,7 @@ def test_memory_view_shows_the_numbers_of_the_record() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("width", [60, 100])
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
 def test_screen(width: int) -> None:
     text = render(report_by_hand(), Style(width=width))
     assert max(map(len, text.splitlines())) <= width
@@ -287,6 +287,10 @@ def test_memory_view_fits_a_small_screen(sample: str, train: bool) -> None:
     )
     assert len(modules.shown_rows) <= 6
     assert len(modules.rows) == len(report.modules)
+    if sample == "tiny_gpt":
+        rows = [row.cells[0].text for row in modules.shown_rows]
+        assert "blocks.0..2.perceptron.0  x3" in rows
+        assert "blocks.2.perceptron.0" in [row.cells[0].value for row in modules.rows]
 
 
 def _bytes(text: str) -> float:

@@ -14,7 +14,7 @@ from netinspect.rendering.document import Row, Table
 from netinspect.rendering.formats import Style
 from netinspect.reports.render import lay_out, render
 from netinspect.reports.trace.record import StepRow, TraceTable
-from tests.support import Outcome
+from tests.support import Outcome, assert_golden
 
 
 class Block(nn.Module):
@@ -187,6 +187,21 @@ def test_trace_marks_changed_shapes(width: int) -> None:
         shape = output.text[2:]
         assert (output.text[:2] == "▸ ") == (shape not in given.text)
     assert "(1, 64, 56, 56) x2" in text
+
+
+@pytest.mark.parametrize("sample", ["lenet", "resnet18", "tiny_gpt"])
+def test_trace_on_a_small_screen(sample: str) -> None:
+    report = netinspect.trace(sample).record
+    text = render(report, Style(width=80, height=24))
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80
+    names = names_of(report)
+    assert len(lines) < 28
+    # Each call of the model itself has a row, whatever the height.
+    for name in names:
+        if not name.startswith(" "):
+            assert any(name in line for line in lines)
+    assert_golden(f"screens/trace_{sample}_80x24.txt", text)
 
 
 def test_trace_ascii_has_another_mark() -> None:

@@ -215,7 +215,9 @@ def _seen(report: TraceTable) -> Iterator[_Call | Row]:
         if row.kind == "module":
             paths[row.depth] = row.path
         if row.group > 1:
-            members = islice((each for each in rows[index:] if each.depth == row.depth), row.group)
+            members = islice(
+                (each for each in islice(rows, index, None) if each.depth == row.depth), row.group
+            )
             others = [_local_name(each.name, paths[row.depth - 1]) for each in members][1:]
             names = ", ".join([units.run_names(name, last), *others])
             text = f"{names}  x{row.repeats}"
