@@ -338,3 +338,28 @@ def test_invalid_setting_is_reported(
 def test_config_reports_values_that_commands_refuse(installed: Cli, tmp_path: Path) -> None:
     report = json.loads(installed("config", "--json", env={"NETINSPECT_SEED": "x"}, cwd=tmp_path).out)
     assert "NETINSPECT_SEED sets seed to 'x': expected a whole number" in report["notes"]
+
+
+def test_bug_report_of_internal_error(tmp_path: Path) -> None:
+    code = (
+        "import sys\nimport netinspect.cli.config as command, netinspect.cli.run as run\n"
+        "def show(*_): raise RuntimeError('a defect')\n"
+        "command.show = show\nsys.argv = ['netinspect', 'config', '--columns', 'a b']\nrun.main()\n"
+    )
+    completed = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert completed.returncode == 70
+    (file,) = tmp_path.glob("netinspect-report-*.md")
+    assert f"hint: read {file}, and attach it" in completed.stderr
+    text = file.read_text(encoding="utf-8")
+    assert "netinspect config --columns 'a b'" in text
+    assert "RuntimeError: a defect" in text
+    assert "| python " in text
+    assert str(tmp_path) not in text
+    assert file.stat().st_mode & 0o77 == 0

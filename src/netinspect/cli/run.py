@@ -214,6 +214,11 @@ def _print_error(error: NetinspectError, words: Sequence[str]) -> ExitCode:
     from netinspect.cli.console import print_message, wants_color
     from netinspect.cli.usage import asked, asked_color, debugs
 
+    if process.is_ours and isinstance(error, _InternalError):
+        from netinspect.cli.bug_report import write_bug_report
+
+        if (report := write_bug_report(_traceback(error), words)) is not None:
+            error.hint = f"read {report}, and attach it to a bug report"
     if debugs(words):
         for line in _traceback(error):
             print_message(line, whole=True)
