@@ -68,6 +68,8 @@ TABLE = [
     Wrong("models --config a.toml", 2, "usage", "--config must precede", "--config ... models"),
     Wrong("models --batch 3", 2, "usage", "--batch", "models --help"),
     Wrong("source lenet --columns line", 2, "usage", "--columns", "--color"),
+    Wrong("summary lenet conv1", 2, "usage", "argument: conv1", "netinspect tree lenet conv1"),
+    Wrong("diff lenet", 2, "usage", "'B'", "write it like: netinspect diff A B\n"),
     Wrong("tree lenet conv1 extra words", 2, "usage", "extra words", "tree --help"),
     # Values that an option does not take.
     Wrong("summary lenet --format jsno", 2, "usage", "'jsno'", "'json'", tells_format=True),

@@ -20,6 +20,9 @@ _REFUSED = re.compile(
 )
 """Form of the parser's message for a value that an argument does not accept."""
 
+_EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((?P<words>.*)\)", re.DOTALL)
+"""Form of the parser's message for words that a command does not take."""
+
 _OPTIONS = {"format": ("--format", "-f"), "color": ("--color",)}
 
 
@@ -209,6 +212,15 @@ def usage_error(error: Any, words: Sequence[str]) -> UsageError:
             f"{refused['name']} cannot be {value!r}",
             hint=suggestion(value, takes) or f"it takes one of {', '.join(takes)}",
         )
+    if extra := _EXTRA.fullmatch(message):
+        return _extra_words(extra["words"], context, path)
+    if message.startswith("Missing argument ") and context is not None:
+        usage = context.command.collect_usage_pieces(context)
+        pieces = [each.strip("{}") for each in usage if not each.startswith("[")]
+        return UsageError(
+            message[:1].lower() + message[1:],
+            hint=f"write it like: {path} {' '.join(pieces)}\nsee {path} --help",
+        )
     message, _, near = message.partition(" Did you mean ")
     hint = f"did you mean {near}" if near else None
     possibilities = getattr(error, "possibilities", None)
@@ -221,6 +233,16 @@ def usage_error(error: Any, words: Sequence[str]) -> UsageError:
         message = str(getattr(error, "message", message)).rstrip(".")
         hint = f"did you mean {' or '.join(sorted(possibilities))}?"
     return UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint or f"see {path} --help")
+
+
+def _extra_words(words: str, context: Any, path: str) -> UsageError:
+    """Return the error for words that a command does not take, such as the path of a module."""
+    values = getattr(context, "params", {})
+    model, one = values.get("target") or values.get("model"), " " not in words
+    hint = f"see {path} --help"
+    if one and "module" not in values and isinstance(model, str) and re.fullmatch(r"[\w.]+", words):
+        hint = f"for one module: netinspect tree {shlex.quote(model)} {words}\n{hint}"
+    return UsageError(f"unexpected {'argument' if one else 'arguments'}: {words}", hint=hint)
 
 
 def _general_option(error: Any) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from netinspect.analysis.diagnosis.mismatch import merge_marks
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _MAX_RECENT_TENSORS = 3
 """Number of recent tensors to list if plain Python code failed."""
+
+_OWN_EXAMPLE = "use the model's own example: "
+"""Begin of a remedy."""
 
 _TENSOR_ATTRIBUTE = re.compile(r"'Tensor' object has no attribute '(\w+)'")
 
@@ -58,8 +61,16 @@ def diagnose(trace: Trace) -> Diagnosis | None:
         ),
         made=tuple(_recent_tensors(trace, step)) if step is not None and explanation is None else (),
         explanation=explanation.text if explanation else None,
-        remedies=tuple(remedies),
+        remedies=tuple(_distinct(remedies)),
     )
+
+
+def _distinct(remedies: Sequence[str]) -> Iterator[str]:
+    """Yield remedies without the model's own example if another one has the same options."""
+    options = {remedy for remedy in remedies if remedy.startswith("--")}
+    for remedy in remedies:
+        if not (remedy.startswith(_OWN_EXAMPLE) and remedy.removeprefix(_OWN_EXAMPLE) in options):
+            yield remedy
 
 
 def _more_remedies(trace: Trace, failure: Failure, explanation: Explanation | None) -> Iterator[str]:
@@ -87,7 +98,7 @@ def _more_remedies(trace: Trace, failure: Failure, explanation: Explanation | No
     given = [entry.spec for entry in trace.inputs]
     if trace.example and list(trace.example) != given and failure.phase == "forward":
         specs = " ".join(f"--input {spec}" for spec in trace.example)
-        yield f"use the model's own example: {specs}"
+        yield f"{_OWN_EXAMPLE}{specs}"
 
 
 def _multiples(failure: Failure) -> Iterator[str]:
