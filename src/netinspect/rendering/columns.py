@@ -19,12 +19,15 @@ def name_column(
     tree: bool = False,
     drop: int = 0,
 ) -> Column[T]:
-    """Return a column of names, bold unless styled, and cut in the middle, where names differ least."""
+    """Return a column of names, cut in the middle, where they differ least.
+
+    In a tree, the renderer tells containers from layers by their branches.
+    """
     return Column(
         key=key,
         value=name,
         text=text,
-        style=style or (lambda _: "name"),
+        style=style or (None if tree else lambda _: "name"),
         tree=tree,
         drop=drop,
         min_width=min_width,

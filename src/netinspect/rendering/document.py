@@ -321,6 +321,11 @@ def make_row(
     )
 
 
+def find_containers(levels: Sequence[int]) -> list[bool]:
+    """Return whether each row of a tree has rows below it, from the levels of the rows in order."""
+    return [below > level for level, below in zip(levels, (*levels[1:], 0), strict=False)]
+
+
 def draw_branches(levels: Sequence[int]) -> list[str]:
     """Return what is drawn before each row of a tree, from the levels of the rows in order."""
     drawn: list[str] = []

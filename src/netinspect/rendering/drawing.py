@@ -28,6 +28,7 @@ from netinspect.rendering.document import (
     Span,
     Table,
     draw_branches,
+    find_containers,
     line,
 )
 from netinspect.rendering.layout import (
@@ -108,7 +109,7 @@ def draw(
     shown: set[str] = set()
     for block in document.filled_blocks:
         if document.has_heading(block):
-            lines += [[], _limit((Span(text=block.name, style="heading"),), console, width)]
+            lines += [[], _limit((Span(text=block.name, style="title"),), console, width)]
         if isinstance(block, Table):
             fitted = fit(block, width, columns)
             lines += _table(block, fitted, styles)
@@ -204,15 +205,16 @@ def _table(table: Table, fitted: list[Fitted], styles: _Styles) -> Iterator[Draw
         header += [Segment(_align(title, each, each.width), styles("heading")), _gap(each)]
     yield _strip(header)
     rows = table.shown_rows
-    branches = draw_branches([row.level for row in rows])
+    levels = [row.level for row in rows]
+    branches = zip(draw_branches(levels), find_containers(levels), strict=True)
     names = {each.position: _names(rows, each) for each in fitted if each.column.elide == "middle"}
-    for row, guide in zip(rows, branches, strict=True):
-        yield _row(row, guide, fitted, names, styles)
+    for row, branch in zip(rows, branches, strict=True):
+        yield _row(row, branch, fitted, names, styles)
     if table.footer:
         rule = "─" * (sum(each.total + GAP for each in fitted) - GAP)
         yield [Segment(rule, styles("branches"))]
         for row in table.footer:
-            yield _row(row, "", fitted, names, styles)
+            yield _row(row, ("", False), fitted, names, styles)
 
 
 _Names = dict[tuple[int, str], str]
@@ -239,9 +241,10 @@ def _guide_width(level: int, fitted: Fitted) -> int:
 
 
 def _row(
-    row: Row, branches: str, fitted: list[Fitted], names: dict[int, _Names], styles: _Styles
+    row: Row, branch: tuple[str, bool], fitted: list[Fitted], names: dict[int, _Names], styles: _Styles
 ) -> Drawn:
     segments: Drawn = []
+    branches, is_container = branch
     for each in fitted:
         cell = row.cells[each.position]
         guide = branches[: _guide_width(row.level, each)]
@@ -255,7 +258,10 @@ def _row(
             text = cut(text, room, middle=each.column.elide == "middle")
         if guide:
             segments.append(Segment(guide, styles("branches")))
-        style = styles(row.style_of(cell), cell.link)
+        name = row.style_of(cell)
+        if each.column.tree and not name:
+            name = "container" if is_container else "layer"
+        style = styles(name, cell.link)
         shown = _align(text, each, room)
         if style is not None and style.link:  # without the blanks after it
             segments += [Segment(text, style), Segment(shown[len(text) :])]

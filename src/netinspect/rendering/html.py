@@ -236,7 +236,13 @@ def _cells(row: Row, fitted: list[Fitted], styles: _Styles, fold: _Fold | None =
         if each.column.min_width is not None:
             shown = cut(safe(cell.text), max(round(each.width * _PER_CELL), _LEAST_TEXT))
             title = "" if shown == safe(cell.text) else f' title="{_text(cell.text)}"'
-        text = styles.span(shown, row.style_of(cell))
+        name = row.style_of(cell)
+        if each.column.tree and fold is not None and fold.number is not None:
+            name = name or "container"
+        text = styles.span(shown, name)
+        if each.bar:
+            share = 0 if cell.bar is None else cell.bar / each.most
+            text += f'<span class="ni-bar" style="--ni-share: {share:.1%}"></span>'
         if each.column.tree and fold is not None:
             text = f'{_INDENT * row.level}<span class="ni-mark"></span>{text}'
             if fold.number is not None:

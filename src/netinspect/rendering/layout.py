@@ -49,7 +49,7 @@ _BAR = 10
 _LEAST_BAR = 3
 """Cells below which a bar is of no use."""
 
-_BAR_DROP = 7
+_BAR_DROP = 4
 """Columns that are dropped earlier than this order do not take the place of bars."""
 
 _DROPPED_FIRST = 100

@@ -58,14 +58,14 @@ StyleName = Literal[
 ]
 """A meaning; the empty one is plain text."""
 
-_PLAIN, _BOLD, _DIM = "", "bold", "dim"
+_PLAIN, _BOLD, _DIM, _QUIET_LINE = "", "bold", "dim", "dim underline"
 _ACCENT, _STRONG_ACCENT = "bright_blue", "bold bright_blue"
 _ALARM, _MINUS, _NOTICE = "bold bright_red", "bright_red", "bright_magenta"
 
 TERMINAL: dict[StyleName, str] = {
     "": _PLAIN,
     "title": _BOLD,
-    "heading": _STRONG_ACCENT,
+    "heading": _QUIET_LINE,
     "name": _BOLD,
     "container": _BOLD,
     "layer": _PLAIN,
@@ -103,7 +103,7 @@ TERMINAL: dict[StyleName, str] = {
 }
 """Rich's definition of each style on a terminal."""
 
-_IN_PICTURES = {_DIM: "black", _NOTICE: "yellow"}
+_IN_PICTURES = {_DIM: "black", _QUIET_LINE: "black underline", _NOTICE: "yellow"}
 """Definitions that differ in pictures: their palette has a grey for dim text, and orange as yellow."""
 
 PICTURE: dict[StyleName, str] = {
@@ -114,7 +114,7 @@ PICTURE: dict[StyleName, str] = {
 _HEAT = (0.25, 0.1, 0.01)
 """Smallest share of each level of heat, the hottest first."""
 
-_PARAMETERS = {_BOLD: "1", _DIM: "2", _ACCENT: "94", "bright_red": "91", _NOTICE: "95"}
+_PARAMETERS = {_BOLD: "1", _DIM: "2", "underline": "4", _ACCENT: "94", "bright_red": "91", _NOTICE: "95"}
 
 
 @cache

@@ -36,7 +36,6 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             "path",
             lambda row: row.path if row.kind == "module" else f"{row.path}:{row.name}",
             text=lambda row: _name(row, report),
-            style=lambda row: _style(row) or ("name" if row.kind == "module" else ""),
             tree=True,
             min_width=30,
         ),
@@ -65,6 +64,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             key="params",
             value=lambda row: row.parameters,
             text=lambda row: _times(row, report, _parameters(row)),
+            style=lambda row: "tied" if _parameters(row) == "tied" else "",
             align="right",
         ),
         share_column(
@@ -78,7 +78,8 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             key="trainable",
             value=lambda row: row.trainable,
             text=lambda row: "-" if row.trainable == "none" else row.trainable,
-            drop=5,
+            style=lambda row: "" if row.trainable in ("yes", "none") else "frozen",
+            drop=1,
             hide_if_all=lambda row: row.trainable in ("yes", "none"),
         ),
         Column(
