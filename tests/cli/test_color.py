@@ -49,7 +49,7 @@ def test_terminal_output_is_rich_in_color(cli: Cli, terminal: None) -> None:
         assert "\t" not in shown
         assert all(line.count("\x1b[0m") * 2 == line.count("\x1b[") for line in shown.splitlines())
     for words in ERRORS:
-        assert "\x1b[1;31merror[" in cli(*words).err
+        assert "\x1b[1;91merror[" in cli(*words).err
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_color_always_in_pipe(cli: Cli, monkeypatch: pytest.MonkeyPatch, command
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
     assert "\x1b[1m" in cli(*command_line(command, "lenet"), "--color", "always").out
-    assert "\x1b[1;31merror" in cli(command, "--color", "always", "--zzz").err
+    assert "\x1b[1;91merror" in cli(command, "--color", "always", "--zzz").err
 
 
 def test_color_always_refuses_other_formats(cli: Cli) -> None:

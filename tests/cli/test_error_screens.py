@@ -61,5 +61,5 @@ def test_failed_forward_is_explained_once(workshop: Path, command: str, columns:
 
 def test_red_is_only_for_the_failure(workshop: Path) -> None:
     error = on_a_terminal("summary lenet -i 10x1x32x32", 80).partition("error[forward]")[2]
-    red = [line for line in error.splitlines()[1:] if "\x1b[1;31m" in line]
+    red = [line for line in error.splitlines()[1:] if "\x1b[1;91m" in line]
     assert [without_colour(line).strip(" |") for line in red] == ["^" * len("self.fc1(x)")]

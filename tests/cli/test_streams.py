@@ -206,7 +206,7 @@ def test_terminal_output_without_color(workshop: Path, environment: dict[str, st
 
 
 def test_error_color_on_terminal() -> None:
-    assert "\x1b[1;31merror[load]: " in on_a_terminal("summary lente", 80)
+    assert "\x1b[1;91merror[load]: " in on_a_terminal("summary lente", 80)
     assert "\x1b" not in on_a_terminal("summary lente --color never", 80)
 
 

@@ -14,6 +14,7 @@ from netinspect.cli.stdin import TARGET as STDIN
 from netinspect.cli.watch import is_watched
 from netinspect.errors import ExitCode
 from netinspect.rendering.formats import Format
+from netinspect.rendering.styles import escape_parameters
 
 _OFF = ("0", "false", "f", "no", "n", "off")
 _PICKLED = ("torch", "pickle")
@@ -70,7 +71,9 @@ def remember_hint(report: Any, text: str, output: OutputOptions, format: Format)
         return
     hint = next_step(report, typed)
     if hint is not None and str(hint.command) not in " ".join(text.split()):
-        _pending[:] = [(hint, "2" if wants_color(sys.stderr, output.color) else "")]
+        _pending[:] = [
+            (hint, escape_parameters("hint") if wants_color(sys.stderr, output.color) else "")
+        ]
 
 
 def print_hint(code: ExitCode) -> None:

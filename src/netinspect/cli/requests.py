@@ -19,6 +19,7 @@ from netinspect.errors import UsageError
 from netinspect.records.base import field_names, replace
 from netinspect.records.request import Target, TraceRequest, format_model_args
 from netinspect.rendering.formats import Format
+from netinspect.rendering.styles import escape_parameters
 from netinspect.settings import Settings
 
 if TYPE_CHECKING:
@@ -177,7 +178,9 @@ def print_cache_outcome(cache: TraceCache, output: OutputOptions, target: str) -
         return
     if output.verbose or (cache.is_hit and is_terminal(sys.stderr)):
         message = f"{target}: {cache.outcome}"
-        print_message(message, style="2" if wants_color(sys.stderr, output.color) else "")
+        print_message(
+            message, style=escape_parameters("hint") if wants_color(sys.stderr, output.color) else ""
+        )
 
 
 def _sources(target: str, model: ModelOptions) -> Iterator[str]:

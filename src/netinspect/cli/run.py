@@ -24,6 +24,7 @@ from netinspect.errors import (
     UsageError,
     text_of,
 )
+from netinspect.rendering.styles import StyleName, escape_parameters
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -227,7 +228,7 @@ def _print_error(error: NetinspectError, words: Sequence[str]) -> ExitCode:
     else:
         color = wants_color(sys.stderr, asked_color(words))
         for style, label, content in _error_lines(error):
-            print_message(content, label=label, style=style if color else "")
+            print_message(content, label=label, style=escape_parameters(style) if color else "")
     return error.exit_code
 
 
@@ -256,19 +257,23 @@ def _format_json(error: NetinspectError) -> str:
     )
 
 
-def _error_lines(error: NetinspectError) -> Iterator[tuple[str, str, str]]:
+def _error_lines(error: NetinspectError) -> Iterator[tuple[StyleName, str, str]]:
     """Yield the lines of an error with style and label, in a fixed order."""
-    yield "1;31", f"error[{error.kind}]: ", error.message
+    yield "failed", f"error[{error.kind}]: ", error.message
     if error.place:
-        yield "2", "  --> ", _near(error.place)
+        yield "hint", "  --> ", _near(error.place)
     if error.excerpt is not None:
         yield from _excerpt_lines(error.excerpt, (error.place or "").rpartition(":")[2])
-    for part, text, style in (("cause", error.cause, ""), ("hint", error.hint, "36")):
+    parts: tuple[tuple[str, str | None, StyleName], ...] = (
+        ("cause", error.cause, ""),
+        ("hint", error.hint, "remedy"),
+    )
+    for part, text, style in parts:
         for index, content in enumerate((text or "").splitlines()):
             yield style, f"  {part}: " if index == 0 else " " * (len(part) + 4), content
 
 
-def _excerpt_lines(excerpt: Excerpt, number: str) -> Iterator[tuple[str, str, str]]:
+def _excerpt_lines(excerpt: Excerpt, number: str) -> Iterator[tuple[StyleName, str, str]]:
     """Yield a source line with its number, and carets below the expression that failed."""
     from netinspect.cli.console import is_terminal, terminal_width
 
@@ -283,7 +288,7 @@ def _excerpt_lines(excerpt: Excerpt, number: str) -> Iterator[tuple[str, str, st
         yield "", gutter, text
         gutter = f"{'':{len(gutter) - 2}}| "
         if carets:
-            yield "1;31", gutter, carets
+            yield "failed", gutter, carets
 
 
 def _near(place: str) -> str:

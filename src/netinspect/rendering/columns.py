@@ -21,7 +21,7 @@ def name_column(
 ) -> Column[T]:
     """Return a column of names, cut in the middle, where they differ least.
 
-    In a tree, the renderer tells containers from layers by their branches.
+    In a tree, the renderer distinguishes containers and layers by their branches.
     """
     return Column(
         key=key,
