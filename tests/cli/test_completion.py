@@ -62,10 +62,18 @@ def test_complete_target(workshop: Path, typed: str, completed: list[str]) -> No
     assert sorted(complete_target(typed)) == sorted(completed)
 
 
-def test_complete_pattern_lists_models_only(workshop: Path) -> None:
-    assert complete_pattern("") == [*sample_names(), "torchvision:", "timm:", "transformers:"]
+def test_complete_pattern_lists_models_and_places(workshop: Path) -> None:
+    offered = complete_pattern("")
+    assert offered[: len(sample_names()) + 3] == [
+        *sample_names(),
+        "torchvision:",
+        "timm:",
+        "transformers:",
+    ]
+    assert {"folder/", "net.py"} <= {*offered}
+    assert "weights.pt" not in offered
     assert complete_pattern("timm:convnext_attoo") == []
-    assert complete_pattern("net.") == []
+    assert complete_pattern("net.") == ["net.py"]
 
 
 def test_complete_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:

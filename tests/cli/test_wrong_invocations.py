@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support import Outcome
+from tests.trace_cache.queries import Asker
 
 
 class Wrong(NamedTuple):
@@ -340,3 +341,13 @@ def test_options_may_precede_the_command(cli: Callable[..., Outcome], words: str
     outcome = cli(*words.split())
     assert outcome.code == 0
     assert outcome.out == cli(*usual.split()).out
+
+
+@pytest.mark.slow
+def test_wrong_sort_key_or_grouping_is_refused_without_torch(workshop: Path) -> None:
+    ask = Asker(workshop, workshop / "home")
+    for line in ("summary lenet --sort parms", "cost lenet --sort mac", "params lenet --sort byte"):
+        outcome = ask(*line.split(), blocked=True)
+        assert outcome.code == 2
+        assert "did you mean" in outcome.err
+    assert "cannot group by 'lin'" in ask("cost", "lenet", "--by", "lin", blocked=True).err

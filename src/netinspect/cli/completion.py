@@ -53,9 +53,10 @@ def complete_first_word(incomplete: str, commands: Iterable[str]) -> list[str]:
 
 
 def complete_pattern(incomplete: str) -> list[str]:
-    """Complete what `models` lists: samples, libraries and their models."""
-    ignored = (*_file_suffixes(), "/")
-    return [each for each in complete_target(incomplete) if not each.endswith(ignored)]
+    """Complete what `models` lists: samples, libraries and their models, Python files and folders."""
+    ignored = tuple(each for each in _file_suffixes() if each != ".py")
+    found = complete_target(incomplete)
+    return [each for each in found if not each.endswith(ignored) and ".py:" not in each]
 
 
 def _file_suffixes() -> tuple[str, ...]:

@@ -12,10 +12,10 @@ from typing import Any
 
 _SORTED = {
     "summary": ("summary.compute:ROW_KEYS", "summary.checkpoint_compute:ROW_KEYS"),
-    "params": ("params.compute:STORED_ROW_KEYS",),
+    "params": ("params.compute:ROW_KEYS", "params.compute:STORED_ROW_KEYS"),
     "cost": ("cost.compute:ROW_KEYS",),
 }
-"""Declarations of the sort keys of each command."""
+"""Declarations of the sort keys of each command: of models, and of checkpoints."""
 
 _COMPUTED = {
     "summary": "uncounted",
@@ -39,6 +39,23 @@ def sort_keys(command: str) -> list[str]:
         module, _, name = place.partition(":")
         found += getattr(import_module(f"netinspect.reports.{module}"), name).names
     return list(dict.fromkeys(found))
+
+
+def check_sort_key(command: str, sort: str | None, *, of_checkpoint: bool = False) -> None:
+    """Check the key of `--sort` before a model runs.
+
+    Args:
+        command: The command.
+        sort: The key; None for the order of the model.
+        of_checkpoint: Whether the rows are those of a checkpoint.
+
+    Raises:
+        UsageError: Rows cannot be sorted by it.
+    """
+    if sort is not None:
+        places = _SORTED[command]
+        module, _, name = places[-1 if of_checkpoint else 0].partition(":")
+        getattr(import_module(f"netinspect.reports.{module}"), name).resolve(sort)
 
 
 def complete_sort_key(ctx: Any, incomplete: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.completion_values import complete_grouping
+from netinspect.cli.completion_values import check_sort_key, complete_grouping
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -56,6 +56,11 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """Show what forward costs: MACs, FLOPs, activations, bytes."""
+    from netinspect.reports.cost.compute import check_grouping
+
+    # Report a wrong option before running the model.
+    check_grouping(by)
+    check_sort_key("cost", sort)
     trace = load_trace(target, model, output, backward=backward, symbolic=symbolic)
     view = api.cost(
         trace,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
+from netinspect.cli.completion_values import check_sort_key
 from netinspect.cli.options import (
     ColumnsOption,
     ExcludeOption,
@@ -18,7 +19,7 @@ from netinspect.cli.options import (
     TopOption,
 )
 from netinspect.cli.progress import bytes_read
-from netinspect.cli.requests import load_target
+from netinspect.cli.requests import load_target, read_target
 from netinspect.cli.results import show
 
 EXAMPLES = (
@@ -44,7 +45,9 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """List every parameter, or every tensor of a checkpoint."""
-    loaded = load_target(target, model, output, run=False, values=values, stats=stats)
+    parsed = read_target(target, output)
+    check_sort_key("params", sort, of_checkpoint=parsed.is_checkpoint)
+    loaded = load_target(parsed, model, output, run=False, values=values, stats=stats)
     with bytes_read("values", quiet=output.quiet) as progress:
         view = api.params(
             loaded,

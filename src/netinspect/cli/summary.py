@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
+from netinspect.cli.completion_values import check_sort_key
 from netinspect.cli.console import print_message
 from netinspect.cli.options import (
     ColumnsOption,
@@ -22,7 +23,7 @@ from netinspect.cli.options import (
     TopOption,
     depth_or_all,
 )
-from netinspect.cli.requests import load_target
+from netinspect.cli.requests import load_target, read_target
 from netinspect.cli.results import show
 
 EXAMPLES = (
@@ -53,7 +54,9 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """Show layers, shapes and totals, or what a checkpoint holds."""
-    loaded = load_target(target, model, output, symbolic=symbolic)
+    parsed = read_target(target, output)
+    check_sort_key("summary", sort, of_checkpoint=parsed.is_checkpoint)
+    loaded = load_target(parsed, model, output, symbolic=symbolic)
     view = api.summary(
         loaded,
         depth=depth_or_all(depth),

@@ -46,6 +46,18 @@ ROW_KEYS: RowKeys[CostRow] = RowKeys(
 )
 
 
+def check_grouping(by: str) -> None:
+    """Check the name of a grouping.
+
+    Raises:
+        UsageError: There is no such grouping.
+    """
+    if by not in GROUPINGS:
+        raise UsageError(
+            f"cannot group by {by!r}", hint=suggestion(by, GROUPINGS) or f"one of {', '.join(GROUPINGS)}"
+        )
+
+
 def count_cost(
     trace: Trace,
     selection: Selection = ALL_ROWS,
@@ -69,10 +81,7 @@ def count_cost(
         UsageError: There is no such grouping or sort key, or a limit is negative.
     """
     refuse_negative("depth", depth)
-    if by not in GROUPINGS:
-        raise UsageError(
-            f"cannot group by {by!r}", hint=suggestion(by, GROUPINGS) or f"one of {', '.join(GROUPINGS)}"
-        )
+    check_grouping(by)
     refuse_without_forward(trace)
     if trace.counted == "no" and trace.failure is None:
         raise SavedTraceError(
