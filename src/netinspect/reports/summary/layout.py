@@ -95,7 +95,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             text=lambda row: _calls(row, report),
             align="right",
             drop=6,
-            hide_if_all=lambda row: row.calls == 1 or row.kind == "function",
+            hide_if_all=lambda row: row.calls <= 1 or row.kind == "function",
         ),
         Column(key="kind", value=lambda row: row.kind, shown=False),
         Column(
