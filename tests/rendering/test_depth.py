@@ -53,7 +53,7 @@ def test_draw_branches_ends_a_branch_at_its_last_row(levels: list[int]) -> None:
     ("height", "rows"),
     [
         (10, [0, 1, 2, 3, 3, 2, 1]),
-        (9, [0, 1, 2, 2, 1]),  # two lines less, one more for the note
+        (9, [0, 1, 2, 2, 1]),  # two rows less, one line more for the note
         (8, [0, 1, 1]),
         (3, [0, 1, 1]),
     ],
@@ -71,4 +71,21 @@ def test_fit_height_says_what_is_not_shown(levels: list[int], height: int) -> No
     missing = len(levels) - len(table(fitted).shown_rows)
     said = [note[0].text for note in fitted.notes if "not shown" in note[0].text]
     assert len(said) == bool(missing)
-    assert not missing or said[0].startswith(f"{missing} row")
+    assert not missing or said[0].startswith(f"+N: {missing} row")
+
+
+def test_fit_height_opens_rows_in_lines_that_are_left() -> None:
+    levels = [0, 1, 2, 2, 2, 1, 2, 3, 3, 1]
+    # Level 1 takes 8 lines with the note; the two rows of level 2 do not fit in nine lines, one does.
+    fitted = fit_height(document(levels), 9, count_lines)
+    shown = [(row.level, row.cells[0].text) for row in table(fitted).shown_rows]
+    assert shown == [(0, "0"), (1, "1  +3"), (1, "1"), (2, "2  +2"), (1, "1")]
+    assert fitted.notes[0][0].text.startswith("+N: 5 rows")
+
+
+@given(LEVELS, st.integers(0, 30))
+def test_fit_height_never_shows_a_row_without_the_rows_above_it(levels: list[int], height: int) -> None:
+    shown = [row.level for row in table(fit_height(document(levels), height, count_lines)).shown_rows]
+    whole = iter(levels)
+    assert all(level in whole for level in shown)  # a subsequence
+    assert count_lines(document(shown)) <= max(height, 3 + sum(level <= 1 for level in levels))

@@ -1,8 +1,9 @@
-"""Depth of the trees of a document: how many levels fit a screen."""
+"""Depth of the trees of a document: the rows that fit a screen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 from netinspect._utils import units
 from netinspect.records.base import replace
@@ -13,7 +14,10 @@ LEAST_LEVEL = 1
 
 
 def fit_height(document: Document, height: int, count_lines: Callable[[Document], int]) -> Document:
-    """Return a document whose trees are shown down to the deepest level that fits a height.
+    """Return a document whose trees fit a height.
+
+    They are shown down to the deepest level that fits. In lines that are left, rows of that level are
+    opened, those with the fewest rows directly below them first.
 
     Args:
         document: The document.
@@ -27,25 +31,65 @@ def fit_height(document: Document, height: int, count_lines: Callable[[Document]
     for level in reversed(range(LEAST_LEVEL, deepest)):
         closed = close_below(document, level)
         if count_lines(closed) <= height:
-            break
+            return close_below(document, level, room=height - count_lines(closed))
     return closed
 
 
-def close_below(document: Document, level: int) -> Document:
-    """Return a document whose trees end at a level, with a note on the rows below it."""
-    closed = sum(row.level > level for rows in _trees(document) for row in rows)
-    note = line((f"{units.plural(closed, 'row')} below level {level} not shown (--depth 0)", "hint"))
-    return replace(
-        document,
-        blocks=tuple(_close(block, level) for block in document.blocks),
-        notes=(note, *document.notes) if closed else document.notes,
-    )
+def close_below(document: Document, level: int, *, room: int = 0) -> Document:
+    """Return a document whose trees end at a level, with a note on the rows that are left out.
+
+    Args:
+        document: The document.
+        level: The deepest level.
+        room: Number of deeper rows to show nevertheless, by opening rows that have few below them.
+    """
+    blocks = tuple(_close(block, level, room) for block in document.blocks)
+    closed = replace(document, blocks=blocks)
+    hidden = sum(map(len, _trees(document))) - sum(map(len, _trees(closed)))
+    note = line((f"+N: {units.plural(hidden, 'row')} below not shown (--depth 0 shows all)", "hint"))
+    return replace(closed, notes=(note, *document.notes)) if hidden else document
 
 
-def _close(block: Block, level: int) -> Block:
+def _close(block: Block, level: int, room: int) -> Block:
     if not isinstance(block, Table) or all(row.level <= level for row in block.shown_rows):
         return block
-    return replace(block, folded=tuple(row for row in block.shown_rows if row.level <= level))
+    rows = block.shown_rows
+    shown = {at for at, row in enumerate(rows) if row.level <= level}
+    below = [_directly_below(rows, at) for at in range(len(rows))]
+    while True:
+        waiting = [at for at in shown if below[at] and not shown.issuperset(below[at])]
+        opened = min(waiting, key=lambda at: (len(below[at]), at), default=None)
+        if opened is None or len(below[opened]) > room:
+            break
+        shown.update(below[opened])
+        room -= len(below[opened])
+    tree = next((index for index, column in enumerate(block.columns) if column.tree), None)
+    folded = []
+    for at in sorted(shown):
+        row = rows[at]
+        if tree is not None and below[at] and not shown.issuperset(below[at]):
+            row = _mark(row, tree, sum(1 for _ in _branch(rows, at)))
+        folded.append(row)
+    return replace(block, folded=tuple(folded))
+
+
+def _mark(row: Row, tree: int, hidden: int) -> Row:
+    """Return a row with the number of hidden rows below it after its name."""
+    cells = list(row.cells)
+    cells[tree] = replace(cells[tree], text=f"{cells[tree].text}  +{units.count(hidden)}")
+    return replace(row, cells=tuple(cells))
+
+
+def _branch(rows: Sequence[Row], at: int) -> list[int]:
+    """Return the positions of all rows below a row."""
+    after = range(at + 1, len(rows))
+    return list(takewhile(lambda other: rows[other].level > rows[at].level, after))
+
+
+def _directly_below(rows: Sequence[Row], at: int) -> list[int]:
+    branch = _branch(rows, at)
+    least = min((rows[other].level for other in branch), default=0)
+    return [other for other in branch if rows[other].level == least]
 
 
 def _trees(document: Document) -> list[Sequence[Row]]:

@@ -9,7 +9,7 @@ from netinspect._utils.code_owners import INSTALLED
 from netinspect.records.report_header import LayoutShare, ReportHeader, Tie, Totals
 from netinspect.records.steps import SourceLine
 from netinspect.records.trace import CHANGES, Input
-from netinspect.records.values import Layout, Literal, Structure, TensorSpec, Value
+from netinspect.records.values import Layout, Literal, Structure, TensorSpec, Value, tensors_in
 from netinspect.rendering.amounts import symbol_notes
 from netinspect.rendering.document import Line, line
 from netinspect.rendering.styles import StyleName
@@ -44,6 +44,19 @@ def value(item: Value | None) -> str:
     if isinstance(item, Literal):
         return item.text
     return _structure(item)
+
+
+_MOST_TENSORS = 3
+"""Maximum number of tensors of an object that are shown in a table."""
+
+
+def in_table(item: Value | None) -> str:
+    """Format a value for a table: of an object with a class of its own, only the tensors."""
+    if not isinstance(item, Structure) or item.type in _BRACKETS:
+        return value(item)
+    shapes = [tensor(spec) for spec in tensors_in(item)]
+    more = len(shapes) - _MOST_TENSORS
+    return ", ".join(shapes[:_MOST_TENSORS]) + (f", {more} more" if more > 0 else "") or value(item)
 
 
 _MOST_ENTRIES = 16

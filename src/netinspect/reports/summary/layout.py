@@ -225,7 +225,7 @@ def _output(row: SummaryRow) -> str:
     if row.output is None:
         return "FAILED" if row.failed else "-"
     others = f" +{row.shapes - 1} other" if row.shapes > 1 else ""
-    return format_values.value(row.output) + others
+    return format_values.in_table(row.output) + others
 
 
 def _parameters(row: SummaryRow) -> str:
