@@ -21,6 +21,7 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
+from netinspect.rendering.layer_facts import without_defaults
 from netinspect.rendering.styles import StyleName
 from netinspect.reports.shared.folding import fold_rows
 from netinspect.reports.summary.checkpoint_record import CheckpointSummary
@@ -101,7 +102,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
         Column(
             key="extra_repr",
             value=lambda row: row.extra_repr,
-            text=lambda row: row.extra_repr or "-",
+            text=lambda row: without_defaults(row.class_name, row.extra_repr) or "-",
             drop=11,
             min_width=24,
         ),

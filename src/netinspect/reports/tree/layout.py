@@ -9,6 +9,7 @@ from netinspect._utils import units
 from netinspect.records.modules import DEEPEST
 from netinspect.rendering.columns import name_column
 from netinspect.rendering.document import Column, Document, line, make_table
+from netinspect.rendering.layer_facts import without_defaults
 from netinspect.reports.shared import header as shared_header
 from netinspect.reports.tree.record import Tree, TreeNode
 
@@ -115,7 +116,8 @@ def _name(row: PlacedNode, report: Tree) -> str:
 
 
 def _facts(node: TreeNode) -> str:
-    facts = f"{node.class_name}({node.extra_repr})" if node.extra_repr else node.class_name
+    chosen = without_defaults(node.class_name, node.extra_repr)
+    facts = f"{node.class_name}({chosen})" if chosen else node.class_name
     if node.own:
         facts += f"  holds {', '.join(node.own)}"
     if node.alias_of is not None:
