@@ -38,7 +38,7 @@ DEFAULTS: dict[str, tuple[str, ...]] = {
     "Flatten": ("start_dim=1", "end_dim=-1"),
     "Upsample": ("mode='nearest'",),
 }
-"""What `extra_repr` of torch's layers prints for arguments that were left at their defaults."""
+"""Facts in the `extra_repr` of torch's layers for arguments that were left at their defaults."""
 
 
 def without_defaults(class_name: str, extra_repr: str) -> str:
