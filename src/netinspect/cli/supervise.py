@@ -194,10 +194,14 @@ def _wait(child: int) -> tuple[int, set[int]]:
     awaited, line = _FORWARDED | {signal.SIGCHLD}, current_line()
     while True:
         came = signal.sigwaitinfo(awaited) if line is None else signal.sigtimedwait(awaited, PERIOD)
-        if line is not None:
-            line.draw() if came is None else line.remove()
         if came is None:
+            try:
+                line.draw()  # type: ignore[union-attr]
+            except Exception:  # out of memory: the run goes on without the line
+                line = None
             continue
+        if line is not None:
+            line.remove()
         number = came.si_signo
         if number == signal.SIGCHLD:
             done, status = os.waitpid(child, os.WNOHANG)
