@@ -133,6 +133,28 @@ def test_top_keeps_the_largest_rows(cli: Cli, words: list[str], key: str) -> Non
         assert len(listed) > 3
 
 
+def test_top_of_diff_keeps_the_largest_changes(cli: Cli) -> None:
+    def rows(*options: str) -> list[dict[str, str]]:
+        text = cli("diff", _TINY, _TUNED, "--format", "csv", *options).out
+        return list(csv.DictReader(io.StringIO(text.split("\n\n")[0])))
+
+    largest = rows("--compare-values", "--top", "3")
+    assert {row["change"] for row in largest[:2]} == {"added", "removed"}
+    assert largest[2]["differs"] == "name,values"
+    assert largest == rows("--compare-values", "--sort", "change")[:3]
+    by_number = rows("--compare-values", "--sort", "Max Absolute")
+    numbers = [float(row["max_absolute"] or 0) for row in by_number]
+    assert numbers == sorted(numbers, reverse=True)
+    sizes = [int(row["elements"]) for row in rows("--sort", "elements")]
+    assert sorted(sizes, reverse=True) == sizes
+    changed = [row for row in rows("--sort", "elements") if row["change"] != "renamed"]
+    assert rows("--top", "2") == changed[:2]
+    comments = comments_of(cli("diff", _TINY, _TUNED, "--format", "plain", "--top", "2").out)
+    assert "1 + added, 1 - removed, 38 > renamed only, 0 the same" in comments
+    assert "38 differing tensors not shown" in comments
+    assert cli("diff", _TINY, _TUNED, "--counts", "--top", "2").code == 2
+
+
 def test_name_that_looks_like_comment_is_escaped(tmp_path: Path, cli: Cli) -> None:
     header = {"# total: 0": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}
     text = json.dumps(header).encode()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from netinspect.analysis.rows import Selection
 from netinspect.api._load import load_or_read
 from netinspect.api._view import View
 from netinspect.errors import UsageError
@@ -32,6 +33,7 @@ def diff(
     section: str | None = None,
     compare_values: bool = False,
     sort: str | None = None,
+    top: int | None = None,
     counts: bool = False,
     fold: bool = True,
     progress: Progress | None = None,
@@ -44,7 +46,11 @@ def diff(
         section: Keys that lead to the part of a checkpoint to compare, such as `state_dict`; None for
             the best match with the other side.
         compare_values: Compare the values of two checkpoints too, and find renamed tensors by them.
-        sort: `change` for the largest change of values first; None for the order of names.
+        sort: `change` for the largest change of values first, `elements` or `name`, and with
+            `compare_values` also `max_absolute`, `max_relative`, `relative_norm` or `differing`; None
+            for the order of names.
+        top: Keep only so many tensors: those with the largest change of values, or without values the
+            largest ones, unless sorted. The counts are of all tensors.
         counts: Show only counts, by module of the top level.
         fold: Whether identical changes share a row.
         progress: Called with bytes read and total bytes while values are compared.
@@ -53,19 +59,29 @@ def diff(
         UsageError: The section is missing, or there are no values to compare or sort by.
         LoadError: One of them could not be loaded.
     """
-    from netinspect.reports.diff.compute import check_sort, report, select_state_dicts
+    from netinspect.reports.diff.compute import report, select_state_dicts
     from netinspect.reports.diff.pairing import pair_names
+    from netinspect.reports.diff.row_keys import check_selection
 
-    check_sort(sort, values=compare_values)
+    selection = Selection(sort=sort, top=top)
+    check_selection(selection, values=compare_values)
     sides = select_state_dicts(load_or_read(a, run=False), load_or_read(b, run=False), section)
     shows: Literal["changes", "counts"] = "counts" if counts else "changes"
     if compare_values:
         pairing, found, moved = _compare(*sides, progress)
         return View(
-            report(*sides, pairing, values=found, moved=moved, shows=shows, fold=fold, sort=sort)
+            report(
+                *sides,
+                pairing,
+                values=found,
+                moved=moved,
+                shows=shows,
+                fold=fold,
+                selection=selection,
+            )
         )
     pairing = pair_names(sides[0].entries, sides[1].entries)
-    return View(report(*sides, pairing, shows=shows, fold=fold))
+    return View(report(*sides, pairing, shows=shows, fold=fold, selection=selection))
 
 
 def _compare(

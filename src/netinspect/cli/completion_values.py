@@ -14,6 +14,7 @@ _SORTED = {
     "summary": ("summary.compute:ROW_KEYS", "summary.checkpoint_compute:ROW_KEYS"),
     "params": ("params.compute:ROW_KEYS", "params.compute:STORED_ROW_KEYS"),
     "cost": ("cost.compute:ROW_KEYS",),
+    "diff": ("diff.row_keys:ROW_KEYS",),
 }
 """Declarations of the sort keys of each command: of models, and of checkpoints."""
 

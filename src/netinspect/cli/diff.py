@@ -8,7 +8,7 @@ import typer
 
 from netinspect.api import _diff
 from netinspect.cli.completion import complete_target
-from netinspect.cli.options import ColumnsOption, ModelOptions, OutputOptions
+from netinspect.cli.options import ColumnsOption, ModelOptions, OutputOptions, SortOption, TopOption
 from netinspect.cli.progress import bytes_read
 from netinspect.cli.requests import load_target, read_target
 from netinspect.cli.results import show
@@ -52,10 +52,8 @@ def command(
     compare_values: Annotated[
         bool, typer.Option("--compare-values", help="Compare the values of two checkpoints too.")
     ] = False,
-    sort: Annotated[
-        str | None,
-        typer.Option(metavar="KEY", help="change: the largest change of values first."),
-    ] = None,
+    sort: SortOption = None,
+    top: TopOption = None,
     counts: Annotated[
         bool, typer.Option("--counts", help="Show only counts, by top-level module.")
     ] = False,
@@ -81,6 +79,8 @@ def command(
     targets = [read_target(each, output) for each in (a, b)]
     is_mixed = not all(each.is_checkpoint for each in targets)
     one, other = (load_target(each, model, output, run=False, is_mixed=is_mixed) for each in targets)
+    if counts and top:
+        raise UsageError("--top does not go with --counts, which shows modules", hint="leave one out")
     with bytes_read("values", quiet=output.quiet) as progress:
         view = _diff.diff(
             one,
@@ -88,6 +88,7 @@ def command(
             section=section,
             compare_values=compare_values,
             sort=sort,
+            top=top or None,
             counts=counts,
             fold=not no_fold,
             progress=progress,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
+from netinspect.analysis.rows import ALL_ROWS, Selection
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.comparison import Comparison
@@ -24,6 +25,7 @@ from netinspect.reports.diff.record import (
     TieChange,
     ValueSummary,
 )
+from netinspect.reports.diff.row_keys import row_keys
 from netinspect.reports.diff.rules import Pair
 from netinspect.reports.diff.sections import (
     choose_for_both,
@@ -95,7 +97,7 @@ def report(
     moved: Sequence[tuple[str, str]] = (),
     shows: Literal["changes", "counts"] = "changes",
     fold: bool = True,
-    sort: str | None = None,
+    selection: Selection = ALL_ROWS,
 ) -> Diff:
     """Build the report of the difference between two state dicts.
 
@@ -107,7 +109,7 @@ def report(
         moved: Names in `a` and in `b` that are not a pair but have the same values.
         shows: What the view shows.
         fold: Whether the view folds identical changes.
-        sort: `change` for the largest change of values first; None for the order of names.
+        selection: Tensors to show; by default all, in the order of names. The counts are of all tensors.
     """
     rows = list(_rows(a, b, pairing, values))
     ties = tuple(_tie_changes(a, b, pairing))
@@ -115,6 +117,7 @@ def report(
     if a.trace is not None and b.trace is not None:
         modules = tuple(compare_modules(a.trace, b.trace, pairing))
     counts = Counter(row.change for row in rows)
+    shown, hidden = selection.apply(rows, row_keys(values=values is not None))
     return Diff(
         a=a.side_record(),
         b=b.side_record(),
@@ -124,7 +127,8 @@ def report(
         removed=counts["removed"],
         changed=counts["changed"],
         renamed=counts["renamed"],
-        rows=tuple(sorted(rows, key=_largest_first) if sort == "change" else rows),
+        rows=shown,
+        hidden=len(hidden),
         renames=pairing.renames,
         guesses=pairing.guesses,
         open_choices=tuple(
@@ -138,7 +142,7 @@ def report(
         groups=group(a, b, pairing, rows),
         values=None if values is None else _summarize_values(values, pairing, a, b),
         shows=shows,
-        fold=fold,
+        fold=fold and selection.top is None,
     )
 
 
@@ -232,29 +236,6 @@ def _differences(
         yield "kind"
     if value is not None and _is_changed(value, same_type=one.dtype == other.dtype):
         yield "values"
-
-
-def check_sort(sort: str | None, *, values: bool) -> None:
-    """Validate `--sort` before values are read.
-
-    Raises:
-        UsageError: The sort key is unknown, or values are not compared.
-    """
-    if sort is None:
-        return
-    if sort != "change":
-        raise UsageError(f"cannot sort by {sort!r}", hint="--sort change: the largest change first")
-    if not values:
-        raise UsageError("--sort change needs the values", hint="add --compare-values")
-
-
-def _largest_first(row: DiffRow) -> tuple[int, float]:
-    """Order added and removed names first, then pairs without a number, then by the largest change."""
-    if row.old is None or row.new is None:
-        return 0, 0.0
-    if row.values is None or row.values.max_absolute is None:
-        return 1, 0.0
-    return 2, -row.values.max_absolute
 
 
 def _tie_changes(a: StateDict, b: StateDict, pairing: Pairing) -> Iterator[TieChange]:

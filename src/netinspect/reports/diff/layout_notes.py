@@ -27,6 +27,8 @@ def notes(report: Diff) -> Iterator[Line]:
         names = units.plural(each.names, "name")
         yield line(f"undecided: {one} and {other} explain {names} equally well")
     yield line((_counts(report), "total"))
+    if report.hidden:
+        yield line(f"{units.plural(report.hidden, 'differing tensor')} not shown")
     if report.values is not None:
         yield line((_values(report), "total"))
     if report.loading is not None:

@@ -317,3 +317,6 @@ class Diff:
 
     fold: bool
     """Whether the view folds identical changes; False shows each name in its own row."""
+
+    hidden: int = 0
+    """Number of differing tensors that a limit left out of `rows`."""
