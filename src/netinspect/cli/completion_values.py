@@ -12,7 +12,12 @@ from typing import Any
 
 _SORTED = {
     "summary": ("summary.compute:ROW_KEYS", "summary.checkpoint_compute:ROW_KEYS"),
-    "params": ("params.compute:ROW_KEYS", "params.compute:STORED_ROW_KEYS"),
+    "params": ("params.compute:ROW_KEYS", "params.compute:STORED_STATISTICS_ROW_KEYS"),
+    "params without --stats": ("params.compute:ROW_KEYS", "params.compute:STORED_ROW_KEYS"),
+    "params --stats": (
+        "params.compute:STATISTICS_ROW_KEYS",
+        "params.compute:STORED_STATISTICS_ROW_KEYS",
+    ),
     "cost": ("cost.compute:ROW_KEYS",),
     "diff": ("diff.row_keys:ROW_KEYS",),
 }

@@ -46,7 +46,8 @@ def command(
 ) -> None:
     """List every parameter, or every tensor of a checkpoint."""
     parsed = read_target(target, output)
-    check_sort_key("params", sort, of_checkpoint=parsed.is_checkpoint)
+    kind = "params --stats" if stats else "params without --stats"
+    check_sort_key(kind, sort, of_checkpoint=parsed.is_checkpoint)
     loaded = load_target(parsed, model, output, run=False, values=values, stats=stats)
     with bytes_read("values", quiet=output.quiet) as progress:
         view = api.params(

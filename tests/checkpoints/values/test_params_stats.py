@@ -145,6 +145,19 @@ def test_params_stats_findings_do_not_depend_on_top(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("file")
+def test_params_sorts_by_statistics_with_stats_only(cli: Cli) -> None:
+    outcome = cli("params", "odd.safetensors", "--stats", "--sort", "Zeros", "--top", "2", "-f", "json")
+    rows = json.loads(outcome.out)["rows"]
+    assert rows[0]["name"] == "relu"
+    assert rows[1]["name"] == "layer.bias"
+    outcome = cli("params", "odd.safetensors", "--sort", "zeros")
+    assert outcome.code == 2
+    assert "the keys are: elements, bytes, offset, name" in outcome.err
+    assert cli("params", "lenet", "--stats", "--sort", "std", "--top", "1").code == 0
+    assert cli("params", "lenet", "--sort", "std").code == 2
+
+
+@pytest.mark.usefixtures("file")
 def test_params_stats_states_what_a_filter_left_unread(cli: Cli) -> None:
     note = "values of 2 of 9 tensors were not read (--include, --exclude)"
     options = ("--exclude", "broken", "--exclude", "ids")

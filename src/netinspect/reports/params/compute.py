@@ -39,10 +39,18 @@ def _statistic(name: str) -> Callable[[NamedTensor], float]:
     return number
 
 
-STATISTICS_KEYS = {
+_STATISTICS_KEYS = {
     name: _statistic(name) for name in ("mean", "std", "min", "max", "zeros", "nan", "inf")
 }
-"""Sort keys of tables with statistics."""
+
+
+def with_statistics(keys: RowKeys[NamedTensor]) -> RowKeys[NamedTensor]:
+    """Add the sort keys of a table with statistics."""
+    return replace(keys, numbers={**keys.numbers, **_STATISTICS_KEYS})
+
+
+STATISTICS_ROW_KEYS = with_statistics(ROW_KEYS)
+STORED_STATISTICS_ROW_KEYS = with_statistics(STORED_ROW_KEYS)
 
 
 def _offset(row: NamedTensor) -> int:
@@ -108,7 +116,7 @@ def list_tensors(
             findings = sorted([*large, *read.findings], key=lambda each: each.kind != "not finite")
             skipped = len(rows) - len(read.summaries)
     if statistics:
-        keys = replace(keys, numbers={**keys.numbers, **STATISTICS_KEYS}, severity=severity)
+        keys = replace(with_statistics(keys), severity=severity)
     shown, hidden = selection.apply(rows, keys)
     header, totals, ties = header_and_totals(source)
     return Parameters(
