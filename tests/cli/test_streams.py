@@ -187,6 +187,14 @@ def without_colour(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
+def test_terminal_height_limits_a_list(workshop: Path) -> None:
+    shown = without_colour(on_a_terminal("cost resnet18 --no-pager", 80)).splitlines()
+    (rest,) = (line for line in shown if " more with " in line)
+    assert re.fullmatch(r"… \d+ more with [0-9.]+ % of the MACs \(--top 0\)", rest)
+    (title,) = (line for line in shown if "ResNet18  resnet18" in line)
+    assert 24 <= len(shown) - shown.index(title) <= 30
+
+
 @pytest.mark.parametrize("columns", [50, 100])
 def test_terminal_color_and_width(workshop: Path, columns: int) -> None:
     shown = on_a_terminal("tree saved.json", columns)

@@ -89,3 +89,20 @@ def test_fit_height_never_shows_a_row_without_the_rows_above_it(levels: list[int
     whole = iter(levels)
     assert all(level in whole for level in shown)  # a subsequence
     assert count_lines(document(shown)) <= max(height, 3 + sum(level <= 1 for level in levels))
+
+
+@pytest.mark.parametrize(
+    ("height", "rows"),
+    [(14, 10), (13, 10), (12, 8), (10, 6), (9, 5), (2, 5)],
+)
+def test_fit_height_cuts_lists_after_the_last_row_that_fits(height: int, rows: int) -> None:
+    column = Column[int](key="name", value=lambda number: number)
+    given = make_table(
+        "list", [column], range(10), rest=lambda count: line(f"{10 - count} more from row {count} on")
+    )
+    whole = Document(title=line("list"), blocks=(given,), notes=(line("a note"),))
+    fitted = fit_height(whole, height, count_lines)
+    assert [row.cells[0].value for row in table(fitted).shown_rows] == [*range(rows)]
+    assert len(table(fitted).rows) == 10
+    if rows < 10:
+        assert fitted.notes[0][0].text == f"{10 - rows} more from row {rows} on"

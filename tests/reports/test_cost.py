@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 
 import netinspect
@@ -16,10 +18,19 @@ from netinspect.analysis.rows import Selection
 from netinspect.errors import SavedTraceError, UsageError
 from netinspect.records.trace import Trace
 from netinspect.records.work import Cost, Work, sum_of
-from netinspect.reports.cost.compute import GROUPINGS, ROW_KEYS, count_cost
+from netinspect.reports.cost.compute import GROUPINGS, ROW_KEYS, add_up, count_cost
 from netinspect.reports.summary.compute import build_summary
+from tests.reports.traces import ODD, trace_of
 
+EVERY = ("resnet18", "tiny_gpt", "shared_layer", "lstm_tagger", "encoder", "unet", "two_inputs")
 SAMPLES = ("lenet", "tiny_gpt", "shared_layer", "lstm_tagger", "two_inputs", "encoder", "unet")
+
+
+def costed(name: str) -> Trace:
+    trace = trace_of(name)
+    if trace.counted == "no":
+        pytest.skip("forward did not run")
+    return trace
 
 
 @pytest.fixture(scope="module", params=SAMPLES)
@@ -55,7 +66,7 @@ def test_build_summary_costs_add_up_to_the_total(
     trace: Trace, operations: bool, depth: int | None
 ) -> None:
     report = build_summary(trace, functions=operations, depth=depth)
-    assert sum_of(row.cost for row in report.rows) == report.cost == cost_of_steps(trace.steps)
+    assert sum_of(row.own_cost for row in report.rows) == report.cost == cost_of_steps(trace.steps)
 
 
 def test_count_cost_by_module_and_class_counts_all_parameters(trace: Trace) -> None:
@@ -80,22 +91,115 @@ def test_count_cost_sorts_rows_from_the_largest(key: str) -> None:
 def test_count_cost_of_lenet_by_hand() -> None:
     report = count_cost(netinspect.load("lenet"))
     by_hand = {
-        "": 0,
         "conv1": 10 * 6 * 24 * 24 * 25,
         "conv2": 10 * 16 * 8 * 8 * 6 * 25,
         "fc1": 10 * 256 * 120,
         "fc2": 10 * 120 * 84,
         "fc3": 10 * 84 * 10,
     }
-    assert {row.key: row.cost.macs for row in report.rows} == by_hand
+    assert {row.key: row.cost.macs for row in report.rows if row.cost.macs} == by_hand
+    assert [row.key for row in report.rows[:3]] == ["conv2", "conv1", "fc1"]
     assert report.total.macs == sum(by_hand.values())
     outputs = 10 * (6 * 24 * 24 + 16 * 8 * 8 + 120 + 84 + 10)
     assert report.total.activations == outputs
-    conv1 = report.rows[1].cost
+    conv1 = next(row for row in report.rows if row.key == "conv1").cost
     read = 4 * (10 * 28 * 28 + 6 * 25 + 6)
     written = 4 * 10 * 6 * 24 * 24
     assert (conv1.bytes_read, conv1.bytes_written) == (read, written)
     assert conv1.intensity == 2 * conv1.macs / (read + written)
+
+
+@pytest.mark.parametrize("name", [*EVERY, *ODD])
+@pytest.mark.parametrize("depth", [None, 2])
+def test_count_cost_list_without_overlap(name: str, depth: int | None) -> None:
+    trace = costed(name)
+    listed = count_cost(trace, depth=depth)
+    assert sum_of(row.cost for row in listed.rows) == listed.total
+    assert sum(row.parameters or 0 for row in listed.rows) == listed.parameters
+    assert listed.hidden == 0
+    paths = {row.key for row in listed.rows}
+    for row in listed.rows:
+        assert row.itself == any(is_below(path, row.key) for path in paths)
+        assert row.parameters or row.cost != Cost()
+
+
+@pytest.mark.parametrize("name", [*EVERY, *ODD])
+def test_count_cost_folded_rows_times_repeats_are_the_unfolded_ones(name: str) -> None:
+    report = count_cost(costed(name))
+    shown = [row for row in report.rows if row.repeat_of is None]
+    assert sum(row.repeats for row in shown) == len(report.rows)
+    for first in shown:
+        group = [row for row in report.rows if first.key in (row.key, row.repeat_of)]
+        assert len(group) == first.repeats
+        assert {(row.cost, row.parameters, row.calls, row.class_name) for row in group} == {
+            (first.cost, first.parameters, first.calls, first.class_name)
+        }
+        assert (group[-1].key if len(group) > 1 else "") == first.last_key
+    sums = [add_up([row] * row.repeats).cost.macs for row in shown]
+    assert sums == sorted(sums, reverse=True)
+    unfolded = count_cost(costed(name), fold=False).rows
+    assert sorted(row.key for row in unfolded) == sorted(row.key for row in report.rows)
+    macs = [row.cost.macs for row in unfolded]
+    assert macs == sorted(macs, reverse=True)
+
+
+@pytest.mark.parametrize("name", [*EVERY, *ODD])
+@pytest.mark.parametrize("depth", [None, 1, 2])
+def test_count_cost_tree_sums(name: str, depth: int | None) -> None:
+    trace = costed(name)
+    report, listed = count_cost(trace, tree=True, depth=depth), count_cost(trace, depth=depth)
+    if not report.rows:
+        assert listed.rows == ()
+        return
+    assert (report.rows[0].cost, report.rows[0].parameters) == (report.total, report.parameters)
+    assert {row.key for row in listed.rows} <= {row.key for row in report.rows}
+    for row in report.rows:
+        below = [each for each in listed.rows if each.key == row.key or is_below(each.key, row.key)]
+        assert row.cost == sum_of(each.cost for each in below)
+
+
+def is_below(path: str, other: str) -> bool:
+    return path != other and (not other or path.startswith(f"{other}."))
+
+
+@pytest.mark.parametrize(
+    ("patterns", "rows"),
+    [
+        (["layer4"], {"layer4": False}),
+        (["layer4*"], {"layer4.0.conv1": False}),
+        (["layer4.0", "layer4.0.conv?"], {"layer4.0": True, "layer4.0.conv1": False}),
+    ],
+)
+def test_count_cost_lists_a_module_whole_if_none_below_it_is_listed(
+    patterns: list[str], rows: dict[str, bool]
+) -> None:
+    trace = trace_of("resnet18")
+    report = count_cost(trace, Selection(include=patterns))
+    found = {row.key: row.itself for row in report.rows}
+    assert rows.items() <= found.items()
+    assert sum_of([*(row.cost for row in report.rows), report.rest]) == report.total
+    if patterns != ["layer4.0", "layer4.0.conv?"]:
+        (layer4,) = (row for row in count_cost(trace, tree=True).rows if row.key == "layer4")
+        assert sum_of(row.cost for row in report.rows) == layer4.cost
+
+
+def test_count_cost_top_counts_identical_modules_as_one() -> None:
+    trace = trace_of("tiny_gpt")
+    assert len(count_cost(trace, Selection(top=2), fold=False).rows) == 2
+    report = count_cost(trace, Selection(top=2))
+    assert [row.key for row in report.rows] == [
+        *(f"blocks.{index}.perceptron.0" for index in range(3)),
+        *(f"blocks.{index}.perceptron.2" for index in range(3)),
+    ]
+    text = netinspect.cost(trace, top=2).text(width=100)
+    assert "blocks.0..2.perceptron.0  x3" in text
+    assert "3 x 1.049 M" in text
+    assert "2 rows shown" in text
+
+
+def test_count_cost_refuses_a_sorted_tree() -> None:
+    with pytest.raises(UsageError, match="it does not go with by and top"):
+        count_cost(trace_of("lenet"), Selection(top=2), by="class", tree=True)
 
 
 def test_count_cost_by_line_lists_lines_of_the_model() -> None:
@@ -111,7 +215,7 @@ def test_count_cost_backward_total_of_lenet() -> None:
     report = count_cost(trace, backward=True)
     # Two products for each of forward, except the gradient of the model's input.
     assert report.backward is not None
-    conv1 = report.rows[1].cost.macs
+    conv1 = next(row for row in report.rows if row.key == "conv1").cost.macs
     assert report.backward.macs == 2 * report.total.macs - conv1
     assert count_cost(trace).backward is None
     with pytest.raises(SavedTraceError, match="contains no backward"):
@@ -204,7 +308,7 @@ def test_count_cost_includes_a_global_hook_before_the_model() -> None:
     assert count_cost(trace).total.macs == total
     for operations in (False, True):
         report = build_summary(trace, functions=operations)
-        assert sum(row.cost.macs for row in report.rows) == report.cost.macs == total
+        assert sum(row.own_cost.macs for row in report.rows) == report.cost.macs == total
 
 
 def test_cost_marks_incomplete_numbers_as_lower_bounds() -> None:
@@ -222,8 +326,8 @@ def test_cost_marks_incomplete_numbers_as_lower_bounds() -> None:
 
     trace = netinspect.capture(Net(), torch.ones(3, 3))
     text = netinspect.cost(trace).text(width=160)
-    root, layer, total = (
-        line for line in text.splitlines() if line.startswith(("Net   ", "layer ", "total "))
+    layer, root, total = (
+        line for line in text.splitlines() if line.startswith(("Net (itself) ", "layer ", "total "))
     )
     # MACs, FLOPs, other FLOPs, activations and intensity; the bytes are complete.
     assert root.count(">=") == total.count(">=") == 5
@@ -231,9 +335,9 @@ def test_cost_marks_incomplete_numbers_as_lower_bounds() -> None:
     assert ">=" not in layer
     assert "shares are those of what was counted" in text
     assert total.split()[1:3] == [">=", "81"]
-    assert "2 rows not shown, with at least 81 MACs" in netinspect.cost(trace, top=0).text()
-    plain = netinspect.summary(trace).text(format="plain").splitlines()
-    assert [row.split("\t")[-1] for row in plain] == ["uncounted", "1", "0"]
+    assert "2 modules not shown, with at least 81 MACs" in netinspect.cost(trace, top=0).text()
+    rows = csv.DictReader(netinspect.summary(trace).text(format="csv").splitlines())
+    assert [row["uncounted"] for row in rows] == ["1", "0"]
 
 
 def test_cost_marks_the_whole_total_of_a_partly_counted_trace() -> None:
@@ -245,7 +349,7 @@ def test_cost_marks_the_whole_total_of_a_partly_counted_trace() -> None:
     # The bytes too, so that the intensity has no bound.
     assert total.count(">=") == 6
     text = netinspect.summary(trace).text(width=160)
-    assert ">= 2.816 M" in text
+    assert "at least 2,816,400 MACs" in text
 
 
 def test_cost_without_macs_shows_no_share() -> None:

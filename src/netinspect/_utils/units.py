@@ -98,13 +98,18 @@ def run_names(name: str, last_name: str) -> str:
     return f"{name}..{last_name.removeprefix(container + dot)}"
 
 
-def run_path(paths: Sequence[str]) -> str:
-    """Format the paths of the modules at one place of identical blocks: `blocks.0..11.fc  x12`."""
-    parts = (
-        list(dict.fromkeys(part)) for part in zip(*(path.split(".") for path in paths), strict=True)
-    )
-    joined = ".".join(run_names(part[0], part[-1]) for part in parts)
-    return f"{joined}  x{len(paths)}"
+def run_path(first: str, last: str, repeats: int) -> str:
+    """Format the paths of what is at one place of identical blocks: `blocks.0..11.fc  x12`.
+
+    Args:
+        first: The first path.
+        last: The last path, with as many parts.
+        repeats: Number of paths; 1 for the first path only.
+    """
+    if repeats == 1:
+        return first
+    parts = zip(first.split("."), last.split("."), strict=True)
+    return ".".join(run_names(a, b) for a, b in parts) + f"  x{repeats}"
 
 
 def times(repeats: int, text: str) -> str:

@@ -76,7 +76,7 @@ def ties(trace: Trace) -> tuple[Tie, ...]:
     groups: dict[int, list[Parameter]] = {}
     inside: dict[str, list[Parameter]] = {}
     for entry in trace.parameters:
-        above = list(_upwards(entry.module))
+        above = list(upwards(entry.module))
         if aliases.intersection(above):
             continue
         group = groups.setdefault(entry.identity, [])
@@ -99,8 +99,8 @@ def _tie(names: Sequence[str], counted: Sequence[Parameter]) -> Tie:
     )
 
 
-def _upwards(path: str) -> Iterator[str]:
-    """Yield the path of a module, and those of its parents up to the root."""
+def upwards(path: str) -> Iterator[str]:
+    """Yield the path of a module, and those of all modules above it up to the root."""
     while path:
         yield path
         path = path.rpartition(".")[0]

@@ -182,7 +182,9 @@ def cost(
     model: nn.Module | Trace | str | os.PathLike[str],
     *args: Any,
     by: str = "module",
+    tree: bool = False,
     depth: int | None = None,
+    fold: bool = True,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     sort: str | None = None,
@@ -195,12 +197,14 @@ def cost(
         model: A model, a trace or a target; see `load`.
         args: Positional arguments of forward, for a live module.
         by: `module`, `class` (of modules), `function`, `operator`, `kind` (of operators) or `line`.
+        tree: Show all modules in order, each with the sum of its branch, instead of a list.
         depth: Deepest level of modules with rows of its own; None for all.
+        fold: Show identical modules as one row, and sort and limit a list by these rows.
         include: Shell patterns of rows to keep, by what they are grouped by.
         exclude: Shell patterns of rows to leave out.
         sort: `macs`, `flops`, `other_flops`, `params`, `activations`, `bytes`, `read`, `written`,
             `intensity`, `calls` or `name`.
-        top: Keep only so many rows: those with most MACs, unless sorted.
+        top: Keep only so many rows; identical modules count as one, unless `fold` is False.
         backward: Run backward too, and show its total.
     """
     from netinspect.reports.cost.compute import count_cost
@@ -213,6 +217,8 @@ def cost(
             by=by,
             depth=depth,
             backward=backward,
+            tree=tree,
+            fold=fold,
         )
     )
 

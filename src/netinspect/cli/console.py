@@ -105,7 +105,7 @@ def style_for(options: OutputOptions, columns: str | None = None, *, fits: bool 
     Args:
         options: The options.
         columns: Names of columns with commas between them; None for the default ones.
-        fits: Whether trees end at the deepest level that fits a terminal.
+        fits: Whether trees end at the deepest level, and lists after the last row, that fits a terminal.
 
     Raises:
         UsageError: `columns` is empty, or no format has the suffix of the output file.

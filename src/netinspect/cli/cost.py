@@ -14,6 +14,7 @@ from netinspect.cli.options import (
     ExcludeOption,
     IncludeOption,
     ModelOptions,
+    NoFoldOption,
     OutputOptions,
     SortOption,
     SymbolicOption,
@@ -25,7 +26,8 @@ from netinspect.cli.requests import load_trace
 from netinspect.cli.results import show
 
 EXAMPLES = (
-    ("netinspect cost resnet18 --sort macs --top 5", "the most expensive modules"),
+    ("netinspect cost resnet18", "the most expensive modules"),
+    ("netinspect cost resnet18 --tree", "all modules in order, with sums"),
     ("netinspect cost tiny_gpt --by operator", "by torch's operators"),
     ("netinspect cost lenet --by line --backward", "by source line; also backward"),
 )
@@ -44,11 +46,16 @@ def command(
             autocompletion=complete_grouping,
         ),
     ] = "module",
-    depth: DepthOption = 3,
+    tree: Annotated[
+        bool,
+        typer.Option("--tree", help="Modules in order, each with the sum of what is below it."),
+    ] = False,
+    depth: DepthOption = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
     sort: SortOption = None,
     top: TopOption = None,
+    no_fold: NoFoldOption = False,
     backward: Annotated[
         bool, typer.Option("--backward", help="Run backward too; show its total.")
     ] = False,
@@ -65,11 +72,13 @@ def command(
     view = api.cost(
         trace,
         by=by,
+        tree=tree,
         depth=depth_or_all(depth),
+        fold=not no_fold,
         include=include or (),
         exclude=exclude or (),
         sort=sort,
         top=top or None,
         backward=backward,
     )
-    show(view, output, columns)
+    show(view, output, columns, fits=depth is None and not no_fold if tree else top is None)

@@ -32,7 +32,7 @@ def show(
         view: The report.
         output: How to show it, and where.
         columns: Names of columns with commas between them; None for the default ones.
-        fits: Whether trees end at the deepest level that fits a terminal.
+        fits: Whether trees end at the deepest level, and lists after the last row, that fits a terminal.
 
     Raises:
         Exit: With the code for findings, after a checkpoint was shown that lacks something.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from netinspect._utils import units
 from netinspect.records.polynomial import Polynomial, add, multiply, polynomial, read_size
@@ -62,6 +62,9 @@ class HasCost(Protocol):
         """The cost of the row."""
 
 
+R = TypeVar("R", bound=HasCost)
+
+
 def cost_column(
     key: str,
     header: ReportHeader,
@@ -70,7 +73,8 @@ def cost_column(
     drop: int = 0,
     shown: bool = True,
     total: Cost | None = None,
-) -> Column[HasCost]:
+    repeats: Callable[[R], int] = lambda _: 1,
+) -> Column[R]:
     """Return the column of one number of a cost.
 
     Args:
@@ -80,18 +84,23 @@ def cost_column(
         drop: Order in which the column is dropped.
         shown: Whether it is shown to people by default.
         total: The cost of the whole model, if the numbers are coloured by their share of it.
+        repeats: Return the number of items in a row, each with that cost.
     """
     name = field or key
     whole = getattr(total, name, 0)
     return Column(
         key=key,
         value=lambda row: exact(row.cost, name, header),
-        text=lambda row: amount(row.cost, name, header, zero="-"),
+        text=lambda row: _repeated(repeats(row), amount(row.cost, name, header, zero="-")),
         align="right",
-        style=(lambda row: heat(getattr(row.cost, name) / whole)) if whole else None,
+        style=(lambda row: heat(repeats(row) * getattr(row.cost, name) / whole)) if whole else None,
         drop=drop,
         shown=shown,
     )
+
+
+def _repeated(repeats: int, text: str) -> str:
+    return text if text == "-" else units.times(repeats, text)
 
 
 def uncounted_column(*, shown: bool) -> Column[HasCost]:

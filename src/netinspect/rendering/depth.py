@@ -1,4 +1,4 @@
-"""Depth of the trees of a document: the rows that fit a screen."""
+"""Parts of a document that fit a screen: levels of its trees, and the first rows of its lists."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from netinspect.rendering.document import Block, Document, Row, Table, line
 LEAST_LEVEL = 1
 """The level that is always shown, whatever the height."""
 
+LEAST_ROWS = 5
+"""Number of rows of a list that are always shown, whatever the height."""
+
+_NOTE_LINES = 4
+"""Most lines that the note on the rows of a list takes."""
+
 
 def fit_height(document: Document, height: int, count_lines: Callable[[Document], int]) -> Document:
-    """Return a document whose trees fit a height.
+    """Return a document that fits a height: trees end at a level, and lists after some rows.
 
-    They are shown down to the deepest level that fits. In lines that are left, rows of that level are
+    Trees are shown down to the deepest level that fits. In lines that are left, rows of that level are
     opened, those with the fewest rows directly below them first.
 
     Args:
@@ -24,8 +30,16 @@ def fit_height(document: Document, height: int, count_lines: Callable[[Document]
         height: Lines of the screen.
         count_lines: Return the number of lines that a document takes.
     """
-    if count_lines(document) <= height:
+    lines = count_lines(document)
+    if lines <= height:
         return document
+    if any(map(_is_list, document.blocks)):
+        # The note may take more lines, or other columns fit the rows that are left.
+        for more in range(_NOTE_LINES):
+            cut = cut_lists(document, lines - height + 1 + more)
+            if count_lines(cut) <= height:
+                break
+        return cut
     deepest = max((row.level for rows in _trees(document) for row in rows), default=0)
     closed = document
     for level in reversed(range(LEAST_LEVEL, deepest)):
@@ -33,6 +47,23 @@ def fit_height(document: Document, height: int, count_lines: Callable[[Document]
         if count_lines(closed) <= height:
             return close_below(document, level, room=height - count_lines(closed))
     return closed
+
+
+def cut_lists(document: Document, lines: int) -> Document:
+    """Return a document whose lists are shorter by some lines, with a note on their last rows."""
+    blocks, notes = [], []
+    for block in document.blocks:
+        if isinstance(block, Table) and block.rest is not None:
+            shown = max(LEAST_ROWS, len(block.shown_rows) - lines)
+            if shown + 1 < len(block.shown_rows):
+                notes.append(block.rest(shown))
+                block = replace(block, folded=block.shown_rows[:shown])
+        blocks.append(block)
+    return replace(document, blocks=tuple(blocks), notes=(*notes, *document.notes))
+
+
+def _is_list(block: Block) -> bool:
+    return isinstance(block, Table) and block.rest is not None
 
 
 def close_below(document: Document, level: int, *, room: int = 0) -> Document:

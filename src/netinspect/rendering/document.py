@@ -158,6 +158,10 @@ class Table:
     folded: Sequence[Row] | None = None
     """Folded rows for people, shown instead of `rows`."""
 
+    rest: Callable[[int], Line] | None = None
+    """Return the line shown instead of the rows after the first so many, of a list whose first rows
+    matter most; None for a table that is always shown whole."""
+
     @property
     def shown_rows(self) -> Sequence[Row]:
         """The rows shown to people."""
@@ -266,6 +270,7 @@ def make_table(
     level: Callable[[T], int] | None = None,
     footer: Sequence[Row] = (),
     folded: Iterable[T | Row] | None = None,
+    rest: Callable[[int], Line] | None = None,
 ) -> Table:
     """Make a table with one row for each record.
 
@@ -277,6 +282,7 @@ def make_table(
         level: Return the level of a record's row in the tree of rows.
         footer: Rows of totals.
         folded: The rows that people see, or their records; None for the rows of all records.
+        rest: Return the line shown instead of the rows after the first so many; see `Table.rest`.
     """
     given = list(items)
 
@@ -303,6 +309,7 @@ def make_table(
         rows=LaterRows(lambda: make_rows(given)),
         footer=tuple(footer),
         folded=None if folded is None else LaterRows(lambda: make_rows(folded)),
+        rest=rest,
     )
 
 

@@ -67,7 +67,7 @@ class Style:
     """Cells on a line, for `rich`, `html` and `svg`; None for no limit, and in `html` for 110."""
 
     height: int | None = None
-    """Lines of the screen that trees are to fit, for `rich`; None for no limit."""
+    """Lines of the screen that trees and lists are to fit, for `rich`; None for no limit."""
 
     color: bool = False
     link_host: str | None = None

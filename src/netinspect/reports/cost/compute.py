@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
@@ -15,7 +15,8 @@ from netinspect.errors import SavedTraceError, UsageError, suggestion
 from netinspect.records.base import replace
 from netinspect.records.steps import SourceLine, Step
 from netinspect.records.trace import Backward, Trace
-from netinspect.records.work import Work, sum_of
+from netinspect.records.work import Cost, Work, sum_of
+from netinspect.reports.cost.modules import ModuleCosts
 from netinspect.reports.cost.record import CostReport, CostRow, Grouping, Uncounted
 
 GROUPINGS: dict[str, Grouping] = {
@@ -65,23 +66,31 @@ def count_cost(
     by: str = "module",
     depth: int | None = None,
     backward: bool = False,
+    tree: bool = False,
+    fold: bool = True,
 ) -> CostReport:
     """Add up the cost of forward in groups.
 
     Args:
         trace: The trace.
-        selection: Rows to show; by default, modules are in tree order, other rows sorted by MACs.
+        selection: Rows to show; by default sorted by MACs. A limit counts identical modules as one.
         by: One of `GROUPINGS`.
         depth: Deepest level of modules with rows of its own; None for all.
         backward: Whether to include the cost of backward, which the trace must contain.
+        tree: Whether rows are the module tree with sums of its branches, instead of a list.
+        fold: Whether people see identical modules as one row.
 
     Raises:
         ForwardError: The model has no forward.
         SavedTraceError: The trace contains no operator counts, or none of backward.
-        UsageError: There is no such grouping or sort key, or a limit is negative.
+        UsageError: There is no such grouping or sort key, a limit is negative, or a tree is to be
+            grouped, filtered, sorted or limited.
     """
     refuse_negative("depth", depth)
+    refuse_negative("top", selection.top)
     check_grouping(by)
+    if tree:
+        _refuse_selected_tree(selection, by)
     refuse_without_forward(trace)
     if trace.counted == "no" and trace.failure is None:
         raise SavedTraceError(
@@ -90,24 +99,98 @@ def count_cost(
         )
     if backward:
         refuse_without_backward(trace, "cost")
-    structure = Structure(trace)
-    total = cost_of_steps(trace.steps)
-    rows = [group.row(total.macs) for group in _groups(structure, GROUPINGS[by], depth)]
-    if by != "module":
-        rows.sort(key=lambda row: (-row.cost.macs, -row.cost.other_flops, row.key))
-    shown, hidden = selection.apply(rows, replace(ROW_KEYS, path_key=by))
+    rows, hidden, rest = _rows(Structure(trace), selection, by, depth, tree=tree, fold=fold)
     recorded = trace.backward if backward else None
     return CostReport(
         header=build_header(trace),
         by=GROUPINGS[by],
-        rows=shown,
-        hidden=len(hidden),
-        rest=sum_of(row.cost for row in hidden),
-        total=total,
+        tree=tree,
+        fold=fold,
+        rows=rows,
+        hidden=hidden,
+        rest=rest,
+        total=cost_of_steps(trace.steps),
         parameters=totals(trace).parameters,
         backward=None if recorded is None else cost_of(recorded.work),
         uncounted=tuple(_uncounted(trace.steps, recorded)),
         partly=trace.counted == "partly",
+    )
+
+
+def _refuse_selected_tree(selection: Selection, by: str) -> None:
+    given = {
+        "by": by != "module",
+        "include": tuple(selection.include),
+        "exclude": tuple(selection.exclude),
+        "sort": selection.sort is not None,
+        "top": selection.top is not None,
+    }
+    if wrong := [name for name, value in given.items() if value]:
+        raise UsageError(
+            f"a tree has all modules in order: it does not go with {' and '.join(wrong)}",
+            hint="leave the tree out, or limit it by its depth",
+        )
+
+
+def _rows(
+    structure: Structure, selection: Selection, by: str, depth: int | None, *, tree: bool, fold: bool
+) -> tuple[tuple[CostRow, ...], int, Cost]:
+    """Return the rows, and the number and cost of the groups that are not in them."""
+    keys = replace(ROW_KEYS, path_key=by)
+    sort = None if selection.sort is None else keys.resolve(selection.sort)
+    if by == "module":
+        modules = ModuleCosts(structure, depth)
+        if tree:
+            return modules.tree(), 0, Cost()
+        listed = modules.listed(selection)
+        rows, hidden, rest = listed.rows, listed.hidden, listed.rest
+    else:
+        matching, others = Selection(selection.include, selection.exclude).apply(
+            _other_rows(structure, GROUPINGS[by]), keys
+        )
+        rows, hidden, rest = matching, len(others), sum_of(row.cost for row in others)
+    groups = _sorted(_groups_of(rows, fold=fold), sort, keys)
+    shown = [row for group in groups[: selection.top] for row in group]
+    left = [] if selection.top is None else [row for group in groups[selection.top :] for row in group]
+    return tuple(shown), hidden + len(left), sum_of([rest, *(row.cost for row in left)])
+
+
+def _groups_of(rows: Iterable[CostRow], *, fold: bool) -> list[list[CostRow]]:
+    """Return the rows that people see as one together."""
+    groups: dict[str, list[CostRow]] = {}
+    for row in rows:
+        groups.setdefault(row.key if not fold or row.repeat_of is None else row.repeat_of, []).append(
+            row
+        )
+    return [*groups.values()]
+
+
+def _sorted(
+    groups: Sequence[list[CostRow]], sort: str | None, keys: RowKeys[CostRow]
+) -> list[list[CostRow]]:
+    """Sort groups by MACs, or by another key; equal ones keep their order."""
+    sums = {id(group): add_up(group) for group in groups}
+    by_macs = sorted(
+        groups, key=lambda group: (-sums[id(group)].cost.macs, -sums[id(group)].cost.other_flops)
+    )
+    if sort is None:
+        return by_macs
+    if sort == keys.path_key:
+        return sorted(by_macs, key=lambda group: keys.path(group[0]))
+    return sorted(by_macs, key=lambda group: keys.numbers[sort](sums[id(group)]), reverse=True)
+
+
+def add_up(group: Sequence[CostRow]) -> CostRow:
+    """Return the first row of a group with the sums of all."""
+    first = group[0]
+    if len(group) == 1:
+        return first
+    return replace(
+        first,
+        calls=sum(row.calls for row in group),
+        cost=sum_of(row.cost for row in group),
+        share=sum(row.share for row in group),
+        parameters=sum(row.parameters or 0 for row in group),
     )
 
 
@@ -118,7 +201,6 @@ class _Group:
     key: str
     class_name: str = ""
     calls: int = 0
-    parameters: int | None = None
     called_at: SourceLine | None = None
     work: list[Work] = field(default_factory=list)
 
@@ -130,17 +212,30 @@ class _Group:
             calls=self.calls,
             cost=cost,
             share=cost.macs / macs if macs else 0.0,
-            parameters=self.parameters,
+            parameters=None,
             called_at=self.called_at,
         )
 
 
-def _groups(structure: Structure, by: Grouping, depth: int | None) -> list[_Group]:
-    if by in ("module", "class"):
-        groups = _by_module(structure, depth if by == "module" else None)
-        if by == "class":
-            groups = _by_class(groups)
-        return [group for group in groups if group.work or group.parameters]
+def _other_rows(structure: Structure, by: Grouping) -> list[CostRow]:
+    """Return the rows of groups that are not modules, sorted by key."""
+    if by == "class":
+        rows = _by_class(ModuleCosts(structure).own())
+    else:
+        total = cost_of_steps(structure.trace.steps).macs
+        rows = [group.row(total) for group in _groups(structure, by)]
+    return sorted(rows, key=lambda row: row.key)
+
+
+def _by_class(modules: Iterable[CostRow]) -> list[CostRow]:
+    classes: dict[str, list[CostRow]] = {}
+    for row in modules:
+        classes.setdefault(row.class_name, []).append(row)
+    rows = [replace(add_up(group), key=name) for name, group in classes.items()]
+    return [row for row in rows if row.parameters or row.cost != Cost()]
+
+
+def _groups(structure: Structure, by: Grouping) -> list[_Group]:
     found: dict[str, _Group] = {}
     for step in structure.trace.steps:
         for work in step.work:
@@ -166,48 +261,6 @@ def _key(step: Step, work: Work, by: Grouping) -> str:
         # Operators outside any function, as in TorchScript, count for the module that ran them.
         return step.name
     return f"{step.source.file}:{step.source.line}" if step.source is not None else "(no line)"
-
-
-def _by_module(structure: Structure, depth: int | None) -> list[_Group]:
-    groups: dict[str, _Group] = {}
-    for module in structure.trace.modules:
-        if module.alias_of is None:
-            path = _folded(module.path, depth)
-            group = groups.setdefault(path, _Group(path, parameters=0))
-            if path == module.path:
-                group.class_name = module.class_name
-                group.calls = len(structure.calls.get(path, ()))
-            group.parameters = (group.parameters or 0) + sum(
-                parameter.spec.elements
-                for parameter in structure.parameters.get(module.path, ())
-                if structure.counts(parameter)
-            )
-    for step in structure.trace.steps:
-        groups[_first_path(structure, _folded(step.module, depth), groups)].work += step.work
-    return list(groups.values())
-
-
-def _first_path(structure: Structure, path: str, groups: dict[str, _Group]) -> str:
-    """Return the path of the row of a module, which a step may have called by another path."""
-    while path not in groups:
-        module = structure.modules.get(path)
-        alias = module.alias_of if module is not None else None
-        path = alias if alias is not None else path.rpartition(".")[0]
-    return path
-
-
-def _folded(path: str, depth: int | None) -> str:
-    return path if depth is None else ".".join(path.split(".")[:depth])
-
-
-def _by_class(modules: Sequence[_Group]) -> list[_Group]:
-    groups: dict[str, _Group] = {}
-    for module in modules:
-        group = groups.setdefault(module.class_name, _Group(module.class_name, parameters=0))
-        group.calls += module.calls
-        group.parameters = (group.parameters or 0) + (module.parameters or 0)
-        group.work += module.work
-    return list(groups.values())
 
 
 def _uncounted(steps: Sequence[Step], backward: Backward | None) -> Iterator[Uncounted]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from netinspect._utils import units
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.work import Cost, sum_of
@@ -29,11 +32,11 @@ from netinspect.rendering.document import (
     make_table,
 )
 from netinspect.reports.cost.record import CostReport, CostRow
+from netinspect.reports.shared.folding import fold_rows
 
 _LEGENDS = (
     Legend(
-        text="MACs: multiply-accumulates of matrix products, convolutions, attention, recurrent "
-        "kernels; no bias",
+        text="MACs: multiply-accumulates of products, convolutions, attention; no bias",
         about=("macs",),
     ),
     Legend(text="FLOPs: two for each MAC", about=("flops",)),
@@ -45,12 +48,23 @@ _LEGENDS = (
 
 
 def lay_out(report: CostReport) -> Document:
-    """Lay out the costs: a table of the groups, and notes on the total."""
+    """Lay out the costs: a list of the groups or the tree of modules, and notes on the total."""
     columns = _columns(report)
-    footer = [_total(report, columns)]
+    shown = [row for row in report.rows if row.repeat_of is None] if report.fold else report.rows
+    # The first row of a tree is its total.
+    footer = [] if report.tree else [_total(report, columns)]
     if report.hidden:
-        footer.insert(0, _shown(report, columns))
-    table = make_table("cost", columns, report.rows, footer=footer)
+        footer.insert(0, _shown(report, columns, len(shown)))
+    table = make_table(
+        "cost",
+        columns,
+        report.rows,
+        style=lambda row: "failed" if row.failed else "",
+        level=lambda row: row.depth,
+        footer=footer,
+        folded=(fold_rows(report.rows) if report.tree else shown) if report.fold else None,
+        rest=None if report.tree else lambda count: _rest(report, shown[count:]),
+    )
     forward = _in_words(report.total, report.header, partly=report.partly)
     notes: list[Line] = [line((f"forward: {forward}", "total"))]
     if report.backward is not None:
@@ -60,7 +74,7 @@ def lay_out(report: CostReport) -> Document:
         least = "at least " if report.rest.uncounted else ""
         notes.append(
             line(
-                f"{units.plural(report.hidden, 'row')} not shown, with {least}"
+                f"{units.plural(report.hidden, _unit(report))} not shown, with {least}"
                 f"{in_words(report.rest, 'macs', 'MAC', report.header)}"
             )
         )
@@ -75,15 +89,33 @@ def lay_out(report: CostReport) -> Document:
     )
 
 
+def _unit(report: CostReport) -> str:
+    """Return what a row of the record is."""
+    return "module" if report.by == "module" else "row"
+
+
+def _rest(report: CostReport, rows: Sequence[CostRow]) -> Line:
+    """Return the line for rows that a screen has no room for."""
+    share = sum(row.share * row.repeats for row in rows)
+    with_share = f" with {units.percent(share)} of the MACs" if report.total.macs else ""
+    return line((f"… {units.count(len(rows))} more{with_share} (--top 0)", "hint"))
+
+
 def _columns(report: CostReport) -> tuple[Column[CostRow], ...]:
     """Return the columns; the first one is named after the grouping."""
     of_modules = report.by in ("module", "class")
     header = report.header
     columns: list[Column[CostRow]] = [
-        name_column(report.by, lambda row: row.key, text=lambda row: _name(row, report), min_width=30),
+        name_column(
+            report.by,
+            lambda row: row.key,
+            text=lambda row: _name(row, report),
+            tree=report.tree,
+            min_width=42,
+        ),
     ]
     if report.by == "module":
-        columns.append(Column(key="class", value=lambda row: row.class_name, drop=7, min_width=14))
+        columns.append(Column(key="class", value=lambda row: row.class_name, drop=3, min_width=10))
     elif report.by == "operator":
         columns.append(
             Column(
@@ -94,23 +126,34 @@ def _columns(report: CostReport) -> tuple[Column[CostRow], ...]:
                 min_width=14,
             )
         )
+
+    repeats = partial(_repeats, report=report)
+    number = partial(cost_column, header=header, repeats=repeats)
     columns += [
-        Column(key="calls", value=lambda row: row.calls, align="right", drop=6),
-        cost_column("macs", header, total=report.total),
-        share_column("share", lambda row: row.share, drop=2, zero="-"),
-        cost_column("flops", header, drop=5),
-        cost_column("other_flops", header, drop=4),
+        Column(
+            key="calls",
+            value=lambda row: row.calls,
+            align="right",
+            drop=6,
+            hide_if_all=lambda row: of_modules and row.calls <= 1,
+        ),
+        number("macs", total=report.total),
+        share_column("share", lambda row: row.share, drop=2, zero="-", repeats=repeats),
+        number("flops", drop=7),
+        number("other_flops", drop=5),
         Column(
             key="params",
             value=lambda row: row.parameters,
-            text=lambda row: units.count(row.parameters) if row.parameters else "-",
+            text=lambda row: (
+                units.times(repeats(row), units.count(row.parameters)) if row.parameters else "-"
+            ),
             align="right",
-            drop=3,
+            drop=4,
             shown=of_modules,
         ),
-        cost_column("activations", header, drop=8),
-        cost_column("read", header, field="bytes_read", drop=9),
-        cost_column("written", header, field="bytes_written", drop=10),
+        number("activations", drop=8),
+        number("read", field="bytes_read", drop=9),
+        number("written", field="bytes_written", drop=10),
         Column(
             key="intensity",
             value=lambda row: round(row.cost.intensity, 6),
@@ -119,16 +162,29 @@ def _columns(report: CostReport) -> tuple[Column[CostRow], ...]:
             drop=11,
         ),
         uncounted_column(shown=bool(report.uncounted)),
+        Column(key="repeats", value=lambda row: row.repeats, shown=False),
+        Column(key="repeat_of", value=lambda row: row.repeat_of, shown=False),
     ]
     return tuple(columns)
 
 
 def _name(row: CostRow, report: CostReport) -> str:
-    if report.by == "module":
-        return row.key or row.class_name
     if report.by == "line":
         return format_values.place(row.called_at) or row.key
-    return row.key.replace("_", " ") if report.by == "kind" else row.key
+    if report.by != "module":
+        return row.key.replace("_", " ") if report.by == "kind" else row.key
+    name = row.key or row.class_name
+    if report.tree:
+        name = name.rpartition(".")[2]
+        name = units.run_name(name, row.last_key.rpartition(".")[2], _repeats(row, report))
+    elif report.fold:
+        name = units.run_path(name, row.last_key, row.repeats)
+    return name + (" (itself)" if row.itself else "")
+
+
+def _repeats(row: CostRow, report: CostReport) -> int:
+    """Return the number of identical modules that people see as a row."""
+    return row.repeats if report.fold else 1
 
 
 def _total(report: CostReport, columns: tuple[Column[CostRow], ...]) -> Row:
@@ -162,8 +218,8 @@ def _intensity(cost: Cost) -> str:
     return lower_bound(cost, "intensity") + units.decimal(cost.intensity)
 
 
-def _shown(report: CostReport, columns: tuple[Column[CostRow], ...]) -> Row:
-    label = f"{units.plural(len(report.rows), 'row')} shown"
+def _shown(report: CostReport, columns: tuple[Column[CostRow], ...], rows: int) -> Row:
+    label = f"{units.plural(rows, 'row')} shown"
     cells = _sum_cells(report, sum_of(row.cost for row in report.rows))
     if report.by in ("module", "class"):
         parameters = sum(row.parameters or 0 for row in report.rows)

@@ -15,7 +15,7 @@ Grouping = OneOf["module", "class", "function", "operator", "kind", "line"]
 
 @record
 class CostRow:
-    """The cost of one group. The costs of all rows add up to the total."""
+    """The cost of one group. The costs of all rows of a list add up to the total."""
 
     key: str
     """Key of the group: the path of a module, the name of an operator, `file:line`."""
@@ -27,14 +27,34 @@ class CostRow:
     """Number of calls of the module, function or operator."""
 
     cost: Cost
+    """Cost of the group. Of a module, that of its whole branch, unless `itself` is set."""
+
     share: Number
     """Share of all MACs, 0 to 1."""
 
     parameters: int | None
-    """Elements of the group's parameters, each tied tensor counted once; None if groups are not
-    modules."""
+    """Elements of the parameters of what `cost` is about, each tied tensor counted once; None if groups
+    are not modules."""
 
     called_at: SourceLine | None = None
+    itself: bool = False
+    """True in a list for a module that has other rows below it, and in `cost` only what is its own."""
+
+    depth: int = 0
+    """Level in a tree, 0 at the top."""
+
+    failed: bool = False
+    """In a tree, whether a call failed in the branch."""
+
+    repeats: int = 1
+    """Number of identical modules that people see as this row: in a list those at the same place of
+    identical blocks, in a tree consecutive siblings."""
+
+    last_key: str = ""
+    """Path of the last of these modules; empty if there are no others."""
+
+    repeat_of: str | None = None
+    """Path of the module in whose row people see this one; None if it has its own."""
 
 
 @record
@@ -57,12 +77,19 @@ class CostReport:
 
     header: ReportHeader
     by: Grouping
+    tree: bool
+    """Whether rows are the module tree with sums of its branches, of which the first is the total. If
+    not, they do not overlap."""
+
+    fold: bool
+    """Whether people see identical modules as one row. If so, a list is sorted by the sums of these."""
+
     rows: tuple[CostRow, ...]
     hidden: int
-    """Number of rows that a filter or limit left out."""
+    """Number of groups that a filter or limit left out."""
 
     rest: Cost
-    """Cost of the hidden rows; with the costs of the rows it adds up to the total."""
+    """Cost of the hidden groups; with the costs of the rows of a list it adds up to the total."""
 
     total: Cost
     parameters: int

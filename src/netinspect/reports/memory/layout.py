@@ -302,7 +302,7 @@ def _holder(group: Sequence[MemoryModule]) -> MemoryModule:
         return group[0]
     return replace(
         group[0],
-        path=units.run_path([module.path for module in group]),
+        path=units.run_path(group[0].path, group[-1].path, len(group)),
         total=sum(module.total for module in group),
         amounts=Amounts(
             **{

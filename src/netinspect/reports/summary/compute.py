@@ -9,7 +9,7 @@ from netinspect.analysis.header import build_header
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.operator_counts import cost_of_steps
 from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection, refuse_negative
-from netinspect.analysis.totals import ties, totals
+from netinspect.analysis.totals import ties, totals, upwards
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import replace
 from netinspect.records.modules import DEEPEST
@@ -132,13 +132,7 @@ def _covered(rows: Sequence[SummaryRow], shown: Sequence[SummaryRow]) -> list[Su
     """Return the rows that are shown or below a module that is shown."""
     paths = {row.path for row in shown if row.kind == "module"}
     identities = set(map(id, shown))
-    return [row for row in rows if id(row) in identities or not paths.isdisjoint(_upwards(row.path))]
-
-
-def _upwards(path: str) -> list[str]:
-    """Return a path and those of all modules above it."""
-    parts = path.split(".") if path else []
-    return [".".join(parts[:count]) for count in range(len(parts) + 1)]
+    return [row for row in rows if id(row) in identities or not paths.isdisjoint(upwards(row.path))]
 
 
 def _sum(rows: Sequence[SummaryRow]) -> RowSum:
