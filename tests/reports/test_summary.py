@@ -41,19 +41,41 @@ def test_build_summary_lists_or_folds_every_module(name: str) -> None:
         assert max(row.depth for row in report.rows) <= (depth or 99)
 
 
-@pytest.mark.parametrize("sort", [None, *ROW_KEYS.names])
-def test_build_summary_counts_hidden_rows_and_parameters(sort: str | None) -> None:
+@pytest.mark.parametrize("sort", ROW_KEYS.names)
+def test_build_summary_counts_hidden_rows_of_a_list(sort: str) -> None:
     trace = trace_of("resnet18")
-    total = build_summary(trace).totals.parameters
-    for selection in (
-        Selection(include=["layer1.*"], sort=sort),
-        Selection(exclude=["*conv*"], sort=sort),
-        Selection(sort=sort, top=3),
-        Selection(sort=sort, top=0),
-    ):
+    listed = build_summary(trace, Selection(sort=sort))
+    assert listed.hidden == 0
+    for top in (0, 3, 100):
+        report = build_summary(trace, Selection(sort=sort, top=top))
+        assert report.rows == listed.rows[:top]
+        assert len(report.rows) + report.hidden == len(listed.rows)
+
+
+def test_build_summary_counts_filtered_rows() -> None:
+    trace = trace_of("resnet18")
+    for selection in (Selection(include=["layer1.*"]), Selection(exclude=["*conv*"])):
         report = build_summary(trace, selection)
-        assert report.shown.parameters <= total
         assert len(report.rows) + report.hidden == len(trace.modules)
+    assert build_summary(trace, Selection(include=["layer1.*"])).shown.parameters == 147_968
+
+
+def test_build_summary_of_a_sorted_list_adds_up_to_the_total() -> None:
+    report = build_summary(trace_of("tiny_gpt"), Selection(sort="macs"))
+    assert report.hidden == 0
+    assert (report.shown.parameters, report.shown.bytes) == (170_560, report.totals.bytes)
+    assert sum(row.parameters for row in report.rows) == report.totals.parameters
+    assert sum(row.cost.macs for row in report.rows) == report.cost.macs
+    itself = [row.path for row in report.rows if row.itself]
+    assert itself == [f"blocks.{number}.attention" for number in range(3)]
+
+
+def test_build_summary_lists_a_module_whole_if_nothing_below_it_is_listed() -> None:
+    (row,) = build_summary(trace_of("resnet18"), Selection(include=["layer4"], top=5)).rows
+    assert (row.path, row.parameters, row.itself) == ("layer4", 8_393_728, False)
+    rows = build_summary(trace_of("resnet18"), Selection(sort="params"), depth=1).rows
+    assert [row.path for row in rows][:2] == ["layer4", "layer3"]
+    assert sum(row.parameters for row in rows) == 11_689_512
 
 
 def test_build_summary_sorts_from_the_largest_and_stably() -> None:
@@ -67,7 +89,8 @@ def test_build_summary_sorts_from_the_largest_and_stably() -> None:
     ]
     with pytest.raises(UsageError, match="cannot sort by 'parms'") as caught:
         build_summary(trace_of("lenet"), Selection(sort="parms"))
-    assert caught.value.hint == "did you mean 'params'?"
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("did you mean 'params'?\n")
 
 
 def test_summary_params_include_submodules() -> None:

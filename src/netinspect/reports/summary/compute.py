@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal as OneOf
 
 from netinspect.analysis.header import build_header
@@ -65,14 +65,15 @@ def build_summary(
     by_calls = functions or _order(order) == "calls"
     rows = list(build_rows(structure, depth, by_calls=by_calls, functions=functions))
     matching = selection.matching(rows, ROW_KEYS)
-    shown, _ = selection.apply(_list_rows(matching) if selection.is_list else matching, ROW_KEYS)
+    listed = _list_rows(matching, rows) if selection.is_list else matching
+    shown, _ = selection.apply(listed, ROW_KEYS)
     whole, unused = totals(trace), structure.unused()
     return Summary(
         header=build_header(trace),
         rows=shown,
-        hidden=len(rows) - len(shown),
-        flat=selection.is_list or len(shown) < len(rows),
-        shown=_sum(shown if selection.is_list else _covered(rows, matching)),
+        hidden=len(rows) - len(matching) + len(listed) - len(shown),
+        flat=selection.is_list or len(matching) < len(rows),
+        shown=_sum(_covered(rows, matching)) if not selection.is_list else _listed_sum(shown),
         totals=whole,
         ties=ties(trace),
         never_called=structure.never_called(),
@@ -98,29 +99,43 @@ def _order(name: str) -> Order:
     return "definition"
 
 
-def _list_rows(rows: Sequence[SummaryRow]) -> list[SummaryRow]:
-    """Return rows that do not overlap."""
+def _list_rows(matching: Sequence[SummaryRow], rows: Sequence[SummaryRow]) -> list[SummaryRow]:
+    """Return rows that do not overlap: without the amounts of the rows below them in the list.
+
+    Args:
+        matching: The rows to list.
+        rows: All rows.
+    """
+    listed_below, any_below = _parents(matching), _parents(rows)
+    listed = []
+    for row in matching:
+        itself = row.kind == "module" and row.path in listed_below and row.alias_of is None
+        if itself and not row.own_parameters and not any_cost(row.own_cost):
+            continue
+        own = RowSum(parameters=row.own_parameters, bytes=row.own_bytes, cost=row.own_cost)
+        if not itself and row.kind == "module" and row.path in any_below:
+            own = _sum(_covered(rows, [row]))
+        listed.append(
+            replace(
+                row,
+                parameters=own.parameters,
+                bytes=own.bytes,
+                share=row.share * own.parameters / row.parameters if row.parameters else 0.0,
+                cost=own.cost,
+                itself=itself,
+            )
+        )
+    return listed
+
+
+def _parents(rows: Iterable[SummaryRow]) -> set[str]:
+    """Return the paths of all modules above any of the rows."""
     above: set[str] = set()
     for row in rows:
         path = row.path if row.kind == "module" else f"{row.path}.{row.name}"
         while path and (path := path.rpartition(".")[0]) not in above:
             above.add(path)
-    listed = []
-    for row in rows:
-        itself = row.kind == "module" and row.path in above and row.alias_of is None
-        if itself and not row.own_parameters and not any_cost(row.own_cost):
-            continue
-        listed.append(
-            replace(
-                row,
-                parameters=row.own_parameters,
-                bytes=row.own_bytes,
-                share=row.share * row.own_parameters / row.parameters if row.parameters else 0.0,
-                cost=row.own_cost,
-                itself=itself,
-            )
-        )
-    return listed
+    return above
 
 
 def any_cost(cost: Cost) -> bool:
@@ -133,6 +148,15 @@ def _covered(rows: Sequence[SummaryRow], shown: Sequence[SummaryRow]) -> list[Su
     paths = {row.path for row in shown if row.kind == "module"}
     identities = set(map(id, shown))
     return [row for row in rows if id(row) in identities or not paths.isdisjoint(upwards(row.path))]
+
+
+def _listed_sum(rows: Sequence[SummaryRow]) -> RowSum:
+    """Return the sum of the rows of a list."""
+    return RowSum(
+        parameters=sum(row.parameters for row in rows),
+        bytes=sum(row.bytes for row in rows),
+        cost=sum_of(row.cost for row in rows),
+    )
 
 
 def _sum(rows: Sequence[SummaryRow]) -> RowSum:
