@@ -93,7 +93,7 @@ def test_colour_is_kept_in_pager() -> None:
 def test_pager_is_used(words: list[str], env: dict[str, str], is_paged: bool) -> None:
     code, text = finished(terminal(*words, env=env))
     assert code == 0
-    assert text.startswith("paged: ") == is_paged
+    assert ("paged: " in text) == is_paged
     assert "Usage:" in text or "weight" in text or "TARGET" in text
 
 
@@ -102,8 +102,8 @@ def test_pager_setting_of_user(tmp_path: Path) -> None:
     file.parent.mkdir()
     file.write_text('pager = "sed s/^/mine:/"\n')
     env = {"XDG_CONFIG_HOME": str(tmp_path), "PAGER": "cat"}
-    assert finished(terminal("params", "resnet18", env=env))[1].startswith("mine:")
-    assert not finished(terminal("params", "lenet", env=env))[1].startswith("mine:")
+    assert "mine:" in finished(terminal("params", "resnet18", env=env))[1]
+    assert "mine:" not in finished(terminal("params", "lenet", env=env))[1]
 
 
 @pytest.mark.parametrize("ending", [[], ["--color", "always"]])
@@ -133,6 +133,6 @@ def test_interrupt_in_pager() -> None:
 
 def test_project_cannot_set_pager(installed: Callable[..., Outcome], tmp_path: Path) -> None:
     (tmp_path / "netinspect.toml").write_text('pager = "touch x"\n')
-    outcome = installed("config", cwd=tmp_path)
+    outcome = installed("models", cwd=tmp_path)
     assert outcome.code == 2
     assert "netinspect.toml cannot set pager" in outcome.err
