@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from netinspect._utils.safe_text import safe
+from netinspect.records.base import replace
 from netinspect.rendering.document import Cell, Column, Document, Row, Table, line, make_table
 from netinspect.rendering.layout import (
     GAP,
@@ -75,9 +76,11 @@ def test_fit_includes_heading_and_footer_widths() -> None:
 
 
 def test_fit_narrows_widest_elastic_column_first() -> None:
-    assert widths(fit(LAYERS, 33, None)) == {"name": 12, "shape": 8, "note": 9}
-    assert widths(fit(LAYERS, 29, None)) == {"name": 8, "shape": 8, "note": 9}
-    assert widths(fit(LAYERS, 21, None)) == {"name": 6, "shape": 8, "note": 3}
+    columns = (replace(NAME, elide="middle"), SHAPE, replace(NOTE, elide="middle"), HIDDEN)
+    layers = replace(LAYERS, columns=columns)
+    assert widths(fit(layers, 33, None)) == {"name": 12, "shape": 8, "note": 9}
+    assert widths(fit(layers, 29, None)) == {"name": 8, "shape": 8, "note": 9}
+    assert widths(fit(layers, 21, None)) == {"name": 6, "shape": 8, "note": 3}
 
 
 def test_fit_drops_optional_column() -> None:
@@ -258,6 +261,9 @@ def test_fit_shows_same_or_more_columns_in_more_width(any_table: Table, one: int
         ("encoder", -3, "", ""),
         ("", 0, "", ""),
         ("a b c d", 3, "a…", "a…d"),  # no blank before the ellipsis
+        ("(1, 64, 112, 112)", 16, "(1, 64, 112,…", "(1, 64,…2, 112)"),  # no part of a number
+        ("TransformerEncoderLayer", 20, "TransformerEncoder…", "Transforme…oderLayer"),
+        ("TransformerEncoderLayer", 10, "Transform…", "Trans…ayer"),
         ("层权重量", 8, "层权重量", "层权重量"),
         ("层权重量", 7, "层权重…", "层…量"),
         ("层权重量", 6, "层权…", "层…量"),

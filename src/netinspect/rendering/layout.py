@@ -208,8 +208,18 @@ def cut(text: str, width: int, *, middle: bool = False) -> str:
     if width <= 1:
         return "…"[:width]
     if not middle:
-        return set_cell_size(text, width - 1).rstrip() + "…"
+        start = set_cell_size(text, width - 1)
+        return start[: _last_break(text, start, width // 2)].rstrip() + "…"
     return _without_middle(text, width, (width - 1) // 2)
+
+
+def _last_break(text: str, start: str, least: int) -> int:
+    """Return where a text is cut: between words if possible; part of a number is another number."""
+    if text.startswith(start):
+        for at in range(len(start), max(1, least) - 1, -1):
+            if text[at] == " " or (text[at].isupper() and text[at - 1].islower()):
+                return at
+    return len(start)
 
 
 def _without_middle(text: str, width: int, tail: int) -> str:

@@ -122,9 +122,8 @@ def _facts(node: TreeNode) -> str:
         facts += f"  holds {', '.join(node.own)}"
     if node.alias_of is not None:
         facts += f"  the same object as {node.alias_of}"
-    if not node.called:
-        facts += "  never called"
-    return facts
+    # At the end it would be cut first.
+    return facts if node.called else f"never called: {facts}"
 
 
 def _amount(node: TreeNode, *, fold: bool) -> str:
