@@ -35,6 +35,8 @@ SCREENS = [
     *(("cost", sample, width) for sample in ("resnet18", "tiny_gpt") for width in (60, 80, 120, 200)),
     *(("cost --tree", sample, width) for sample in ("resnet18", "tiny_gpt") for width in (80, 120)),
     ("cost --no-fold --top 8", "encoder", 80),
+    *(("params", sample, width) for sample in ("resnet18", "tiny_gpt") for width in (60, 80, 120, 200)),
+    ("params --no-fold", "tiny_gpt", 80),
     ("internals", "tiny_gpt", 80),
     ("internals", "tiny_gpt", 60),
     *(("tree", sample, 80) for sample in ("tiny_gpt", "shared_layer", "encoder")),

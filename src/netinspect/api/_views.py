@@ -107,6 +107,7 @@ def params(
     buffers: bool = False,
     stats: bool = False,
     values: bool = False,
+    fold: bool = True,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     sort: str | None = None,
@@ -120,6 +121,8 @@ def params(
         buffers: Show the buffers too; a checkpoint shows all it has.
         stats: Show mean, std, min, max, zeros, NaN and Inf of each.
         values: Show the tensors themselves.
+        fold: Show identical tensors of repeated blocks as one row, unless the list is sorted or limited,
+            or has statistics or values.
         include: Shell patterns of names to keep.
         exclude: Shell patterns of names to leave out.
         sort: `elements`, `bytes` or `name`; of a checkpoint also `offset`; with `stats` also a
@@ -134,13 +137,15 @@ def params(
     if is_a(found, Checkpoint):
         refuse_for_checkpoint("--values", values, "the tensors of a checkpoint are not printed")
         if not stats:
-            return View(list_tensors(found, selection))
+            return View(list_tensors(found, selection, fold=fold))
         # A limit hides rows, not findings: every tensor that the filters let through is read.
         indices = matching_indices(found, selection)
         summaries, findings = summarize_values(found, indices, progress)
         read = ReadValues(dict(zip(indices, summaries, strict=True)), findings)
         return View(list_tensors(found, selection, read=read))
-    return View(list_tensors(found, selection, buffers=buffers, statistics=stats, values=values))
+    return View(
+        list_tensors(found, selection, buffers=buffers, statistics=stats, values=values, fold=fold)
+    )
 
 
 def trace(

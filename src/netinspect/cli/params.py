@@ -13,6 +13,7 @@ from netinspect.cli.options import (
     ExcludeOption,
     IncludeOption,
     ModelOptions,
+    NoFoldOption,
     OutputOptions,
     SortOption,
     TargetOrFileArgument,
@@ -42,6 +43,7 @@ def command(
     exclude: ExcludeOption = None,
     sort: SortOption = None,
     top: TopOption = None,
+    no_fold: NoFoldOption = False,
     columns: ColumnsOption = None,
 ) -> None:
     """List every parameter, or every tensor of a checkpoint."""
@@ -55,6 +57,7 @@ def command(
             buffers=buffers,
             stats=stats,
             values=values,
+            fold=not no_fold,
             include=include or (),
             exclude=exclude or (),
             sort=sort,

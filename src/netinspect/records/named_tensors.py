@@ -102,6 +102,15 @@ class NamedTensor:
     stored: TensorStorage | None = None
     """None for a model."""
 
+    repeats: int = 1
+    """Number of identical tensors at the same place of repeated blocks, in a list that folds them."""
+
+    last_name: str = ""
+    """Name of the last of these tensors; empty if there are no others."""
+
+    repeat_of: str | None = None
+    """Name of the first of these tensors; None if it is that, or the only one."""
+
     @property
     def counted_bytes(self) -> int:
         """Bytes that the tensor adds to a sum."""

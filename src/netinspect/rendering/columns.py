@@ -44,6 +44,7 @@ def count_column(
     zero: str | None = None,
     format_count: Callable[[int], str] = units.count,
     bar: Callable[[T], float | None] | None = None,
+    repeats: Callable[[T], int] = lambda _: 1,
 ) -> Column[T]:
     """Return a column of whole numbers, with separators of thousands for people.
 
@@ -55,20 +56,31 @@ def count_column(
         zero: Text of 0 for people; None for the number itself.
         format_count: Format a number for people.
         bar: Return the amount that the bar of a row shows; see `Column.bar`.
+        repeats: Return the number of items in a row, each with that number.
     """
 
     def text(item: T) -> str:
         number = count(item)
-        return zero if zero is not None and not number else format_count(number)
+        if zero is not None and not number:
+            return zero
+        return units.times(repeats(item), format_count(number))
 
     return Column(key=key, value=count, text=text, align="right", drop=drop, shown=shown, bar=bar)
 
 
 def size_column(
-    key: str, size: Callable[[T], int], *, drop: int = 0, shown: bool = True, zero: str | None = None
+    key: str,
+    size: Callable[[T], int],
+    *,
+    drop: int = 0,
+    shown: bool = True,
+    zero: str | None = None,
+    repeats: Callable[[T], int] = lambda _: 1,
 ) -> Column[T]:
     """Return a column of bytes, in powers of 1024 for people; see `count_column`."""
-    return count_column(key, size, drop=drop, shown=shown, zero=zero, format_count=units.size)
+    return count_column(
+        key, size, drop=drop, shown=shown, zero=zero, format_count=units.size, repeats=repeats
+    )
 
 
 def share_column(

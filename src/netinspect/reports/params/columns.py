@@ -25,25 +25,34 @@ def _trainable(row: NamedTensor) -> bool | None:
     return None if row.kind == "buffer" else row.trainable
 
 
+def _name(row: NamedTensor) -> str:
+    return units.run_path(units.name(row.name), units.name(row.last_name), row.repeats)
+
+
 COLUMNS: tuple[Column[NamedTensor], ...] = (
     name_column(
         "name",
         lambda row: row.name,
-        text=lambda row: units.name(row.name),
+        text=_name,
         style=lambda row: style(row) or "name",
-        min_width=34,
+        min_width=44,
     ),
     Column(key="shape", value=lambda row: format_values.shape(row.shape), min_width=18),
     Column(key="dtype", value=lambda row: row.dtype, drop=6),
-    count_column("elements", lambda row: row.elements, bar=lambda row: row.elements),
-    size_column("bytes", lambda row: row.bytes, drop=8),
+    count_column(
+        "elements",
+        lambda row: row.elements,
+        bar=lambda row: row.repeats * row.elements,
+        repeats=lambda row: row.repeats,
+    ),
+    size_column("bytes", lambda row: row.bytes, drop=8, repeats=lambda row: row.repeats),
     Column(
         key="trainable",
         value=_trainable,
         text=lambda row: {True: "yes", False: "no", None: "-"}[_trainable(row)],
         style=lambda row: "frozen" if _trainable(row) is False else "",
         drop=4,
-        hide_if_all=lambda row: row.trainable is None and row.kind == "tensor",
+        hide_if_all=lambda row: row.trainable is not False,
     ),
     Column(
         key="tied_to",
@@ -140,10 +149,18 @@ def _stored(key: str, **settings: Any) -> Column[NamedTensor]:
 
 CHECKPOINT_COLUMNS: tuple[Column[NamedTensor], ...] = (
     Column(key="kind", value=lambda row: row.kind, drop=2, hide_if_all=lambda row: row.kind == "tensor"),
-    _stored("file", drop=10, min_width=18, elide="middle"),
+    _stored(
+        "file",
+        text=lambda row: "-" if row.repeats > 1 else row.stored.file or "-",
+        drop=10,
+        min_width=18,
+        elide="middle",
+    ),
     _stored(
         "offset",
-        text=lambda row: "-" if row.stored.offset is None else units.count(row.stored.offset),
+        text=lambda row: (
+            "-" if row.stored.offset is None or row.repeats > 1 else units.count(row.stored.offset)
+        ),
         align="right",
         drop=9,
         hide_if_all=lambda row: row.stored.offset is None,

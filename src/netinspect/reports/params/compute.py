@@ -9,6 +9,7 @@ from typing import NamedTuple
 from netinspect.analysis.header import header_and_totals
 from netinspect.analysis.named_tensors import named_tensors
 from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection
+from netinspect.analysis.tensor_repeats import mark_repeats
 from netinspect.analysis.value_anomalies import find_anomalies, severity
 from netinspect.errors import SavedTraceError
 from netinspect.records.base import replace
@@ -80,6 +81,7 @@ def list_tensors(
     buffers: bool = False,
     statistics: bool = False,
     values: bool = False,
+    fold: bool = True,
     read: ReadValues | None = None,
 ) -> Parameters:
     """List the named tensors of a model or a checkpoint.
@@ -91,6 +93,8 @@ def list_tensors(
         buffers: Whether to list the buffers of a model after its parameters.
         statistics: Whether to show statistics, which the trace must contain.
         values: Whether to show values, which the trace must contain.
+        fold: Whether people see identical tensors of repeated blocks as one row, unless the list is
+            sorted or limited, or shows statistics or values.
         read: Values of a checkpoint: of the tensors of `matching_indices`.
 
     Raises:
@@ -118,6 +122,9 @@ def list_tensors(
     if statistics:
         keys = replace(with_statistics(keys), severity=severity)
     shown, hidden = selection.apply(rows, keys)
+    fold = fold and not (selection.is_list or statistics or values)
+    if fold:
+        shown = mark_repeats(shown)
     header, totals, ties = header_and_totals(source)
     return Parameters(
         header=header,
@@ -127,6 +134,7 @@ def list_tensors(
         ties=ties,
         with_statistics=statistics,
         with_values=values,
+        fold=fold,
         findings=tuple(findings),
         skipped=skipped,
         hidden_elements=sum(row.counted_elements for row in hidden),

@@ -45,6 +45,7 @@ def lay_out(report: Parameters) -> Document:
         columns,
         report.rows,
         style=style,
+        folded=[row for row in report.rows if row.repeat_of is None] if report.fold else None,
         footer=footer(
             report.rows,
             columns,

@@ -30,6 +30,9 @@ class Parameters:
 
     with_statistics: bool
     with_values: bool
+    fold: bool = False
+    """Whether people see identical tensors of repeated blocks as one row."""
+
     findings: tuple[Finding, ...] = ()
     """Anomalies in the values, only with statistics: of every tensor of a model, buffers included, and
     of every tensor of a checkpoint that was read. They do not depend on the rows."""
