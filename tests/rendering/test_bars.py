@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,3 +112,15 @@ def test_legends_are_shown_with_their_columns() -> None:
     assert "kept: it stays" in shown(38)
     assert "seldom: rare" not in shown(38)
     assert "kept: it stays" not in shown(None, columns=("name",))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_bars_of_a_process_without_color(encoding: str) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "TERM": "dumb"}
+    words = ["cost", "lenet", "--format", "rich", "--width", "80"]
+    out = subprocess.run(
+        [sys.executable, "-m", "netinspect", *words], env=environment, capture_output=True, check=True
+    ).stdout
+    assert b"\x1b" not in out
+    assert ("##########" if encoding == "ascii" else "█" * 10) in out.decode(encoding)
+    assert "hidden at this width: " in out.decode(encoding)

@@ -225,3 +225,22 @@ def test_render_is_deterministic() -> None:
         for format in Format:
             style = Style(format=format, width=100, color=True)
             assert render(report, style) == render(report, style)
+
+
+@pytest.mark.parametrize("width", [60, 80, None])
+def test_ascii_views_are_aligned_as_others(width: int | None) -> None:
+    for name, report in reports("tiny_gpt").items():
+        plain = render(report, Style(width=width))
+        ascii_only = render(report, Style(width=width, ascii_only=True))
+        assert ascii_only.isascii(), (name, [each for each in ascii_only if not each.isascii()][:3])
+        assert [*map(len, ascii_only.splitlines())] == [*map(cell_len, plain.splitlines())], name
+
+
+def test_color_changes_no_text() -> None:
+    for name, report in reports("tiny_gpt").items():
+        for ascii_only in (False, True):
+            plain = render(report, Style(width=80, ascii_only=ascii_only))
+            color = render(report, Style(width=80, ascii_only=ascii_only, color=True))
+            assert "\x1b" not in plain, name
+            assert "\x1b[" in color, name
+            assert re.sub(r"\x1b\[[0-9;]*m", "", color) == plain, name
