@@ -67,12 +67,15 @@ def test_checkpoint_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Chec
     direct = [each for each in found.tensors if "." not in each.name]
     assert top.elements == totals.elements
     assert top.tensors == len(found.tensors)
-    assert sum(group.tensors * group.repeats for group in below) == top.tensors - len(direct)
+    assert sum(group.tensors for group in below) == top.tensors - len(direct)
+    shown = [group for group in below if group.repeat_of is None]
+    assert sum(group.repeats for group in shown) == len(below)
+    assert sum(group.bytes * group.repeats for group in shown) == sum(group.bytes for group in below)
     if below:
         direct_amounts = (top.direct_tensors, top.direct_bytes)
         assert direct_amounts == (
             len(direct),
-            top.bytes - sum(each.bytes * each.repeats for each in below),
+            top.bytes - sum(each.bytes for each in below),
         )
     tree = build_tree(found)
     assert tree.root.parameters == totals.elements
@@ -139,6 +142,8 @@ def test_checkpoint_summary_folds_identical_blocks() -> None:
         assert (folded.path, folded.name, folded.last_name) == ("model.layers.0", "0", "11")
         assert folded.repeats == 12
         assert folded.elements == 4 * 64 + 3 * 128 + 8
+        later = [group for group in contents.groups if group.repeat_of == "model.layers.0"]
+        assert [group.path for group in later] == [f"model.layers.{block}" for block in range(1, 12)]
 
 
 def test_checkpoint_summary_does_not_fold_blocks_of_other_dtypes() -> None:
@@ -147,7 +152,11 @@ def test_checkpoint_summary_does_not_fold_blocks_of_other_dtypes() -> None:
         for block in range(5)
     )
     groups = [group for group in build_checkpoint_summary(made).groups if group.path.startswith("h.")]
-    assert [(group.name, group.last_name) for group in groups] == [("0", "1"), ("2", "2"), ("3", "4")]
+    assert [(group.name, group.last_name) for group in groups if group.repeat_of is None] == [
+        ("0", "1"),
+        ("2", ""),
+        ("3", "4"),
+    ]
 
 
 def test_build_tree_does_not_fold_siblings_with_other_names() -> None:

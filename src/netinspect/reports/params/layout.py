@@ -30,6 +30,8 @@ from netinspect.reports.params.record import Parameters
 from netinspect.reports.params.value_notes import value_notes
 from netinspect.reports.shared import header as shared_header
 
+_NAME_WITH_STATISTICS = 34
+
 
 def lay_out(report: Parameters) -> Document:
     """Lay out the named tensors: a table, or the values of each tensor under its name."""
@@ -37,8 +39,9 @@ def lay_out(report: Parameters) -> Document:
     has_buffers = any(row.kind == "buffer" for row in report.rows)
     columns = _model_columns(report, has_buffers) if is_model else _checkpoint_columns(report)
     if report.with_statistics:
-        # Bars would take the width of statistics.
+        # Bars and long names would take the width of statistics.
         columns = tuple(replace(each, bar=None) for each in columns)
+        columns = (replace(columns[0], min_width=_NAME_WITH_STATISTICS), *columns[1:])
     kinds = ("parameters and buffers" if has_buffers else "parameters") if is_model else "tensors"
     table = make_table(
         kinds,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from netinspect.analysis.checkpoints.facts import describe_kind, find_facts
-from netinspect.analysis.checkpoints.name_tree import Branch, build_branches, find_repeats
+from netinspect.analysis.checkpoints.name_tree import build_branches, find_repeats
 from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths
 from netinspect.analysis.checkpoints.packed_weights import find_packed
 from netinspect.analysis.checkpoints.totals import first_of_each, stored_totals
-from netinspect.analysis.repeats import Repeats
 from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection, refuse_negative
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.checkpoint_header import checkpoint_header
@@ -20,13 +17,17 @@ from netinspect.reports.summary.checkpoint_record import CheckpointSummary, File
 ROW_KEYS: RowKeys[Group] = RowKeys(
     path=lambda group: group.path,
     numbers={
-        "elements": lambda group: group.elements * group.repeats,
-        "bytes": lambda group: group.bytes * group.repeats,
-        "share": lambda group: group.bytes * group.repeats,
-        "tensors": lambda group: group.tensors * group.repeats,
+        "elements": lambda group: group.elements,
+        "bytes": lambda group: group.bytes,
+        "share": lambda group: group.bytes,
+        "tensors": lambda group: group.tensors,
     },
     path_key="path",
 )
+
+
+_NO_LIMIT = -1
+"""Depth of an outline that no level is equal to."""
 
 
 def build_checkpoint_summary(
@@ -42,7 +43,8 @@ def build_checkpoint_summary(
         checkpoint: The checkpoint.
         selection: Rows to show.
         depth: Deepest level of names with rows of its own; None for all.
-        fold: Whether the state of an optimizer, which has one branch per parameter, has one row.
+        fold: Whether people see identical siblings as one row, and the state of an optimizer, which has
+            one branch per parameter, has one row.
 
     Raises:
         UsageError: There is no such sort key, or a limit is negative.
@@ -50,25 +52,33 @@ def build_checkpoint_summary(
     refuse_negative("depth", depth)
     totals = stored_totals(checkpoint)
     root = build_branches(checkpoint)
-    folded = optimizer_paths(checkpoint) if fold else frozenset[str]()
-    groups = [
-        Group(
-            path=run[0].path,
-            name=run[0].name,
-            last_name=run[-1].name,
-            repeats=len(run),
-            level=level,
-            class_name=run[0].class_name,
-            tensors=run[0].count,
-            elements=run[0].elements,
-            bytes=run[0].bytes,
-            share=times * run[0].bytes / totals.bytes if totals.bytes else 0.0,
-            dtypes=tuple(run[0].dtypes),
-            direct_tensors=len(run[0].tensors) if parts else 0,
-            direct_bytes=run[0].bytes - sum(each.bytes for each in parts) if parts else 0,
+    closed = optimizer_paths(checkpoint) if fold else frozenset[str]()
+    outline = find_repeats(root).outline(
+        _NO_LIMIT if depth is None else depth, ends=lambda branch: branch.path in closed
+    )
+    groups = []
+    for entry in outline:
+        branch = entry.node
+        is_end = entry.level == depth or branch.path in closed
+        parts = [] if is_end else branch.children.values()
+        groups.append(
+            Group(
+                path=branch.path,
+                name=branch.name,
+                last_name=entry.run[-1].name if len(entry.run) > 1 else "",
+                repeats=len(entry.run),
+                level=entry.level,
+                class_name=branch.class_name,
+                tensors=branch.count,
+                elements=branch.elements,
+                bytes=branch.bytes,
+                share=branch.bytes / totals.bytes if totals.bytes else 0.0,
+                dtypes=tuple(branch.dtypes),
+                direct_tensors=len(branch.tensors) if parts else 0,
+                direct_bytes=branch.bytes - sum(each.bytes for each in parts) if parts else 0,
+                repeat_of=None if entry.repeat_of is None else entry.repeat_of.path,
+            )
         )
-        for run, level, times, parts in _walk(find_repeats(root), (root,), 0, depth, folded)
-    ]
     shown, hidden = selection.apply(groups, ROW_KEYS)
     return CheckpointSummary(
         header=checkpoint_header(checkpoint),
@@ -77,42 +87,13 @@ def build_checkpoint_summary(
         groups=shown,
         hidden=len(hidden),
         flat=selection.is_list or bool(hidden),
+        fold=fold,
         files=_files(checkpoint),
         metadata=checkpoint.metadata,
         graph=checkpoint.graph,
         totals=totals,
         packed=find_packed(checkpoint),
     )
-
-
-class _Shown(NamedTuple):
-    """A run of identical branches that has a row."""
-
-    run: tuple[Branch, ...]
-    level: int
-    times: int
-    """Number of these branches in the whole checkpoint, including those in folded branches above."""
-
-    parts: list[Branch]
-    """Children of the first branch that have rows."""
-
-
-def _walk(
-    repeats: Repeats[Branch],
-    run: tuple[Branch, ...],
-    level: int,
-    depth: int | None,
-    folded: frozenset[str],
-    times: int = 1,
-) -> Iterator[_Shown]:
-    times *= len(run)
-    is_end = depth == 0 or run[0].path in folded
-    yield _Shown(run, level, times, [] if is_end else list(run[0].children.values()))
-    if is_end:
-        return
-    deeper = None if depth is None else depth - 1
-    for each in repeats.runs(run[0]):
-        yield from _walk(repeats, each, level + 1, deeper, folded, times)
 
 
 def _files(checkpoint: Checkpoint) -> tuple[FileShare, ...]:

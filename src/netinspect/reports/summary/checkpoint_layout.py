@@ -30,6 +30,9 @@ class _GraphEnd(NamedTuple):
 
 
 def _group_columns(report: CheckpointSummary) -> tuple[Column[Group], ...]:
+    def repeats(group: Group) -> int:
+        return group.repeats if _folds(report) else 1
+
     return (
         name_column(
             "path",
@@ -47,24 +50,24 @@ def _group_columns(report: CheckpointSummary) -> tuple[Column[Group], ...]:
         Column(
             key="tensors",
             value=lambda group: group.tensors,
-            text=lambda group: units.times(group.repeats, units.count(group.tensors)),
+            text=lambda group: units.times(repeats(group), units.count(group.tensors)),
             align="right",
             drop=2,
         ),
         Column(
             key="elements",
             value=lambda group: group.elements,
-            text=lambda group: units.times(group.repeats, units.count(group.elements)),
+            text=lambda group: units.times(repeats(group), units.count(group.elements)),
             align="right",
         ),
         Column(
             key="bytes",
             value=lambda group: group.bytes,
-            text=lambda group: units.times(group.repeats, units.size(group.bytes)),
+            text=lambda group: units.times(repeats(group), units.size(group.bytes)),
             align="right",
             drop=1,
         ),
-        share_column("share", lambda group: group.share, drop=3),
+        share_column("share", lambda group: group.share, drop=3, repeats=repeats),
         Column(
             key="dtypes",
             value=lambda group: ",".join(group.dtypes),
@@ -77,8 +80,8 @@ def _group_columns(report: CheckpointSummary) -> tuple[Column[Group], ...]:
             value=lambda group: group.repeats,
             align="right",
             shown=False,
-            in_plain=True,
         ),
+        Column(key="repeat_of", value=lambda group: group.repeat_of, shown=False),
     )
 
 
@@ -134,6 +137,7 @@ def lay_out(report: CheckpointSummary) -> Document:
         _group_columns(report),
         report.groups,
         level=lambda group: 0 if report.flat else group.level,
+        folded=_seen(report) if _folds(report) else None,
     )
     # The totals already report a single dtype.
     dtypes = report.totals.dtypes if len(report.totals.dtypes) > 1 else ()
@@ -173,20 +177,30 @@ def _graph(graph: Graph) -> tuple[list[Table], list[Line]]:
     return tables, _left_out("graph input or output", ends) + _left_out("operator", uses)
 
 
+def _folds(report: CheckpointSummary) -> bool:
+    return report.fold and not report.flat
+
+
+def _seen(report: CheckpointSummary) -> list[Group]:
+    """Return the groups that people see."""
+    return [each for each in report.groups if each.repeat_of is None or not _folds(report)]
+
+
 def _name(group: Group, report: CheckpointSummary) -> str:
     name = group.path if report.flat else group.name
     name = units.name(name) if group.level else report.header.target
-    return units.run_name(name, group.last_name, group.repeats)
+    return units.run_name(name, group.last_name, group.repeats) if _folds(report) else name
 
 
 def _direct_tensors(report: CheckpointSummary) -> str:
     """Name the groups with tensors of their own, not in a row below, the largest first."""
-    found = [] if report.flat else [each for each in report.groups if each.direct_tensors]
-    found.sort(key=lambda each: -each.direct_bytes * each.repeats)
+    found = [] if report.flat else [each for each in _seen(report) if each.direct_tensors]
+    counts = {each.path: each.repeats if _folds(report) else 1 for each in found}
+    found.sort(key=lambda each: -each.direct_bytes * counts[each.path])
     texts = [
-        units.run_name(each.path or report.header.target, each.last_name, each.repeats) + " "
-        f"{units.times(each.repeats, units.plural(each.direct_tensors, 'tensor'))}, "
-        f"{units.times(each.repeats, units.size(each.direct_bytes))}"
+        units.run_name(each.path or report.header.target, each.last_name, counts[each.path]) + " "
+        f"{units.times(counts[each.path], units.plural(each.direct_tensors, 'tensor'))}, "
+        f"{units.times(counts[each.path], units.size(each.direct_bytes))}"
         for each in found[:_NAMED]
     ]
     if len(found) > _NAMED:

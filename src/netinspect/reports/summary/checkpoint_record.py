@@ -11,15 +11,15 @@ from netinspect.records.checkpoint_header import CheckpointHeader, Fact, PackedW
 
 @record
 class Group:
-    """All tensors below one prefix, or below each prefix of a run of identical siblings."""
+    """All tensors below one prefix."""
 
     path: str
     name: str
     last_name: str
-    """Name of the last of these siblings."""
+    """Name of the last of its identical siblings; empty if it has no others."""
 
     repeats: int
-    """Number of siblings; the other numbers are those of one sibling."""
+    """Number of identical consecutive siblings of which this is the first; 1 for all others."""
 
     level: int
     """Level in the tree of names, 0 at the top."""
@@ -33,7 +33,7 @@ class Group:
 
     bytes: int
     share: Number
-    """Share of all bytes, 0 to 1, of all siblings in all folded parents together."""
+    """Share of all bytes, 0 to 1."""
 
     dtypes: tuple[str, ...]
     direct_tensors: int = 0
@@ -41,6 +41,9 @@ class Group:
 
     direct_bytes: int = 0
     """Bytes of these tensors."""
+
+    repeat_of: str | None = None
+    """Path of the same group in the first of its repeated siblings; None if it is in no later one."""
 
 
 @record
@@ -73,6 +76,9 @@ class CheckpointSummary:
 
     flat: bool
     """Whether groups are sorted or filtered, and so not shown as a tree."""
+
+    fold: bool
+    """Whether people see identical siblings as one row."""
 
     files: tuple[FileShare, ...]
     metadata: tuple[Entry, ...]
