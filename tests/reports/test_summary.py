@@ -12,6 +12,7 @@ from netinspect.errors import UsageError
 from netinspect.records.work import sum_of
 from netinspect.reports.summary.compute import ROW_KEYS, build_summary
 from netinspect.reports.summary.record import RowSum
+from tests.nets.case import capture_trace
 from tests.reports.traces import ODD, SAMPLES, trace_of, unique_parameters
 
 
@@ -76,6 +77,37 @@ def test_build_summary_lists_a_module_whole_if_nothing_below_it_is_listed() -> N
     rows = build_summary(trace_of("resnet18"), Selection(sort="params"), depth=1).rows
     assert [row.path for row in rows][:2] == ["layer4", "layer3"]
     assert sum(row.parameters for row in rows) == 11_689_512
+
+
+def test_build_summary_lists_each_call_with_its_own_cost() -> None:
+    class Thrice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.block(self.block(self.block(x)))
+
+    trace = capture_trace(Thrice(), torch.zeros(2, 8))
+    for sort in ("params", "macs"):
+        report = build_summary(trace, Selection(include=["block"], sort=sort), order="calls")
+        assert sorted((row.parameters, row.cost.macs) for row in report.rows) == [
+            (0, 128),
+            (0, 128),
+            (72, 128),
+        ]
+        assert (report.shown.parameters, report.shown.cost.macs) == (72, 384)
+
+
+def test_build_summary_sums_include_modules_below_an_alias() -> None:
+    shared = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 4))
+    net = nn.Sequential(nn.Sequential(shared), nn.Sequential(shared, nn.Linear(4, 8)))
+    rows = {row.path: row for row in build_summary(netinspect.capture(net)).rows}
+    for path, module in net.named_modules(remove_duplicate=False):
+        if path in rows:
+            assert rows[path].parameters == sum(each.numel() for each in module.parameters()), path
+    assert (rows["1.0"].alias_of, rows["1.0"].parameters) == ("0.0", 108)
+    assert sum(row.own_parameters for row in rows.values()) == rows[""].parameters == 148
 
 
 def test_build_summary_sorts_from_the_largest_and_stably() -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from netinspect.analysis.operator_counts import cost_of_steps
-from netinspect.analysis.totals import first_names
+from netinspect.analysis.totals import first_names, upwards
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.modules import Module
 from netinspect.records.steps import Step
@@ -116,13 +116,18 @@ class Structure:
             for entry in self.trace.parameters
             if entry.identity in tied and self.counts(entry)
         }
+        held: dict[str, list[Parameter]] = {}
+        for parameter in self.trace.parameters:
+            # Modules below an alias have tensors, but are listed only at the first occurrence.
+            path = next(path for path in upwards(parameter.module) if path in self.modules)
+            held.setdefault(path, []).append(parameter)
         sums: dict[str, tuple[int, int]] = {}
         members: dict[str, set[int]] = {}
         flags: dict[str, frozenset[bool]] = {}
         for module in reversed(self.trace.modules):
             elements = size = 0
             shared, trainable = set[int](), set[bool]()
-            for parameter in self.parameters.get(module.path, ()):
+            for parameter in held.get(module.path, ()):
                 trainable.add(parameter.trainable)
                 if parameter.identity in tied:
                     shared.add(parameter.identity)

@@ -15,8 +15,9 @@ from netinspect.records.values import tensors_in
 def find_repeats(structure: Structure, top: str = "", *, calls: bool) -> Repeats[str]:
     """Find identical modules of a trace, by path.
 
-    Modules are identical if they have the same class, constructor facts, tensors and submodules. The
-    names of the siblings of one run differ in a number only, as `0` and `1` or `layer1` and `layer2`.
+    Modules are identical if they have the same class, constructor facts, mode, hooks, tensors and
+    submodules. The names of the siblings of one run differ in a number only, as `0` and `1` or `layer1`
+    and `layer2`.
 
     Args:
         structure: Index of the trace.
@@ -51,12 +52,15 @@ class _Facts:
         return (
             module.class_path,
             module.extra,
+            module.training,
+            module.hooks,
             tuple(
                 (
                     local_name(each),
                     each.spec.shape,
                     each.spec.dtype,
                     getattr(each, "trainable", None),
+                    getattr(each, "persistent", None),
                     isinstance(each, Parameter) and structure.counts(each),
                 )
                 for each in tensors

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal as OneOf
 
 from netinspect.analysis.header import build_header
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.operator_counts import cost_of_steps
 from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection, refuse_negative
-from netinspect.analysis.totals import ties, totals, upwards
+from netinspect.analysis.totals import ties, totals
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import replace
 from netinspect.records.modules import DEEPEST
@@ -106,15 +106,16 @@ def _list_rows(matching: Sequence[SummaryRow], rows: Sequence[SummaryRow]) -> li
         matching: The rows to list.
         rows: All rows.
     """
-    listed_below, any_below = _parents(matching), _parents(rows)
+    below = _rows_below(rows)
+    identities = set(map(id, matching))
     listed = []
-    for row in matching:
-        itself = row.kind == "module" and row.path in listed_below and row.alias_of is None
+    for at, row in enumerate(rows):
+        if id(row) not in identities:
+            continue
+        itself = any(id(rows[other]) in identities for other in below[at])
         if itself and not row.own_parameters and not any_cost(row.own_cost):
             continue
-        own = RowSum(parameters=row.own_parameters, bytes=row.own_bytes, cost=row.own_cost)
-        if not itself and row.kind == "module" and row.path in any_below:
-            own = _sum(_covered(rows, [row]))
+        own = _sum([row] if itself else [row, *(rows[other] for other in below[at])])
         listed.append(
             replace(
                 row,
@@ -128,14 +129,20 @@ def _list_rows(matching: Sequence[SummaryRow], rows: Sequence[SummaryRow]) -> li
     return listed
 
 
-def _parents(rows: Iterable[SummaryRow]) -> set[str]:
-    """Return the paths of all modules above any of the rows."""
-    above: set[str] = set()
-    for row in rows:
-        path = row.path if row.kind == "module" else f"{row.path}.{row.name}"
-        while path and (path := path.rpartition(".")[0]) not in above:
-            above.add(path)
-    return above
+def _rows_below(rows: Sequence[SummaryRow]) -> list[range]:
+    """Return the positions of the rows below each row.
+
+    Rows are compared by their levels, because a module that is called several times has several rows
+    with one path, and may call a module of another branch.
+    """
+    below = [range(0)] * len(rows)
+    open_rows: list[int] = []
+    for at in range(len(rows) + 1):
+        while open_rows and (at == len(rows) or rows[at].depth <= rows[open_rows[-1]].depth):
+            start = open_rows.pop()
+            below[start] = range(start + 1, at)
+        open_rows.append(at)
+    return below
 
 
 def any_cost(cost: Cost) -> bool:
@@ -144,10 +151,13 @@ def any_cost(cost: Cost) -> bool:
 
 
 def _covered(rows: Sequence[SummaryRow], shown: Sequence[SummaryRow]) -> list[SummaryRow]:
-    """Return the rows that are shown or below a module that is shown."""
-    paths = {row.path for row in shown if row.kind == "module"}
+    """Return the rows that are shown or below a row that is shown."""
     identities = set(map(id, shown))
-    return [row for row in rows if id(row) in identities or not paths.isdisjoint(upwards(row.path))]
+    covered: set[int] = set()
+    for at, below in enumerate(_rows_below(rows)):
+        if at not in covered and id(rows[at]) in identities:
+            covered.update((at, *below))
+    return [rows[at] for at in sorted(covered)]
 
 
 def _listed_sum(rows: Sequence[SummaryRow]) -> RowSum:

@@ -100,9 +100,6 @@ class Sizes:
     layer_outputs: int
     """Bytes of the outputs of all calls of layers that have parameters and no layers inside."""
 
-    defined_at: str | None = None
-    """Place of the class statement, `file:line`; None for functions and torch's own classes."""
-
 
 @record
 class Summary:
