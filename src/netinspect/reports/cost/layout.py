@@ -97,7 +97,7 @@ def _unit(report: CostReport) -> str:
 def _rest(report: CostReport, rows: Sequence[CostRow]) -> Line:
     """Return the line for rows that a screen has no room for."""
     share = sum(row.share * row.repeats for row in rows)
-    with_share = f" with {units.percent(share)} of the MACs" if report.total.macs else ""
+    with_share = f" with {units.percent(share)} of the MACs" if share else " without MACs"
     return line((f"… {units.count(len(rows))} more{with_share} (--top 0)", "hint"))
 
 
