@@ -350,6 +350,7 @@ def test_cost_marks_the_whole_total_of_a_partly_counted_trace() -> None:
     assert total.count(">=") == 6
     text = netinspect.summary(trace).text(width=160)
     assert "at least 2,816,400 MACs" in text
+    assert ">= 2.816 M" in text.splitlines()[2]
 
 
 def test_cost_without_macs_shows_no_share() -> None:

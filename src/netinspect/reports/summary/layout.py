@@ -117,7 +117,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
         # Without a run, the cost columns would be empty.
         replace(
             cost_column("macs", report.header, drop=3, shown=report.counted != "no", total=report.cost),
-            text=lambda row: _times(row, report, amount(row.cost, "macs", report.header, zero="-")),
+            text=lambda row: _macs(row, report),
         ),
         cost_column("flops", report.header, shown=False),
         cost_column("activations", report.header, shown=False),
@@ -220,6 +220,12 @@ def _folds(report: Summary) -> bool:
 def _times(row: SummaryRow, report: Summary, text: str) -> str:
     """Return an amount of one module; for a folded run, as `12 x 7,087,872`."""
     return units.times(row.repeats, text) if _folds(report) and text not in ("-", "tied") else text
+
+
+def _macs(row: SummaryRow, report: Summary) -> str:
+    # If some operators were not visible, it is not known in which modules they ran.
+    partly = report.counted == "partly" and row.depth == 0
+    return _times(row, report, amount(row.cost, "macs", report.header, zero="-", partly=partly))
 
 
 def _output(row: SummaryRow) -> str:
