@@ -23,7 +23,7 @@ def fit_height(document: Document, height: int, count_lines: Callable[[Document]
     """Return a document that fits a height: trees end at a level, and lists after some rows.
 
     Trees are shown down to the deepest level that fits. In lines that are left, rows of that level are
-    opened, those with the fewest rows directly below them first.
+    opened, those with the largest bar first.
 
     Args:
         document: The document.
@@ -72,7 +72,7 @@ def close_below(document: Document, level: int, *, room: int = 0) -> Document:
     Args:
         document: The document.
         level: The deepest level.
-        room: Number of deeper rows to show nevertheless, by opening rows that have few below them.
+        room: Number of deeper rows to show nevertheless, by opening rows of the largest amounts.
     """
     blocks = tuple(_close(block, level, room) for block in document.blocks)
     closed = replace(document, blocks=blocks)
@@ -88,9 +88,9 @@ def _close(block: Block, level: int, room: int) -> Block:
     shown = {at for at, row in enumerate(rows) if row.level <= level}
     below = [_directly_below(rows, at) for at in range(len(rows))]
     while True:
-        waiting = [at for at in shown if below[at] and not shown.issuperset(below[at])]
-        opened = min(waiting, key=lambda at: (len(below[at]), at), default=None)
-        if opened is None or len(below[opened]) > room:
+        fitting = (at for at in shown if 0 < len(below[at]) <= room and below[at][0] not in shown)
+        opened = min(fitting, key=lambda at: (-_amount(rows[at]), len(below[at]), at), default=None)
+        if opened is None:
             break
         shown.update(below[opened])
         room -= len(below[opened])
@@ -98,10 +98,15 @@ def _close(block: Block, level: int, room: int) -> Block:
     folded = []
     for at in sorted(shown):
         row = rows[at]
-        if tree is not None and below[at] and not shown.issuperset(below[at]):
+        if tree is not None and below[at] and below[at][0] not in shown:
             row = _mark(row, tree, sum(1 for _ in _branch(rows, at)))
         folded.append(row)
     return replace(block, folded=tuple(folded))
+
+
+def _amount(row: Row) -> float:
+    """Return the amount that a row's bar shows; 0 for a row without one."""
+    return max((cell.bar or 0.0 for cell in row.cells), default=0.0)
 
 
 def _mark(row: Row, tree: int, hidden: int) -> Row:

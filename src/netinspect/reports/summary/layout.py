@@ -38,15 +38,15 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             lambda row: row.path if row.kind == "module" else f"{row.path}:{row.name}",
             text=lambda row: _name(row, report),
             tree=True,
-            min_width=30,
+            min_width=24,
         ),
         Column(
             key="class",
             value=lambda row: row.class_name,
             text=lambda row: row.class_name if row.kind == "module" else "function",
             link=lambda row: row.defined_at,
-            drop=2,
-            min_width=14,
+            drop=3,
+            min_width=10,
         ),
         Column(
             key="input",
@@ -59,7 +59,8 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             value=lambda row: None if row.output is None else format_values.value(row.output),
             text=_output,
             style=lambda row: "failed" if row.failed else "",
-            min_width=22,
+            drop=2,
+            min_width=20,
         ),
         Column(
             key="params",
@@ -73,7 +74,6 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             lambda row: row.share,
             drop=4,
             zero="-",
-            repeats=lambda row: row.repeats if _folds(report) else 1,
         ),
         Column(
             key="trainable",
@@ -116,7 +116,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
         count_column("tied", lambda row: row.tied, shown=False, zero="-"),
         # Without a run, the cost columns would be empty.
         replace(
-            cost_column("macs", report.header, drop=3, shown=report.counted != "no", total=report.cost),
+            cost_column("macs", report.header, drop=1, shown=report.counted != "no", total=report.cost),
             text=lambda row: _macs(row, report),
         ),
         cost_column("flops", report.header, shown=False),
@@ -225,7 +225,7 @@ def _times(row: SummaryRow, report: Summary, text: str) -> str:
 def _macs(row: SummaryRow, report: Summary) -> str:
     # If some operators were not visible, it is not known in which modules they ran.
     partly = report.counted == "partly" and row.depth == 0
-    return _times(row, report, amount(row.cost, "macs", report.header, zero="-", partly=partly))
+    return amount(row.cost, "macs", report.header, zero="-", partly=partly)
 
 
 def _output(row: SummaryRow) -> str:
