@@ -10,6 +10,7 @@ import netinspect
 from netinspect.analysis.rows import Selection
 from netinspect.errors import UsageError
 from netinspect.records.work import sum_of
+from netinspect.reports.shared.folding import fold_rows
 from netinspect.reports.summary.compute import ROW_KEYS, build_summary
 from netinspect.reports.summary.record import RowSum
 from tests.nets.case import capture_trace
@@ -97,6 +98,26 @@ def test_build_summary_lists_each_call_with_its_own_cost() -> None:
             (72, 128),
         ]
         assert (report.shown.parameters, report.shown.cost.macs) == (72, 384)
+
+
+@pytest.mark.parametrize("order", ["definition", "calls"])
+def test_build_summary_marks_the_branch_of_a_failure_through_containers(order: str) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stages = nn.ModuleList([nn.ModuleList([nn.Linear(8, 8), nn.Linear(9, 8)])])
+            self.head = nn.Linear(8, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for layer in self.stages.get_submodule("0").children():
+                x = layer(x)
+            return self.head(x)
+
+    trace = capture_trace(Net(), torch.zeros(2, 8))
+    report = build_summary(trace, order=order)
+    shown = {row.path: row.failed for row in fold_rows(report.rows)}
+    assert shown["stages.0.1"]
+    assert {path for path, failed in shown.items() if not failed} == {"stages.0.0", "head"}
 
 
 def test_build_summary_sums_include_modules_below_an_alias() -> None:

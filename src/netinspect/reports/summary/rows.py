@@ -9,6 +9,7 @@ from netinspect.analysis.module_index import Structure
 from netinspect.analysis.module_repeats import find_repeats
 from netinspect.analysis.operator_counts import cost_of_steps
 from netinspect.analysis.repeats import OutlineEntry
+from netinspect.analysis.totals import upwards
 from netinspect.records.base import replace
 from netinspect.records.modules import DEEPEST, Module
 from netinspect.records.steps import Step
@@ -51,6 +52,10 @@ class _RowBuilder:
         self._outline = {entry.node: entry for entry in outline}
         self._functions = functions
         self._total = structure.branch_sums[""].elements
+        # A container such as ModuleList is not called, but the call of a module in it may fail.
+        self._failed = {
+            path for step in structure.trace.steps if step.failed for path in upwards(step.module)
+        }
 
     def defined(self) -> Iterator[SummaryRow]:
         """Yield the modules as the constructors built them."""
@@ -173,7 +178,7 @@ class _RowBuilder:
             tied=sum(parameter.spec.elements for parameter in held) - own,
             alias_of=module.alias_of,
             folded=len(list(structure.branch(module.path))) - 1 if level == self._depth else 0,
-            failed=any(step.failed for step in calls),
+            failed=any(step.failed for step in calls) or module.path in self._failed,
             called_at=calls[0].source if calls else None,
             cost=cost,
             own_cost=own_cost,
