@@ -62,7 +62,7 @@ def test_text_output_has_branches_without_color(
     monkeypatch.setenv("COLUMNS", "40")
     cli("tree", "lenet", "-o", "tree.txt")
     text = Path("tree.txt").read_text(encoding="utf-8")
-    assert "└─ fc3    Linear(in_features=84, out_features=10, bias=True) " in text
+    assert "└─ fc3    Linear(in_features=84, out_features=10) " in text
     assert "\x1b" not in text
     cli("tree", "lenet", "-o", "tree.txt", "--color", "always")
     assert "\x1b[1mLeNet" in Path("tree.txt").read_text(encoding="utf-8")

@@ -113,7 +113,8 @@ def test_symbolic_notes_are_printed_with_rows(cli: Cli, tmp_path: Path, form: st
     words = ("summary", str(file), "--symbolic", "batch", "--format", form)
     outcome = cli(*words)
     assert "(24)" in outcome.out
-    assert "note: all sizes are concrete: the model fails at N = 3: RuntimeError" in outcome.err
+    comments = outcome.out if form == "plain" else outcome.err
+    assert "# note: all sizes are concrete: the model fails at N = 3: RuntimeError" in comments
     assert not cli(*words, "--quiet").err
 
 
