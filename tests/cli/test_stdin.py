@@ -130,6 +130,13 @@ def test_stdin_is_terminal() -> None:
     assert "netinspect summary - < model.safetensors" in text
 
 
+def test_stdin_is_closed() -> None:
+    command = ["sh", "-c", 'exec "$0" -m netinspect summary - <&-', sys.executable]
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert completed.returncode == 2
+    assert "from stdin, which is closed" in completed.stderr
+
+
 def test_save_to_terminal() -> None:
     code, text = on_terminal("trace", "lenet", "--save", "-")
     assert code == 2

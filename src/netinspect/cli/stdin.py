@@ -44,13 +44,14 @@ def spool_stdin(*, quiet: bool) -> str:
         quiet: Show no progress.
 
     Raises:
-        UsageError: Stdin is a terminal, empty, too long or was read before, or the disk is full.
+        UsageError: Stdin is a terminal, closed, empty, too long or was read before, or the disk is full.
     """
     if _spools:
         raise UsageError(f"{TARGET} was given twice, but stdin can be read only once")
     if sys.stdin is None or is_terminal(sys.stdin):
+        state = "closed" if sys.stdin is None else "a terminal"
         raise UsageError(
-            f"{TARGET} reads a saved trace or a checkpoint from stdin, which is a terminal", hint=_HINT
+            f"{TARGET} reads a saved trace or a checkpoint from stdin, which is {state}", hint=_HINT
         )
     limit = _limit()
     # Without a name on Linux, so that it disappears even if the process is killed.
