@@ -47,21 +47,51 @@ def hint(*words: str, cwd: Path = ROOT) -> str:
         ("lenet", "cost lenet"),
         ("summary lenet -i 10x1x28x28 --train --depth 1", "cost lenet --input 10x1x28x28 --train"),
         ("--no-config summary lenet --symbolic batch", "--no-config cost lenet --symbolic batch"),
-        ("cost lenet --top 3 --symbolic batch", "cost lenet --symbolic batch --top 3 --by line"),
-        ("trace lenet --symbolic batch --explain-input", "source lenet --symbolic batch"),
+        ("cost lenet --top 3 --symbolic batch --sort flops", "cost lenet --symbolic batch --tree"),
+        ("cost lenet --include conv* --backward --no-fold", "cost lenet --backward --tree"),
+        ("cost lenet --tree --depth 1 --columns macs -b 2", "cost lenet --batch 2 --by line"),
+        ("cost lenet --by class --top 1", "memory lenet"),
+        ("trace lenet --symbolic batch --explain-input --depth 1", "source lenet --symbolic batch"),
         ("tree lenet conv1", "source lenet conv1"),
+        ("tree tiny_gpt blocks --depth 1", "source tiny_gpt blocks"),
         ("source lenet", "trace lenet"),
-        ("source lenet fc1", "internals lenet fc1"),
-        ("params lenet --buffers", "params lenet --buffers --stats"),
+        ("source lenet fc1 --whole-class", "internals lenet fc1"),
+        ("params lenet --buffers --sort bytes", "params lenet --buffers --stats"),
+        ("params lenet --include fc* --top 1", "params lenet --include 'fc*' --stats"),
         (f"summary {TINY}", f"params {TINY} --stats"),
-        ("summary docs/examples/untrusted.pt", "globals docs/examples/untrusted.pt"),
-        (f"diff {TINY} {TUNED}", f"diff {TINY} {TUNED} --compare-values"),
-        ("memory lenet --batch 4", "memory lenet --batch 4 --train"),
+        ("summary docs/examples/untrusted.pt --depth 1", "globals docs/examples/untrusted.pt"),
+        ("globals docs/examples/untrusted.pt", "summary docs/examples/untrusted.pt"),
+        (f"diff {TINY} {TUNED} --exit-code --no-fold", f"diff {TINY} {TUNED} --compare-values"),
+        ("diff lenet mlp --sort elements --top 3", "diff lenet mlp --counts"),
+        ("memory lenet --batch 4 --depth 1", "memory lenet --batch 4 --train"),
+        ("memory lenet --train --top 3", "memory lenet --train --device-memory 24GiB"),
     ],
 )
-def test_hint_after_view(line: str, expected: str) -> None:
+def test_hint_after_view_runs(line: str, expected: str, installed: Callable[..., Outcome]) -> None:
     command = hint(*line.split())
     assert command == f"netinspect {expected}"
+    outcome = installed(*shlex.split(command)[1:], cwd=ROOT)
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["cost", "--top", "2"], "cost {} --tree"),
+        (["source"], "trace {}"),
+        (["tree", "--depth", "1"], "source {}"),
+    ],
+    ids=str,
+)
+def test_hint_after_view_of_saved_trace_runs(
+    words: list[str], expected: str, tmp_path: Path, installed: Callable[..., Outcome]
+) -> None:
+    file = tmp_path / "saved.json"
+    installed("summary", "lenet", "--save", str(file), "-q")
+    command = hint(*words, str(file))
+    assert command == f"netinspect {expected.format(file)}"
+    outcome = installed(*shlex.split(command)[1:])
+    assert outcome.code == 0, outcome.err
 
 
 def test_hint_is_quoted_and_works(workshop: Path, installed: Callable[..., Outcome]) -> None:

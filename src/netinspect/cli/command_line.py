@@ -13,6 +13,24 @@ from netinspect.records.base import record, replace
 _OF_THIS_RUN = ("explain_input", "cache")
 """Options of the model that a later command does not need."""
 
+_FILTERS = ("include", "exclude")
+_VIEW = (
+    "by",
+    "counts",
+    "depth",
+    "exit_code",
+    "functions",
+    "inside_layers",
+    "no_fold",
+    "order",
+    "points",
+    "sort",
+    "top",
+    "tree",
+    "whole_class",
+)
+"""Options that shape a view, and mostly fail or mislead with another view of the same command."""
+
 
 @record
 class CommandLine:
@@ -31,13 +49,16 @@ class CommandLine:
     symbols: tuple[str, ...] = ()
     """`--symbolic` options, which commands accept that need a forward."""
 
+    filters: tuple[str, ...] = ()
+    """`--include` and `--exclude`."""
+
     own: tuple[str, ...] = ()
-    """Options of the command itself."""
+    """Other options of the command itself, without those that shape the view."""
 
     def __str__(self) -> str:
         """Return the command line, quoted for a shell."""
-        words = (*self.program, self.command, *self.arguments, *self.model, *self.symbols, *self.own)
-        return shlex.join(("netinspect", *words))
+        options = (*self.model, *self.symbols, *self.filters, *self.own)
+        return shlex.join(("netinspect", *self.program, self.command, *self.arguments, *options))
 
     def followed_by(
         self,
@@ -45,6 +66,7 @@ class CommandLine:
         *own: str,
         arguments: tuple[str, ...] | None = None,
         symbols: bool = False,
+        filters: bool = False,
     ) -> CommandLine:
         """Return another command on the same target and input.
 
@@ -53,6 +75,7 @@ class CommandLine:
             own: Further options of its own.
             arguments: Its arguments; None for the target of this command.
             symbols: Whether it accepts `--symbolic`.
+            filters: Whether the filters of this command fit the other one.
         """
         is_same = command == self.command
         return replace(
@@ -62,6 +85,7 @@ class CommandLine:
             if arguments is None
             else arguments,
             symbols=self.symbols if symbols or is_same else (),
+            filters=self.filters if filters else (),
             own=(*(self.own if is_same else ()), *own),
         )
 
@@ -77,7 +101,9 @@ def read_command_line(context: Any, *, model: str, output: str) -> CommandLine:
         model: The panel of options of the model and its input.
         output: The panel of options of the output.
     """
-    groups: dict[str, list[str]] = {"arguments": [], "model": [], "symbols": [], "own": []}
+    groups: dict[str, list[str]] = {
+        name: [] for name in ("arguments", "model", "symbols", "filters", "own")
+    }
     for parameter in context.command.params:
         if not _is_typed(context, parameter):
             continue
@@ -86,9 +112,14 @@ def read_command_line(context: Any, *, model: str, output: str) -> CommandLine:
             groups["arguments"].append(str(value))
             continue
         in_panel = getattr(parameter, "rich_help_panel", None)
-        if in_panel == output or parameter.name in _OF_THIS_RUN:
+        if in_panel == output or parameter.name in (*_OF_THIS_RUN, *_VIEW):
             continue
-        group = "own" if in_panel != model else "symbols" if parameter.name == "symbolic" else "model"
+        if parameter.name == "symbolic":
+            group = "symbols"
+        elif parameter.name in _FILTERS:
+            group = "filters"
+        else:
+            group = "model" if in_panel == model else "own"
         groups[group] += _words(parameter, value)
     program = context.parent
     words = (
@@ -100,10 +131,7 @@ def read_command_line(context: Any, *, model: str, output: str) -> CommandLine:
     return CommandLine(
         command=context.command.name,
         program=tuple(words),
-        arguments=tuple(groups["arguments"]),
-        model=tuple(groups["model"]),
-        symbols=tuple(groups["symbols"]),
-        own=tuple(groups["own"]),
+        **{name: tuple(typed) for name, typed in groups.items()},
     )
 
 

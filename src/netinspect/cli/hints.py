@@ -104,7 +104,8 @@ def _after_checkpoint(report: Any, typed: CommandLine) -> Hint:
 def _after_params(report: Any, typed: CommandLine) -> Hint | None:
     if report.with_statistics or report.with_values or _is_saved(typed):
         return None
-    return Hint("mean, zeros and NaN of each tensor", typed.followed_by("params", "--stats"))
+    command = typed.followed_by("params", "--stats", filters=bool(report.rows))
+    return Hint("mean, zeros and NaN of each tensor", command)
 
 
 def _after_trace(report: Any, typed: CommandLine) -> Hint:
@@ -128,8 +129,10 @@ def _after_internals(report: Any, typed: CommandLine) -> Hint:
 
 
 def _after_cost(report: Any, typed: CommandLine) -> Hint | None:
-    if "--by" not in typed.own:
+    if report.tree:
         return Hint("by line of the source", typed.followed_by("cost", "--by", "line"))
+    if report.by == "module":
+        return Hint("sums of the stages", typed.followed_by("cost", "--tree"))
     if _is_saved(typed):
         return None
     return Hint("the memory of a run", typed.followed_by("memory", symbols=True))
@@ -147,7 +150,7 @@ def _after_diff(report: Any, typed: CommandLine) -> Hint | None:
     sides = {report.a.kind, report.b.kind}
     if sides == {"checkpoint"} and report.values is None:
         return Hint("whether values differ", typed.followed_by("diff", "--compare-values"))
-    if report.differs and "--counts" not in typed.own:
+    if report.differs and report.shows != "counts":
         return Hint("counts by module", typed.followed_by("diff", "--counts"))
     return None
 
