@@ -9,9 +9,6 @@ from netinspect._utils import units
 from netinspect.records.base import replace
 from netinspect.rendering.document import Block, Document, Row, Table, line
 
-LEAST_LEVEL = 1
-"""The level that is always shown, whatever the height."""
-
 LEAST_ROWS = 5
 """Number of rows of a list that are always shown, whatever the height."""
 
@@ -40,9 +37,11 @@ def fit_height(document: Document, height: int, count_lines: Callable[[Document]
             if count_lines(cut) <= height:
                 break
         return cut
-    deepest = max((row.level for rows in _trees(document) for row in rows), default=0)
+    levels = [row.level for rows in _trees(document) for row in rows]
+    # The top of a tree alone shows nothing of it.
+    least = 1 if levels.count(0) == 1 else 0
     closed = document
-    for level in reversed(range(LEAST_LEVEL, deepest)):
+    for level in reversed(range(least, max(levels, default=0))):
         closed = close_below(document, level)
         if count_lines(closed) <= height:
             return close_below(document, level, room=height - count_lines(closed))
