@@ -38,14 +38,17 @@ def fit_height(document: Document, height: int, count_lines: Callable[[Document]
                 break
         return cut
     levels = [row.level for rows in _trees(document) for row in rows]
-    # The top of a tree alone shows nothing of it.
-    least = 1 if levels.count(0) == 1 else 0
     closed = document
-    for level in reversed(range(least, max(levels, default=0))):
+    for level in reversed(range(least_level(levels), max(levels, default=0))):
         closed = close_below(document, level)
         if count_lines(closed) <= height:
             return close_below(document, level, room=height - count_lines(closed))
     return closed
+
+
+def least_level(levels: Sequence[int]) -> int:
+    """Return the level that is always shown: the top, or the one below it if the top is one row."""
+    return 1 if levels.count(0) == 1 else 0
 
 
 def cut_lists(document: Document, lines: int) -> Document:

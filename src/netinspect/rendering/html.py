@@ -17,7 +17,7 @@ from rich.style import Style
 from netinspect._utils.safe_text import safe
 from netinspect.errors import Excerpt
 from netinspect.records.base import replace
-from netinspect.rendering.depth import LEAST_LEVEL
+from netinspect.rendering.depth import least_level
 from netinspect.rendering.document import Block, Code, Document, Line, Row, Table
 from netinspect.rendering.drawing import make_console
 from netinspect.rendering.formats import ALL_COLUMNS
@@ -202,10 +202,11 @@ def _fold(rows: Sequence[Row]) -> Iterator[_Fold]:
 def _open_level(rows: Sequence[Row]) -> int:
     """Return the deepest level whose rows are shown at first."""
     levels = [row.level for row in rows]
-    for level in range(max(levels, default=0), LEAST_LEVEL, -1):
+    least = least_level(levels)
+    for level in range(max(levels, default=0), least, -1):
         if sum(each <= level for each in levels) <= _OPEN_ROWS:
             return level
-    return LEAST_LEVEL
+    return least
 
 
 def _hidden_facts(table: Table, row: Row, fitted: list[Fitted]) -> dict[str, str]:

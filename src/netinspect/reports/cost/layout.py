@@ -39,6 +39,7 @@ _LEGENDS = (
         text="MACs: multiply-accumulates of products, convolutions, attention; no bias",
         about=("macs",),
     ),
+    Legend(text="share: of the MACs", about=("share",)),
     Legend(text="FLOPs: two for each MAC", about=("flops",)),
     Legend(text="other FLOPs: the arithmetic of operators without MACs", about=("other_flops",)),
     Legend(text="activations: elements of the outputs of operators with MACs", about=("activations",)),

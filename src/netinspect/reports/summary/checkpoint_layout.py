@@ -13,6 +13,7 @@ from netinspect.rendering.columns import count_column, name_column, share_column
 from netinspect.rendering.document import (
     Column,
     Document,
+    Legend,
     Line,
     Table,
     line,
@@ -161,6 +162,7 @@ def lay_out(report: CheckpointSummary) -> Document:
     return Document(
         title=checkpoint_header.title(report.header),
         blocks=tuple(table for table in tables if table.rows or table is groups),
+        legends=(Legend(text="share: of the bytes", about=("share",)),),
         notes=(*notes, *checkpoint_header.remarks(report.header)),
     )
 

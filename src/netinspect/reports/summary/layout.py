@@ -15,6 +15,7 @@ from netinspect.rendering.document import (
     Cell,
     Column,
     Document,
+    Legend,
     Line,
     cell,
     line,
@@ -173,6 +174,7 @@ def lay_out(report: Summary) -> Document:
         notes.append(line((text, "warning")))
     return Document(
         title=format_values.title(report.header),
+        legends=(Legend(text="share: of the parameters", about=("share",)),),
         blocks=(
             make_table(
                 "summary",

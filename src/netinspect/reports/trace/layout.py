@@ -55,13 +55,13 @@ def _output(call: _Call) -> str:
     if call.row.failed:
         return "FAILED"
     mark = _CHANGED if _changes_shape(call.row) else " " * len(_CHANGED)
-    return mark + format_values.value(call.row.output)
+    return mark + format_values.in_table(call.row.output)
 
 
 def _inputs(call: _Call) -> str:
     """Format the inputs, equal ones in a row once: `(1, 64, 56, 56) x2`."""
     texts = [
-        (text, len(list(group))) for text, group in groupby(map(format_values.value, call.row.inputs))
+        (text, len(list(group))) for text, group in groupby(map(format_values.in_table, call.row.inputs))
     ]
     return ", ".join(text if times == 1 else f"{text} x{times}" for text, times in texts) or "-"
 
@@ -251,7 +251,7 @@ def _local_name(name: str, path: str) -> str:
 
 
 def _output_row(report: TraceTable) -> Row:
-    text = format_values.value(report.output)
+    text = format_values.in_table(report.output)
     cells = {
         "name": cell("output", style="total"),
         "class": cell(report.header.class_name, ""),
