@@ -42,8 +42,8 @@ def show(
     from netinspect.reports.render import lay_out, render
 
     style = style_for(output, columns, fits=fits)
-    # On the screen the error below explains a failure; what is read elsewhere has to do so itself.
-    explains = output.output is not None or style.format in (*PICTURES, Format.MARKDOWN)
+    # On the screen the error below explains a failure; a file and a picture have to do so themselves.
+    explains = output.output is not None or style.format in PICTURES
     text = render(view.record, replace(style, failure=explains))
     header = getattr(view.record, "header", None)
     if output.output is not None:

@@ -88,7 +88,7 @@ def _close(block: Block, level: int, room: int) -> Block:
         return block
     rows = block.shown_rows
     shown = {at for at, row in enumerate(rows) if row.level <= level}
-    below = [_directly_below(rows, at) for at in range(len(rows))]
+    below = _directly_below(rows)
     while True:
         fitting = (at for at in shown if 0 < len(below[at]) <= room and below[at][0] not in shown)
         opened = min(fitting, key=lambda at: (-_amount(rows[at]), len(below[at]), at), default=None)
@@ -101,7 +101,7 @@ def _close(block: Block, level: int, room: int) -> Block:
     for at in sorted(shown):
         row = rows[at]
         if tree is not None and below[at] and below[at][0] not in shown:
-            row = _mark(row, tree, sum(1 for _ in _branch(rows, at)))
+            row = _mark(row, tree, len(_branch(rows, at)))
         folded.append(row)
     return replace(block, folded=tuple(folded))
 
@@ -124,10 +124,17 @@ def _branch(rows: Sequence[Row], at: int) -> list[int]:
     return list(takewhile(lambda other: rows[other].level > rows[at].level, after))
 
 
-def _directly_below(rows: Sequence[Row], at: int) -> list[int]:
-    branch = _branch(rows, at)
-    least = min((rows[other].level for other in branch), default=0)
-    return [other for other in branch if rows[other].level == least]
+def _directly_below(rows: Sequence[Row]) -> list[list[int]]:
+    """Return for each row the positions of the rows directly below it."""
+    below: list[list[int]] = [[] for _ in rows]
+    above: list[int] = []
+    for at, row in enumerate(rows):
+        while above and rows[above[-1]].level >= row.level:
+            above.pop()
+        if above:
+            below[above[-1]].append(at)
+        above.append(at)
+    return below
 
 
 def _trees(document: Document) -> list[Sequence[Row]]:

@@ -94,7 +94,7 @@ def test_globals_formats(payload: Path, cli: Cli) -> None:
     assert document["schema"] == "netinspect-globals"
     assert document["rows"][0]["name"] == "posix.mkdir"
     plain = cli("globals", str(payload), "--format", "plain").out.splitlines()
-    assert plain[0] == "global\tverdict\tcalls\targuments\tfile\tmember\toffset"
+    assert plain[0].startswith("global\tverdict\tcalls")
     assert plain[1].split("\t")[:3] == ["posix.mkdir", "other", "1"]
     assert cli("globals", str(payload), "--format", "csv").out.startswith("global,verdict,calls,")
     assert "posix.mkdir" in cli("globals", str(payload), "--format", "markdown").out
@@ -369,7 +369,8 @@ def test_globals_groups_needed_names_of_members(tmp_path: Path) -> None:
     assert "__torch__.* (" in shown
     assert shown.count("__torch__.") == 1
     assert shown.count("torch.jit._pickle.build_intlist") == 1
-    assert len(render(report, Style(format=Format.PLAIN)).splitlines()) == 1 + len(report.rows)
+    plain = render(report, Style(format=Format.PLAIN)).splitlines()
+    assert len([row for row in plain if not row.startswith("# ")]) == 1 + len(report.rows)
 
 
 def test_globals_groups_equal_calls_of_identical_files(cli: Cli, tmp_path: Path) -> None:
