@@ -204,7 +204,7 @@ def test_parse_spec_many_dimensions() -> None:
     ("text", "canonical"),
     [
         ("x = 2 x 3", "x=2x3"),
-        ("2x3:float", "2x3"),
+        ("2x3:float", "2x3:float32"),
         ("2x3:half", "2x3:float16"),
         ("scalar:int", "scalar:int64"),
         ("()", "scalar"),

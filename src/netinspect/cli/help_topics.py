@@ -44,7 +44,7 @@ If no inputs are given, they are inferred: from the file of the model
 (EXAMPLE_INPUTS), its library, its forward and layers, and short runs.
 --explain-input prints how. To give them, all or some, use --input SPEC:
 
-  1x3x224x224             float32, from a standard normal distribution
+  1x3x224x224             float32, normally distributed, or the known dtype
   ids=2x16:int64:0..999   integers from 0 to 999, for the argument ids
   grid=1x3:int64:1,4,4    these values
   mask=2x16:bool          random booleans

@@ -17,13 +17,14 @@ from netinspect.errors import UsageError
 from netinspect.inputs.arguments import make_arguments
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.declared import declared_specs, live_example
+from netinspect.inputs.inherit import inherit
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import forward_names
 from netinspect.inputs.spec import InputSpec, is_name, parse_spec
 from netinspect.records.base import replace
 from netinspect.records.request import TraceRequest
 from netinspect.records.steps import Failure
-from netinspect.records.trace import GIVEN, Attempt
+from netinspect.records.trace import Attempt
 from netinspect.tracing.arguments import Argument
 from netinspect.tracing.capture import Forward, observe
 
@@ -65,6 +66,8 @@ def choose_inputs(
     """
     declared = declared_specs(model, inputs)
     names = forward_names(model)
+    if declared is not None and any(spec.only_sizes for spec, _ in declared) and inputs.specs:
+        declared = inherit(declared, model, inputs, target, training=request.train)
     settled = {spec.head or names.at(index) for index, (spec, _) in enumerate(declared or ())}
     missing = [name for name in names.required if name not in settled]
     if declared is not None and not (missing and inputs.specs):
@@ -94,7 +97,7 @@ def _inferred(
     # Checks that the given names exist and that none is given twice.
     fixed = make_arguments(model, declared, inputs, complete=False)
     given = {
-        spec.name or argument.record.name: Guess(spec=spec, reason=GIVEN)
+        spec.name or argument.record.name: Guess(spec=spec, reason=argument.record.origin)
         for argument in fixed
         for spec in map(parse_spec, argument.record.spec.split())
     }

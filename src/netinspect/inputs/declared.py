@@ -23,6 +23,9 @@ from netinspect.tracing.tensors.describe import tensors_of
 DECLARATION = "EXAMPLE_INPUTS"
 """Name of the tuple of input specs in the file that defines a model."""
 
+OWN_EXAMPLE = "the model's own example"
+"""`Input.origin` of a declared input."""
+
 EXAMPLE_ATTRIBUTE = "example_input_array"
 """Attribute of a Lightning module that holds example arguments."""
 
@@ -42,7 +45,7 @@ def declared_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputS
         )
     declared = declared_example(model)
     if declared:
-        return [(parse_spec(text), "the model's own example") for text in declared]
+        return [(parse_spec(text), OWN_EXAMPLE) for text in declared]
     names = forward_names(model)
     if not names.names and not names.takes_any_position:
         return []

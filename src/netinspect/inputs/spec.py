@@ -79,6 +79,15 @@ class InputSpec:
     literal: str | None = None
     """`True`, `False` or `None`, if it is not a tensor."""
 
+    typed: bool = False
+    """Whether the user wrote the dtype `float32`, which is also the default, and no values."""
+
+    @property
+    def only_sizes(self) -> bool:
+        """Whether sizes are all that is given, so that `inherit` may add dtype and range."""
+        is_default = self.dtype == "float32" and self.low is None and not self.values
+        return is_default and not self.typed and self.literal is None
+
     @property
     def head(self) -> str | None:
         """Argument of `forward`: the name up to the first dot."""
@@ -143,7 +152,7 @@ class InputSpec:
             limits = f":{_number(self.low)}..{_number(self.high)}"
         elif self.values:
             limits = f":{','.join(map(_number, self.values))}{',' * (len(self.values) == 1)}"
-        dtype = f":{self.dtype}" if limits or self.dtype != "float32" else ""
+        dtype = f":{self.dtype}" if limits or self.typed or self.dtype != "float32" else ""
         listed = "" if not self.listed else ":list" if self.listed == 1 else f":list{self.listed}"
         return f"{name}{shape}{dtype}{limits}{listed}"
 
@@ -168,6 +177,7 @@ def parse_spec(text: str) -> InputSpec:
     shape_text, *parts = rest.strip().split(":")
     shape = _parse_shape(text, shape_text)
     dtype, low, high = "float32", None, None
+    typed = False
     values: tuple[float, ...] = ()
     listed = 0
     if parts and (match := _LIST.fullmatch(parts[-1].strip())):
@@ -188,6 +198,7 @@ def parse_spec(text: str) -> InputSpec:
             values = tuple(map(_parse_number, part.strip().removesuffix(",").split(",")))
         elif index == 0:
             dtype = _parse_dtype(text, part)
+            typed = dtype == "float32"
         else:
             raise _bad(text, f"{_quote(part)} is not a range like 0..999")
     _check_range(text, dtype, low, high)
@@ -196,7 +207,14 @@ def parse_spec(text: str) -> InputSpec:
             raise _bad(text, f"{dtype} holds integers only")
         _check_range(text, dtype, min(values), max(values))
     return InputSpec(
-        name=name or None, shape=shape, dtype=dtype, low=low, high=high, values=values, listed=listed
+        name=name or None,
+        shape=shape,
+        dtype=dtype,
+        low=low,
+        high=high,
+        values=values,
+        listed=listed,
+        typed=typed and low is None and not values,
     )
 
 

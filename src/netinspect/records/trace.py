@@ -36,7 +36,12 @@ class Versions:
 
 
 GIVEN = "given"
-"""`Input.origin` of an input from the user."""
+"""`Input.origin` of an input from the user; more may follow after a semicolon."""
+
+
+def is_given(origin: str) -> bool:
+    """Return whether an input of this origin is from the user."""
+    return origin.partition(";")[0] == GIVEN
 
 
 @record

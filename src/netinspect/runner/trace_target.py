@@ -23,6 +23,7 @@ from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.declared import declared_example
 from netinspect.inputs.infer.batch_statistics import are_single, wants_two_examples, with_reason
 from netinspect.inputs.infer.model_facts import device_of
+from netinspect.inputs.inherit import infer_dtypes
 from netinspect.records.base import replace
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
@@ -210,6 +211,11 @@ def _trace(
                 raise
             warnings = (f"saved without a forward: {error.message}",)
     trace = _captured(model, choice, tensor_mode, options, target)
+    typed = infer_dtypes(model, options.inputs, trace) if choice is not None else None
+    if typed is not None:
+        options = replace(options, inputs=typed)
+        choice = _choose(model, tensor_mode, options, target)
+        trace = _captured(model, choice, tensor_mode, options, target)
     if choice is not None and wants_two_examples(trace.failure) and _may_choose_batch(choice, options):
         two = replace(options, inputs=replace(options.inputs, batch=2))
         choice = _choose(model, tensor_mode, two, target)

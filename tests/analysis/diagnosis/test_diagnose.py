@@ -86,7 +86,7 @@ def test_diagnose_embedding_indices() -> None:
     assert found.explanation is not None
     assert "token_embedding has 256 rows" in found.explanation
     assert found.remedies[0] == "--input tokens=2x16:int64:0..255"
-    found = failure("tiny_gpt", "tokens=2x16")
+    found = failure("tiny_gpt", "tokens=2x16:float32")
     assert found.explanation == "token_embedding expects integer indices, got float32"
 
 

@@ -69,6 +69,10 @@ def _explain_channels(call: Call, given: Given, weight: Given, position: int) ->
         text += f"; {wanted} is the size of the last dimension"
         remedies.append(f"if the input is channels-last: x.permute{order}")
     sizes = tuple(wanted if at == position else size for at, size in enumerate(given.shape))
+    if position == 0:
+        # Other layers, such as batch normalization, take batches only.
+        lacks_side = given.shape[1] == wanted
+        sizes = (*given.shape, given.shape[-1]) if lacks_side else (1, *sizes)
     remedies += input_options(call, given, sizes)
     remedies.append(f"to accept this input, give {call.display_name} {channels} input channels")
     # A transposed convolution keeps its input channels first in the weight.

@@ -11,7 +11,7 @@ from netinspect.errors import shorten
 from netinspect.records.dataflow import failed_step, sources_of
 from netinspect.records.report_header import Diagnosis, Operand
 from netinspect.records.steps import Failure, Step
-from netinspect.records.trace import GIVEN, Trace
+from netinspect.records.trace import Trace, is_given
 from netinspect.records.values import tensors_in
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _uninferred_hint(trace: Trace) -> Iterator[str]:
     """Yield which inputs could not be inferred and how to pass them, unless all were passed."""
     step = failed_step(trace.steps)
     names = sources_of(step.input_origins, trace.steps) if step is not None else []
-    given = {entry.name for entry in trace.inputs if entry.origin == GIVEN}
+    given = {entry.name for entry in trace.inputs if is_given(entry.origin)}
     # An argument without a name in forward is identified by its position.
     guessed = [
         f"input {int(name) + 1}" if name.isdigit() else name for name in names if name not in given

@@ -11,6 +11,7 @@ from netinspect.analysis.diagnosis.mismatch import Marks, Mismatch
 from netinspect.analysis.diagnosis.wording import (
     format_count,
     format_shape,
+    format_spec,
     format_tensor,
     input_options,
 )
@@ -39,13 +40,32 @@ def explain_embedding(call: Call) -> Explanation | None:
         return None
     requirement = f"{call.place} has {rows} rows"
     if not remedies:
-        remedies = [f"use indices below {rows}, or give {call.display_name} more rows"]
+        remedies = [
+            *_shorter_inputs(call, given, rows),
+            f"use indices below {rows}, or give {call.display_name} more rows",
+        ]
     return Explanation(
         f"{call.display_name} has {rows} rows, so indices must be from 0 to {limit}; "
         "at least one is out of range",
         [Mismatch("range", f"0..{limit}", None, {**given.at(), **weight.at(0)}, requirement)],
         remedies,
     )
+
+
+def _shorter_inputs(call: Call, given: Given, rows: int | str) -> list[str]:
+    """Return the longest input, if the indices are the positions in one that is too long."""
+    length = given.shape[-1] if given.rank else 0
+    if not isinstance(rows, int) or not isinstance(length, int) or length <= rows:
+        return []
+    if call.producer_name(given) != "arange":
+        return []
+    specs = []
+    for source in call.trace.inputs:
+        value, values = source.value, source.spec.partition(":")[2]
+        if isinstance(value, TensorSpec) and length in value.shape[1:] and " " not in source.spec:
+            shorter = tuple(rows if size == length else size for size in value.shape)
+            specs.append(f"--input {format_spec(source, format_tensor(shorter, values))}")
+    return [f"use at most {rows} positions: {' '.join(specs)}"] if specs else []
 
 
 def explain_item(call: Call) -> Explanation | None:

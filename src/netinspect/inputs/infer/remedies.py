@@ -11,7 +11,7 @@ from netinspect.inputs.infer.passing_sizes import find_passing_sizes
 from netinspect.inputs.signature import forward_names
 from netinspect.records.base import replace
 from netinspect.records.steps import Failure
-from netinspect.records.trace import GIVEN, Trace
+from netinspect.records.trace import Trace, is_given
 from netinspect.tracing.model.forwardless import other_methods, refuses
 
 
@@ -37,7 +37,9 @@ def with_remedies(
     failure = trace.failure
     if failure is None:
         return None
-    is_inferred = bool(choice.attempts) and all(each.record.origin != GIVEN for each in choice.arguments)
+    is_inferred = bool(choice.attempts) and all(
+        not is_given(each.record.origin) for each in choice.arguments
+    )
     if sizes and not is_inferred:
         passing = find_passing_sizes(model, choice.arguments, trace, budget, training=training)
         failure = replace(failure, working_inputs=passing.specs, working_unit=passing.unit)

@@ -1,0 +1,134 @@
+"""Dtype and range of inputs of which the user gave only the sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+
+from torch import nn
+
+from netinspect.analysis.diagnosis.call import Call
+from netinspect.analysis.diagnosis.table import mismatches
+from netinspect.errors import UsageError
+from netinspect.inputs.declared import OWN_EXAMPLE, declared_example, live_example
+from netinspect.inputs.request import InputRequest
+from netinspect.inputs.signature import forward_names
+from netinspect.inputs.spec import DTYPES, InputSpec, parse_spec
+from netinspect.records.base import replace
+from netinspect.records.trace import Trace
+from netinspect.tracing.model.members import find_module
+from netinspect.tracing.safe_access import attribute, is_a
+
+Spec = tuple[InputSpec, str]
+"""A spec and its origin."""
+
+_TABLES = (nn.Embedding, nn.EmbeddingBag)
+
+
+def inherit(
+    given: Sequence[Spec], model: nn.Module, inputs: InputRequest, target: str | None, *, training: bool
+) -> list[Spec]:
+    """Return given specs with the dtype and range that are known, where only sizes were given.
+
+    They are known from the model's own example, from an earlier run (`InputRequest.start`) or from the
+    model's library.
+
+    Args:
+        given: Specs, each with its origin.
+        model: The live module.
+        inputs: The request.
+        target: The target string.
+        training: Whether forward runs in train mode.
+    """
+    names = forward_names(model)
+    known: dict[str, Spec] = {}
+    for name, spec, reason in _known(model, inputs, target, training=training):
+        known.setdefault(name, (spec, reason))
+    return [
+        _inherited(spec, origin, known.get(spec.name or names.at(index)))
+        for index, (spec, origin) in enumerate(given)
+    ]
+
+
+def _inherited(spec: InputSpec, origin: str, known: Spec | None) -> Spec:
+    if known is None or not spec.only_sizes or known[0].literal:
+        return spec, origin
+    source, reason = known
+    low, high = source.low, source.high
+    if source.values:
+        low, high = min(source.values), max(source.values)
+    if source.dtype == spec.dtype and low is None:
+        return spec, origin
+    kind = replace(source, name=None, shape=(), low=low, high=high, values=(), listed=0)
+    text = str(kind).removeprefix("scalar:")
+    filled = replace(spec, dtype=source.dtype, low=low, high=high)
+    return filled, f"{origin}; {text}: {reason}"
+
+
+def _known(
+    model: nn.Module, inputs: InputRequest, target: str | None, *, training: bool
+) -> Iterator[tuple[str, InputSpec, str]]:
+    names = forward_names(model)
+    for index, (texts, reason) in enumerate(inputs.start):
+        for spec in _parsed(texts.split()):
+            yield spec.name or names.at(index), spec, reason
+    own = declared_example(model)
+    for index, spec in enumerate(_parsed(own)):
+        yield spec.name or names.at(index), spec, OWN_EXAMPLE
+    if own:
+        return
+    if (example := live_example(model)) is not None:
+        for argument in example:
+            for spec in _parsed(argument.record.spec.split()):
+                yield argument.record.name, spec, argument.record.origin
+        return
+    # Imported here: models with an example do not need inference.
+    from netinspect.inputs.infer.from_libraries import known_inputs
+    from netinspect.inputs.infer.model_facts import read_facts
+
+    for name, guess in known_inputs(read_facts(model, training=training), target).items():
+        yield name, guess.spec, guess.reason
+
+
+def _parsed(texts: Iterable[str]) -> Iterator[InputSpec]:
+    for text in texts:
+        with suppress(UsageError):  # a wrong example is reported where it is used
+            yield parse_spec(text)
+
+
+def infer_dtypes(model: nn.Module, inputs: InputRequest, trace: Trace) -> InputRequest | None:
+    """Return a request with the dtypes that a failed call expects, of inputs given by sizes only.
+
+    Args:
+        model: The live module.
+        inputs: The request of the failed run.
+        trace: The trace of that run.
+
+    Returns:
+        None if the failure has another cause, or the user gave the dtypes.
+    """
+    failure = trace.failure
+    names = forward_names(model)
+    bare = {spec.name or names.at(at): spec for at, spec in enumerate(inputs.specs) if spec.only_sizes}
+    if failure is None or failure.step is None or failure.phase != "forward" or not bare:
+        return None
+    step = trace.steps[failure.step]
+    found: list[tuple[str, str]] = []
+    for each in mismatches(Call(trace, step, failure)):
+        if each.kind != "dtype" or each.expected not in DTYPES:
+            continue
+        for name in each.sources:
+            if name in bare:
+                spec = replace(_of_layer(model, step.module, str(each.expected)), name=name)
+                found.append((str(spec), f"{step.module or 'the model'} expects {each.expected}"))
+    return replace(inputs, start=(*inputs.start, *found)) if found else None
+
+
+def _of_layer(model: nn.Module, path: str, dtype: str) -> InputSpec:
+    """Return a spec of the dtype, with the range of indices if the layer is an embedding."""
+    if dtype != "int64":
+        return InputSpec(name=None, shape=(1,), dtype=dtype, typed=dtype == "float32")
+    layer = find_module(model, path)
+    rows = attribute(layer, "num_embeddings", 2) if is_a(layer, _TABLES) else 2
+    high = rows - 1 if type(rows) is int and rows > 0 else 1
+    return InputSpec(name=None, shape=(1,), dtype=dtype, low=0, high=high)
