@@ -126,7 +126,7 @@ def test_count_cost_list_without_overlap(name: str, depth: int | None) -> None:
 @pytest.mark.parametrize("name", [*EVERY, *ODD])
 def test_count_cost_folded_rows_times_repeats_are_the_unfolded_ones(name: str) -> None:
     report = count_cost(costed(name))
-    shown = [row for row in report.rows if row.repeat_of is None]
+    shown = report.rows if report.folded is None else report.folded.rows
     assert sum(row.repeats for row in shown) == len(report.rows)
     for first in shown:
         group = [row for row in report.rows if first.key in (row.key, row.repeat_of)]
@@ -183,18 +183,32 @@ def test_count_cost_lists_a_module_whole_if_none_below_it_is_listed(
         assert sum_of(row.cost for row in report.rows) == layer4.cost
 
 
-def test_count_cost_top_counts_identical_modules_as_one() -> None:
+def test_count_cost_top_limits_records_and_folded_rows() -> None:
     trace = trace_of("tiny_gpt")
-    assert len(count_cost(trace, Selection(top=2), fold=False).rows) == 2
-    report = count_cost(trace, Selection(top=2))
-    assert [row.key for row in report.rows] == [
-        *(f"blocks.{index}.perceptron.0" for index in range(3)),
-        *(f"blocks.{index}.perceptron.2" for index in range(3)),
+    view = netinspect.cost(trace, top=2)
+    report = view.record
+    assert [row.key for row in report.rows] == ["blocks.0.perceptron.0", "blocks.0.perceptron.2"]
+    assert report.folded is not None
+    assert [(row.key, row.repeats) for row in report.folded.rows] == [
+        ("blocks.0.perceptron.0", 3),
+        ("blocks.0.perceptron.2", 3),
     ]
-    text = netinspect.cost(trace, top=2).text(width=100)
+    assert report.hidden == report.folded.hidden + 4
+    assert report.folded.rest.macs + 6 * report.rows[0].cost.macs == report.total.macs
+    text = view.text(width=100)
     assert "blocks.0..2.perceptron.0  x3" in text
     assert "3 x 1.049 M" in text
-    assert "2 rows shown" in text
+    assert "2 rows shown  " in text
+    assert f"{report.folded.hidden} modules not shown" in text
+    assert f"# {report.hidden} modules not shown: " in view.text(format="plain")
+
+
+@pytest.mark.parametrize("sort", [None, "params"])
+def test_count_cost_records_are_in_descending_order(sort: str | None) -> None:
+    report = count_cost(trace_of("resnet18"), Selection(sort=sort, top=5))
+    amounts = [row.cost.macs if sort is None else row.parameters or 0 for row in report.rows]
+    assert len(amounts) == 5
+    assert amounts == sorted(amounts, reverse=True)
 
 
 def test_count_cost_refuses_a_sorted_tree() -> None:
@@ -335,7 +349,12 @@ def test_cost_marks_incomplete_numbers_as_lower_bounds() -> None:
     assert ">=" not in layer
     assert "shares are those of what was counted" in text
     assert total.split()[1:3] == [">=", "81"]
-    assert "2 modules not shown, with at least 81 MACs" in netinspect.cost(trace, top=0).text()
+    (hidden,) = (
+        line
+        for line in netinspect.cost(trace, top=0).text(width=160).splitlines()
+        if line.startswith("2 modules not shown")
+    )
+    assert hidden.split()[4:6] == [">=", "81"]
     rows = csv.DictReader(netinspect.summary(trace).text(format="csv").splitlines())
     assert [row["uncounted"] for row in rows] == ["1", "0"]
 

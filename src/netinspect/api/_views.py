@@ -204,12 +204,12 @@ def cost(
         by: `module`, `class` (of modules), `function`, `operator`, `kind` (of operators) or `line`.
         tree: Show all modules in order, each with the sum of its branch, instead of a list.
         depth: Deepest level of modules with rows of its own; None for all.
-        fold: Show identical modules as one row, and sort and limit a list by these rows.
+        fold: Show identical modules as one row; the list that people see is sorted and limited by these.
         include: Shell patterns of rows to keep, by what they are grouped by.
         exclude: Shell patterns of rows to leave out.
         sort: `macs`, `flops`, `other_flops`, `params`, `activations`, `bytes`, `read`, `written`,
             `intensity`, `calls` or `name`.
-        top: Keep only so many rows; identical modules count as one, unless `fold` is False.
+        top: Keep only so many rows; in what people see, identical modules count as one.
         backward: Run backward too, and show its total.
     """
     from netinspect.reports.cost.compute import count_cost

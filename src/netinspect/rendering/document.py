@@ -158,6 +158,9 @@ class Table:
     folded: Sequence[Row] | None = None
     """Folded rows for people, shown instead of `rows`."""
 
+    folded_footer: tuple[Row, ...] | None = None
+    """Totals for people, shown instead of `footer`."""
+
     rest: Callable[[int], Line] | None = None
     """Return the line shown instead of the rows after the first so many, of a list whose first rows
     matter most; None for a table that is always shown whole."""
@@ -166,6 +169,11 @@ class Table:
     def shown_rows(self) -> Sequence[Row]:
         """The rows shown to people."""
         return self.rows if self.folded is None else self.folded
+
+    @property
+    def shown_footer(self) -> Sequence[Row]:
+        """The totals shown to people."""
+        return self.footer if self.folded_footer is None else self.folded_footer
 
 
 @record
@@ -270,6 +278,7 @@ def make_table(
     level: Callable[[T], int] | None = None,
     footer: Sequence[Row] = (),
     folded: Iterable[T | Row] | None = None,
+    folded_footer: Sequence[Row] | None = None,
     rest: Callable[[int], Line] | None = None,
 ) -> Table:
     """Make a table with one row for each record.
@@ -282,6 +291,7 @@ def make_table(
         level: Return the level of a record's row in the tree of rows.
         footer: Rows of totals.
         folded: The rows that people see, or their records; None for the rows of all records.
+        folded_footer: Rows of totals that people see; None for `footer`.
         rest: Return the line shown instead of the rows after the first so many; see `Table.rest`.
     """
     given = list(items)
@@ -309,6 +319,7 @@ def make_table(
         rows=LaterRows(lambda: make_rows(given)),
         footer=tuple(footer),
         folded=None if folded is None else LaterRows(lambda: make_rows(folded)),
+        folded_footer=None if folded_footer is None else tuple(folded_footer),
         rest=rest,
     )
 

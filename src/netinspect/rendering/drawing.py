@@ -210,10 +210,10 @@ def _table(table: Table, fitted: list[Fitted], styles: _Styles) -> Iterator[Draw
     names = {each.position: _names(rows, each) for each in fitted if each.column.elide == "middle"}
     for row, branch in zip(rows, branches, strict=True):
         yield _row(row, branch, fitted, names, styles)
-    if table.footer:
+    if table.shown_footer:
         rule = "─" * (sum(each.total + GAP for each in fitted) - GAP)
         yield [Segment(rule, styles("branches"))]
-        for row in table.footer:
+        for row in table.shown_footer:
             yield _row(row, ("", False), fitted, names, styles)
 
 

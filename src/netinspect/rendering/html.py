@@ -159,9 +159,9 @@ def _table(table: Table, fitted: list[Fitted], styles: _Styles) -> Iterator[str]
         cells = _cells(row, fitted, styles, fold if is_tree else None)
         yield f"<tr{classes}{_title(row, fitted, facts)}>{cells}</tr>"
     yield "</tbody>"
-    if table.footer:
+    if table.shown_footer:
         yield "<tfoot>"
-        for row in table.footer:
+        for row in table.shown_footer:
             yield f"<tr>{_cells(row, fitted, styles)}</tr>"
         yield "</tfoot>"
     yield "</table></div>"

@@ -151,7 +151,7 @@ def _drop_order(column: Column[Any]) -> int:
 def _natural_widths(table: Table) -> list[int]:
     widths = [cell_len(column.heading) for column in table.columns]
     trees = [index for index, column in enumerate(table.columns) if column.tree]
-    for row in (*table.shown_rows, *table.footer):
+    for row in (*table.shown_rows, *table.shown_footer):
         for index, cell in enumerate(row.cells):
             length = text_width(cell)
             if row.level and index in trees:

@@ -65,7 +65,7 @@ def _fenced(lines: list[str], language: str) -> Iterator[str]:
 def _table(table: Table, fitted: Sequence[Fitted]) -> Iterator[str]:
     yield _cells([_escape(each.column.heading) for each in fitted])
     yield _cells(["---:" if each.column.align == "right" else "---" for each in fitted])
-    for row in (*table.shown_rows, *table.footer):
+    for row in (*table.shown_rows, *table.shown_footer):
         yield _cells([_cell(row, each) for each in fitted])
 
 

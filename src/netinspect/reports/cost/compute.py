@@ -16,8 +16,8 @@ from netinspect.records.base import replace
 from netinspect.records.steps import SourceLine, Step
 from netinspect.records.trace import Backward, Trace
 from netinspect.records.work import Cost, Work, sum_of
-from netinspect.reports.cost.modules import ModuleCosts
-from netinspect.reports.cost.record import CostReport, CostRow, Grouping, Uncounted
+from netinspect.reports.cost.modules import ListedRows, ModuleCosts
+from netinspect.reports.cost.record import CostReport, CostRow, FoldedRows, Grouping, Uncounted
 
 GROUPINGS: dict[str, Grouping] = {
     "module": "module",
@@ -73,7 +73,8 @@ def count_cost(
 
     Args:
         trace: The trace.
-        selection: Rows to show; by default sorted by MACs. A limit counts identical modules as one.
+        selection: Rows to show; by default sorted by MACs. A limit counts each module; of the
+            rows that people see, it counts identical modules as one.
         by: One of `GROUPINGS`.
         depth: Deepest level of modules with rows of its own; None for all.
         backward: Whether to include the cost of backward, which the trace must contain.
@@ -99,21 +100,26 @@ def count_cost(
         )
     if backward:
         refuse_without_backward(trace, "cost")
-    rows, hidden, rest = _rows(Structure(trace), selection, by, depth, tree=tree, fold=fold)
+    structure = Structure(trace)
+    if tree:
+        listed, folded = ListedRows(ModuleCosts(structure, depth).tree(), 0, Cost()), None
+    else:
+        listed, folded = _list_rows(structure, selection, by, depth, fold=fold)
     recorded = trace.backward if backward else None
     return CostReport(
         header=build_header(trace),
         by=GROUPINGS[by],
         tree=tree,
         fold=fold,
-        rows=rows,
-        hidden=hidden,
-        rest=rest,
+        rows=listed.rows,
+        hidden=listed.hidden,
+        rest=listed.rest,
         total=cost_of_steps(trace.steps),
         parameters=totals(trace).parameters,
         backward=None if recorded is None else cost_of(recorded.work),
         uncounted=tuple(_uncounted(trace.steps, recorded)),
         partly=trace.counted == "partly",
+        folded=folded,
     )
 
 
@@ -132,36 +138,42 @@ def _refuse_selected_tree(selection: Selection, by: str) -> None:
         )
 
 
-def _rows(
-    structure: Structure, selection: Selection, by: str, depth: int | None, *, tree: bool, fold: bool
-) -> tuple[tuple[CostRow, ...], int, Cost]:
-    """Return the rows, and the number and cost of the groups that are not in them."""
+def _list_rows(
+    structure: Structure, selection: Selection, by: str, depth: int | None, *, fold: bool
+) -> tuple[ListedRows, FoldedRows | None]:
+    """Return the rows of a list, and those that people see if they are folded."""
     keys = replace(ROW_KEYS, path_key=by)
     sort = None if selection.sort is None else keys.resolve(selection.sort)
     if by == "module":
-        modules = ModuleCosts(structure, depth)
-        if tree:
-            return modules.tree(), 0, Cost()
-        listed = modules.listed(selection)
-        rows, hidden, rest = listed.rows, listed.hidden, listed.rest
+        listed = ModuleCosts(structure, depth).listed(selection)
     else:
         matching, others = Selection(selection.include, selection.exclude).apply(
             _other_rows(structure, GROUPINGS[by]), keys
         )
-        rows, hidden, rest = matching, len(others), sum_of(row.cost for row in others)
-    groups = _sorted(_groups_of(rows, fold=fold), sort, keys)
-    shown = [row for group in groups[: selection.top] for row in group]
-    left = [] if selection.top is None else [row for group in groups[selection.top :] for row in group]
-    return tuple(shown), hidden + len(left), sum_of([rest, *(row.cost for row in left)])
+        listed = ListedRows(matching, len(others), sum_of(row.cost for row in others))
+
+    def limited(groups: Sequence[list[CostRow]]) -> ListedRows:
+        ordered = _sorted(groups, sort, keys)
+        left = [] if selection.top is None else ordered[selection.top :]
+        return ListedRows(
+            rows=tuple(group[0] for group in ordered[: selection.top]),
+            hidden=listed.hidden + sum(map(len, left)),
+            rest=sum_of([listed.rest, *(row.cost for group in left for row in group)]),
+        )
+
+    has_repeats = any(row.repeat_of is not None for row in listed.rows)
+    folded = limited(_groups_of(listed.rows)) if fold and has_repeats else None
+    return (
+        limited([[row] for row in listed.rows]),
+        None if folded is None else FoldedRows(rows=folded.rows, hidden=folded.hidden, rest=folded.rest),
+    )
 
 
-def _groups_of(rows: Iterable[CostRow], *, fold: bool) -> list[list[CostRow]]:
+def _groups_of(rows: Iterable[CostRow]) -> list[list[CostRow]]:
     """Return the rows that people see as one together."""
     groups: dict[str, list[CostRow]] = {}
     for row in rows:
-        groups.setdefault(row.key if not fold or row.repeat_of is None else row.repeat_of, []).append(
-            row
-        )
+        groups.setdefault(row.key if row.repeat_of is None else row.repeat_of, []).append(row)
     return [*groups.values()]
 
 

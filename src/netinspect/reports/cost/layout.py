@@ -31,7 +31,7 @@ from netinspect.rendering.document import (
     make_row,
     make_table,
 )
-from netinspect.reports.cost.record import CostReport, CostRow
+from netinspect.reports.cost.record import CostReport, CostRow, FoldedRows
 from netinspect.reports.shared.folding import fold_rows
 
 _LEGENDS = (
@@ -51,19 +51,24 @@ _LEGENDS = (
 def lay_out(report: CostReport) -> Document:
     """Lay out the costs: a list of the groups or the tree of modules, and notes on the total."""
     columns = _columns(report)
-    shown = [row for row in report.rows if row.repeat_of is None] if report.fold else report.rows
-    # The first row of a tree is its total.
-    footer = [] if report.tree else [_total(report, columns)]
-    if report.hidden:
-        footer.insert(0, _shown(report, columns, len(shown)))
+    shown = report.rows
+    folded: Sequence[CostRow] | None = None
+    folded_footer = None
+    if report.folded is not None:
+        shown = folded = report.folded.rows
+        folded_footer = _footer(report, columns, report.folded)
+    elif report.tree and report.fold:
+        folded = fold_rows(report.rows)
     table = make_table(
         "cost",
         columns,
         report.rows,
         style=lambda row: "failed" if row.failed else "",
         level=lambda row: row.depth,
-        footer=footer,
-        folded=(fold_rows(report.rows) if report.tree else shown) if report.fold else None,
+        # The first row of a tree is its total.
+        footer=() if report.tree else _footer(report, columns, report),
+        folded=folded,
+        folded_footer=folded_footer,
         rest=None if report.tree else lambda count: _rest(report, shown[count:]),
     )
     forward = _in_words(report.total, report.header, partly=report.partly)
@@ -71,14 +76,6 @@ def lay_out(report: CostReport) -> Document:
     if report.backward is not None:
         notes.append(line((f"backward: {_in_words(report.backward, report.header)}", "total")))
     notes += _omission_notes(report)
-    if report.hidden:
-        least = "at least " if report.rest.uncounted else ""
-        notes.append(
-            line(
-                f"{units.plural(report.hidden, _unit(report))} not shown, with {least}"
-                f"{in_words(report.rest, 'macs', 'MAC', report.header)}"
-            )
-        )
     if report.header.symbolic is not None and report.header.symbolic.symbols:
         at = own_sizes(report.header)
         notes.append(line((f"order, share and intensity are those at {at}", "hint")))
@@ -88,11 +85,6 @@ def lay_out(report: CostReport) -> Document:
         legends=_LEGENDS,
         notes=(*notes, *format_values.run_notes(report.header)),
     )
-
-
-def _unit(report: CostReport) -> str:
-    """Return what a row of the record is."""
-    return "module" if report.by == "module" else "row"
 
 
 def _rest(report: CostReport, rows: Sequence[CostRow]) -> Line:
@@ -188,10 +180,33 @@ def _repeats(row: CostRow, report: CostReport) -> int:
     return row.repeats if report.fold else 1
 
 
-def _total(report: CostReport, columns: tuple[Column[CostRow], ...]) -> Row:
-    cells = _sum_cells(report, report.total, partly=report.partly)
-    parameters = cell(report.parameters, units.count(report.parameters))
-    return make_row(columns, {report.by: "total", "params": parameters, **cells}, "total")
+def _footer(
+    report: CostReport, columns: tuple[Column[CostRow], ...], listed: CostReport | FoldedRows
+) -> list[Row]:
+    """Return the rows of totals of a list: what is shown, what is not, and all."""
+
+    def row(label: str, cost: Cost, parameters: int, *, partly: bool = False) -> Row:
+        cells = _sum_cells(report, cost, partly=partly)
+        if report.by in ("module", "class"):
+            cells["params"] = cell(parameters, units.count(parameters) if parameters else "-")
+        return make_row(columns, {report.by: label, **cells}, "total")
+
+    total = row("total", report.total, report.parameters, partly=report.partly)
+    if not listed.hidden:
+        return [total]
+    each = [(item, item.repeats if listed is report.folded else 1) for item in listed.rows]
+    cost = sum_of(item.cost for item, repeats in each for _ in range(repeats))
+    parameters = sum(repeats * (item.parameters or 0) for item, repeats in each)
+    unit = "module" if report.by == "module" else "row"
+    return [
+        row(f"{units.plural(len(listed.rows), 'row')} shown", cost, parameters),
+        row(
+            f"{units.plural(listed.hidden, unit)} not shown",
+            listed.rest,
+            report.parameters - parameters,
+        ),
+        total,
+    ]
 
 
 def _sum_cells(report: CostReport, cost: Cost, *, partly: bool = False) -> dict[str, Cell | str]:
@@ -217,15 +232,6 @@ def _sum_cells(report: CostReport, cost: Cost, *, partly: bool = False) -> dict[
 
 def _intensity(cost: Cost) -> str:
     return lower_bound(cost, "intensity") + units.decimal(cost.intensity)
-
-
-def _shown(report: CostReport, columns: tuple[Column[CostRow], ...], rows: int) -> Row:
-    label = f"{units.plural(rows, 'row')} shown"
-    cells = _sum_cells(report, sum_of(row.cost for row in report.rows))
-    if report.by in ("module", "class"):
-        parameters = sum(row.parameters or 0 for row in report.rows)
-        cells["params"] = cell(parameters, units.count(parameters))
-    return make_row(columns, {report.by: label, **cells}, "total")
 
 
 def _in_words(cost: Cost, header: ReportHeader, *, partly: bool = False) -> str:

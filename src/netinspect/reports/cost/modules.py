@@ -80,7 +80,7 @@ class ModuleCosts:
         """Return a row for each module, with its own cost and parameters only."""
         return [self._row(path, [path]) for path in self._costs]
 
-    def listed(self, selection: Selection) -> ListedModules:
+    def listed(self, selection: Selection) -> ListedRows:
         """Return rows that do not overlap.
 
         A module is listed whole if no module below it is listed, else with its own cost and parameters
@@ -105,7 +105,7 @@ class ModuleCosts:
 
         taken = {path for paths in covered.values() for path in paths}
         left = [path for path in self._costs if path not in taken and not self._is_empty(path)]
-        return ListedModules(
+        return ListedRows(
             rows=_mark_repeats(rows, self._outline),
             hidden=len(left),
             rest=sum_of(self._costs[path] for path in left),
@@ -150,15 +150,15 @@ class ModuleCosts:
         )
 
 
-class ListedModules(NamedTuple):
-    """Rows of a list of modules, and what they do not cover."""
+class ListedRows(NamedTuple):
+    """Rows of a list, and what they do not cover."""
 
     rows: tuple[CostRow, ...]
     hidden: int
-    """Number of other modules that have a cost or parameters of their own."""
+    """Number of other modules that have a cost or parameters of their own, or of other groups."""
 
     rest: Cost
-    """Cost of these modules."""
+    """Cost of these."""
 
 
 def _mark_repeats(rows: Sequence[CostRow], outline: dict[str, OutlineEntry[str]]) -> tuple[CostRow, ...]:

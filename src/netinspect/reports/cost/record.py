@@ -70,6 +70,20 @@ class Uncounted:
 
 
 @record
+class FoldedRows:
+    """The rows of a list that people see, with identical modules as one."""
+
+    rows: tuple[CostRow, ...]
+    """Sorted by the sums of identical modules; each has the amounts of its first module."""
+
+    hidden: int
+    """Number of modules or groups that a filter or limit left out."""
+
+    rest: Cost
+    """Cost of these."""
+
+
+@record
 class CostReport:
     """Costs of forward in groups."""
 
@@ -82,9 +96,11 @@ class CostReport:
     not, they do not overlap."""
 
     fold: bool
-    """Whether people see identical modules as one row. If so, a list is sorted by the sums of these."""
+    """Whether people see identical modules as one row."""
 
     rows: tuple[CostRow, ...]
+    """Each module or group in a row of its own, sorted and limited by these rows."""
+
     hidden: int
     """Number of groups that a filter or limit left out."""
 
@@ -101,3 +117,7 @@ class CostReport:
     uncounted: tuple[Uncounted, ...]
     partly: bool
     """Whether some operators were not visible, so that the total is a lower bound."""
+
+    folded: FoldedRows | None = None
+    """The rows of a folded list, sorted and limited by these; None for a tree, without
+    `fold`, and if no modules are identical."""
