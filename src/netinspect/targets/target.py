@@ -154,9 +154,9 @@ def _file_target(text: str, file: str, name: str | None) -> Target:
     path = Path(file)
     mode = file_mode(path)
     if mode is None:
-        raise _missing(
-            file, _similar_files(path, ".py") or suggestion(path.stem, sample_names()) or _GRAMMAR
-        )
+        # A path with a folder is no misspelled name of a sample.
+        samples = () if path.parent.name else sample_names()
+        raise _missing(file, _similar_files(path, ".py") or suggestion(path.stem, samples) or _GRAMMAR)
     if stat.S_ISDIR(mode):
         raise LoadError(f"{file} is a directory", hint=f"name a file in it; {_GRAMMAR}")
     if not stat.S_ISREG(mode):

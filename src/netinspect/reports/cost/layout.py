@@ -121,7 +121,7 @@ def _columns(report: CostReport) -> tuple[Column[CostRow], ...]:
         )
 
     repeats = partial(_repeats, report=report)
-    number = partial(cost_column, header=header, repeats=repeats)
+    number_column = partial(cost_column, header=header, repeats=repeats)
     columns += [
         Column(
             key="calls",
@@ -130,10 +130,10 @@ def _columns(report: CostReport) -> tuple[Column[CostRow], ...]:
             drop=6,
             hide_if_all=lambda row: of_modules and row.calls <= 1,
         ),
-        number("macs", total=report.total),
+        number_column("macs", total=report.total),
         share_column("share", lambda row: row.share, drop=2, zero="-", repeats=repeats),
-        number("flops", drop=7),
-        number("other_flops", drop=5),
+        number_column("flops", drop=7),
+        number_column("other_flops", drop=5),
         Column(
             key="params",
             value=lambda row: row.parameters,
@@ -144,9 +144,9 @@ def _columns(report: CostReport) -> tuple[Column[CostRow], ...]:
             drop=4,
             shown=of_modules,
         ),
-        number("activations", drop=8),
-        number("read", field="bytes_read", drop=9),
-        number("written", field="bytes_written", drop=10),
+        number_column("activations", drop=8),
+        number_column("read", field="bytes_read", drop=9),
+        number_column("written", field="bytes_written", drop=10),
         Column(
             key="intensity",
             value=lambda row: round(row.cost.intensity, 6),
