@@ -154,7 +154,7 @@ def _file_target(text: str, file: str, name: str | None) -> Target:
     path = Path(file)
     mode = file_mode(path)
     if mode is None:
-        # A path with a folder is no misspelled name of a sample.
+        # A path with a folder cannot be meant as the name of a sample.
         samples = () if path.parent.name else sample_names()
         raise _missing(file, _similar_files(path, ".py") or suggestion(path.stem, samples) or _GRAMMAR)
     if stat.S_ISDIR(mode):
