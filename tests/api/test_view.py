@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -73,3 +74,28 @@ def test_view_keeps_numpy_bit_generator() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_to_dicts_has_columns_and_values_of_csv() -> None:
+    view = netinspect.summary(small_trace())
+    rows = view.to_dicts()
+    header, *lines = view.text("csv").splitlines()
+    assert [*rows[0]] == header.split(",")
+    assert len(rows) == len(lines)
+    assert [row["path"] for row in rows] == [row.path for row in view.record.rows]
+    assert all(type(row["params"]) is int for row in rows)
+
+
+def test_to_pandas_has_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    pandas = ModuleType("pandas")
+    pandas.DataFrame = lambda rows, columns: (columns, rows)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pandas", pandas)
+    view = netinspect.params(small_trace())
+    columns, rows = view.to_pandas()
+    assert [dict(zip(columns, row, strict=True)) for row in rows] == view.to_dicts()
+
+
+def test_to_pandas_without_pandas_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install pandas"):
+        netinspect.summary(small_trace()).to_pandas()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class View(Generic[R]):
         """Render the report, without colour.
 
         Args:
-            format: `rich`, `plain`, `json`, `csv`, `markdown`, `html` or `svg`.
+            format: `rich`, `plain`, `json`, `csv`, `markdown`, `latex`, `html` or `svg`.
             width: Cells on a line, for `rich`, `html` and `svg`; None for no limit, and in
                 `html` for the columns that fit 110.
         """
@@ -37,6 +38,40 @@ class View(Generic[R]):
             from netinspect.reports.render import render
 
             return render(self.record, Style(format=format_named(format), width=width))
+
+    def to_dicts(self) -> list[dict[str, str | int | float | bool | None]]:
+        """Return the rows of the first table, unfolded, with the columns and values of `csv`.
+
+        Values are exact: counts, bytes, whole names; None where a row has no value.
+        """
+        with _preserved_randomness():
+            keys, rows = self._first_table()
+            return [dict(zip(keys, row, strict=True)) for row in rows]
+
+    def to_pandas(self) -> Any:
+        """Return the rows of `to_dicts` as a `pandas.DataFrame`.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ModuleNotFoundError as error:
+            if error.name != "pandas":
+                raise
+            raise ImportError("to_pandas needs pandas: pip install pandas", name="pandas") from None
+        keys, rows = self._first_table()
+        return pandas.DataFrame(rows, columns=keys)
+
+    def _first_table(self) -> tuple[list[str], list[list[Any]]]:
+        from netinspect.rendering.document import Table
+        from netinspect.reports.render import lay_out
+
+        tables = [block for block in lay_out(self.record).blocks if isinstance(block, Table)]
+        if not tables:
+            return [], []
+        keys = [column.key for column in tables[0].columns]
+        return keys, [[cell.value for cell in row.cells] for row in tables[0].rows]
 
     def __str__(self) -> str:
         return self.text(width=_terminal_width()).rstrip("\n")

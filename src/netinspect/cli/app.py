@@ -15,7 +15,7 @@ from netinspect.api.command_names import COMMANDS
 from netinspect.cli import help_topics
 from netinspect.cli.completion import complete_first_word
 from netinspect.cli.console import print_message
-from netinspect.cli.help import GroupedCommand, OrderedGroup, format_examples
+from netinspect.cli.help import GroupedCommand, OrderedGroup, format_examples, with_examples
 from netinspect.cli.option_groups import expand
 from netinspect.cli.options import SETTINGS
 from netinspect.cli.pager import show_long
@@ -163,9 +163,9 @@ def build_app(words: Sequence[str] = ()) -> typer.Typer:
     )(_start)
     for name in names:
         module = importlib.import_module(f"netinspect.cli.{name}")
-        examples = format_examples(module.EXAMPLES)
         kind = LenientCommand if name in _ABOUT_SETTINGS else GroupedCommand
-        app.command(name, cls=kind, epilog=examples)(expand(module.command))
-    examples = format_examples(help_topics.EXAMPLES)
-    app.command("help", cls=GroupedCommand, epilog=examples)(help_topics.command)
+        text = with_examples(module.command, module.EXAMPLES)
+        app.command(name, cls=kind, help=text)(expand(module.command))
+    text = with_examples(help_topics.command, help_topics.EXAMPLES)
+    app.command("help", cls=GroupedCommand, help=text)(help_topics.command)
     return app

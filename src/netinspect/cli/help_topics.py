@@ -68,11 +68,12 @@ If no inputs are given, they are inferred: from the file of the model
   json      with a schema_version; --json is short for it
   csv       the records of plain, with commas
   markdown  a table for a README or an issue
+  latex     a tabular for a paper; titles and notes are comments
   html      one page without scripts and references
   svg       a picture
 
 -o FILE writes to a file; the suffix selects the format: .json .csv .md
-.markdown .tsv .html .svg, or .txt for rich.
+.markdown .tex .tsv .html .svg, or .txt for rich.
 --columns A,B selects columns; an unknown name lists all of them.
 On stdout, --width N and --color always select rich if --format is omitted.
 
@@ -108,7 +109,8 @@ project ([tool.netinspect] in pyproject.toml, or netinspect.toml).
   NETINSPECT_STDIN_LIMIT  most bytes that the target - reads; 4GiB by default
 
   NO_COLOR        no colour, unless --color always
-  FORCE_COLOR     colour also if the output is not a terminal
+  FORCE_COLOR     colour of rich output and messages without a terminal too;
+                  plain, the default in a pipe, never has any
   FORCE_HYPERLINK 1: links to source files on any terminal; 0: on none
   COLUMNS         width of the output, unless --width is given
   XDG_CACHE_HOME  folder of caches; the trace cache is netinspect in it

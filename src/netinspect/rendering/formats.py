@@ -16,6 +16,7 @@ class Format(StrEnum):
     JSON = "json"
     CSV = "csv"
     MARKDOWN = "markdown"
+    LATEX = "latex"
     HTML = "html"
     SVG = "svg"
 
@@ -39,6 +40,7 @@ SUFFIXES = {
     ".csv": Format.CSV,
     ".md": Format.MARKDOWN,
     ".markdown": Format.MARKDOWN,
+    ".tex": Format.LATEX,
     ".tsv": Format.PLAIN,
     ".html": Format.HTML,
     ".svg": Format.SVG,

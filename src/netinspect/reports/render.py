@@ -75,6 +75,10 @@ def render(report: Report, style: Style | None = None) -> str:
         from netinspect.rendering.markdown import format_markdown
 
         return format_markdown(document, columns)
+    if style.format is Format.LATEX:
+        from netinspect.rendering.latex import format_latex
+
+        return format_latex(document, columns)
     if style.format is Format.HTML:
         from netinspect.rendering.html import format_html_page
 
