@@ -1,8 +1,23 @@
 """Formatting of numbers and names for people; the results are never parsed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 _BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+_is_exact: ContextVar[bool] = ContextVar("exact", default=False)
+
+
+@contextmanager
+def exact_numbers(exact: bool = True) -> Iterator[None]:
+    """Format sizes and large counts without rounding while the context is open."""
+    token = _is_exact.set(exact)
+    try:
+        yield
+    finally:
+        _is_exact.reset(token)
 
 
 def count(number: int) -> str:
@@ -11,9 +26,11 @@ def count(number: int) -> str:
 
 
 def size(number: int) -> str:
-    """Format bytes in powers of 1024, to four digits: `173.5 KiB`."""
+    """Format bytes in powers of 1024, to four digits: `173.5 KiB`; see `exact_numbers`."""
     if number < 1024:
         return f"{number} B"
+    if _is_exact.get():
+        return f"{count(number)} B"
     text = ""
     for power, unit in enumerate(_BYTE_UNITS, start=1):
         # Rounded before the unit is chosen, so that 1,048,575 bytes are 1.0 MiB and not 1024 KiB.
@@ -35,9 +52,14 @@ _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def short(number: int) -> str:
-    """Format a large count in powers of 1000, to four digits: `4.089 G`; a small one whole."""
+    """Format a large count in powers of 1000, to four digits: `4.089 G`; a small one whole.
+
+    See `exact_numbers`.
+    """
     if number < 1000:
         return str(number)
+    if _is_exact.get():
+        return count(number)
     for power, prefix in enumerate(_PREFIXES[1:], start=1):
         # Rounded before the unit is chosen, so that 999,999 are 1.000 M and not 1000 k.
         for digits in (3, 2, 1):

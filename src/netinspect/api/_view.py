@@ -25,19 +25,20 @@ class View(Generic[R]):
 
     record: R
 
-    def text(self, format: str = "rich", *, width: int | None = None) -> str:
+    def text(self, format: str = "rich", *, width: int | None = None, exact: bool = False) -> str:
         """Render the report, without colour.
 
         Args:
             format: `rich`, `plain`, `json`, `csv`, `markdown`, `latex`, `html` or `svg`.
             width: Cells on a line, for `rich`, `html` and `svg`; None for no limit, and in
                 `html` for the columns that fit 110.
+            exact: Numbers for people without rounding: `4,089,184,256` instead of `4.089 G`.
         """
         with _preserved_randomness():
             from netinspect.rendering.formats import Style, format_named
             from netinspect.reports.render import render
 
-            return render(self.record, Style(format=format_named(format), width=width))
+            return render(self.record, Style(format=format_named(format), width=width, exact=exact))
 
     def to_dicts(self) -> list[dict[str, str | int | float | bool | None]]:
         """Return the rows of the first table, unfolded, with the columns and values of `csv`.

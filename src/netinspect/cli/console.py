@@ -133,6 +133,7 @@ def style_for(options: OutputOptions, columns: str | None = None, *, fits: bool 
         link_host=None if to_file else link_host(stdout, options.color),
         ascii_only=not to_file and is_ascii(stdout),
         columns=names,
+        exact=options.exact,
     )
 
 

@@ -334,6 +334,14 @@ class OutputOptions:
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Exact numbers, 4,089,184,256 instead of 4.089 G.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = False
     color: Annotated[
         Color,
         typer.Option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from netinspect._utils.units import exact_numbers
 from netinspect.cli.console import print_message, style_for
 from netinspect.cli.hints import remember_hint
 from netinspect.cli.options import OutputOptions
@@ -58,7 +59,9 @@ def show(
         # The other formats contain them. A failure is explained by the error below.
         from netinspect.rendering.machine import comments
 
-        for text in comments(lay_out(view.record, failure=False)):
+        with exact_numbers(style.exact):
+            texts = comments(lay_out(view.record, failure=False))
+        for text in texts:
             print_message(f"# {text}")
     if problems := _problems(view.record):
         if style.format in (Format.PLAIN, Format.CSV):

@@ -79,5 +79,8 @@ class Style:
     columns: tuple[str, ...] | None = None
     """Keys of the columns to show, in this order, or `ALL_COLUMNS`; None for the default ones."""
 
+    exact: bool = False
+    """Whether numbers for people are exact, such as `4,089,184,256` instead of `4.089 G`."""
+
     failure: bool = True
     """Whether to explain a failed forward; False if an error message already does."""

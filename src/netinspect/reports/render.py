@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from netinspect._utils.units import exact_numbers
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import replace
 from netinspect.rendering.document import Document, Table
@@ -52,6 +53,11 @@ def render(report: Report, style: Style | None = None) -> str:
         UsageError: The report lacks a requested column, or the format has no columns.
     """
     style = style or Style()
+    with exact_numbers(style.exact):
+        return _render(report, style)
+
+
+def _render(report: Report, style: Style) -> str:
     if style.format is Format.JSON:
         if style.columns not in (None, (ALL_COLUMNS,)):
             raise UsageError(
