@@ -27,7 +27,9 @@ def project(workshop: Path) -> Path:
 def test_settings_target_and_input(cli: Cli, project: Path) -> None:
     outcome = cli("summary")
     assert outcome.code == 0
-    assert outcome.err == f"no target given: net.py:Net (set in {project / 'pyproject.toml'})\n"
+    chosen, *comments = outcome.err.splitlines()
+    assert chosen == f"no target given: net.py:Net (set in {project / 'pyproject.toml'})"
+    assert all(line.startswith("# ") for line in comments)
     assert 'fc,Linear,"(4, 8)","(4, 3)",27' in outcome.out
 
 

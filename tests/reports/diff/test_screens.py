@@ -65,7 +65,9 @@ def test_diff_screen_lines_fit_the_width_except_code(cli: Callable[..., Outcome]
         out = cli("diff", *SCREENS[name].split(), "--width", str(width)).out
         for block in out.split("\n\n"):
             if not block.startswith(("load the checkpoint", "rename the tensors")):
-                assert all(cell_len(line) <= width for line in block.splitlines()), block
+                # A word longer than a line is left to the terminal, so that it can be copied.
+                lines = [line for line in block.splitlines() if " " in line.strip()]
+                assert all(cell_len(line) <= width for line in lines), block
 
 
 @pytest.mark.parametrize("name", SCREENS)
