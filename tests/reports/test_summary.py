@@ -201,3 +201,12 @@ def test_build_summary_of_lenet_matches_the_tutorial() -> None:
         ("fc2", 10_164),
         ("fc3", 850),
     ]
+
+
+def test_summary_share_of_tied_head_is_a_dash() -> None:
+    view = netinspect.summary(trace_of("tiny_gpt"))
+    (head,) = (line for line in view.text(width=100).splitlines() if "─ head " in line)
+    assert "tied" in head
+    assert "%" not in head
+    top = [row for row in view.record.rows if row.depth == 1 and not row.tied]
+    assert sum(row.share for row in top) == pytest.approx(1)

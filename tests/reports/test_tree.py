@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from torch import nn
@@ -15,6 +15,7 @@ from netinspect.reports.tree.compute import build_tree
 from netinspect.reports.tree.record import TreeNode
 from tests.records.examples import module, parameter, small_trace
 from tests.reports.traces import ODD, SAMPLES, trace_of
+from tests.support import Outcome
 
 
 def walk(node: TreeNode) -> Iterator[tuple[TreeNode, int]]:
@@ -145,3 +146,37 @@ def test_tree_folds_blocks_that_share_an_activation() -> None:
 def test_tree_folds_blocks_that_share_a_layer_after_the_first() -> None:
     assert folded_blocks(norm=nn.LayerNorm(3)) == [("0", 1), ("1", 4)]
     assert folded_blocks(both=nn.Sequential(nn.ReLU())) == [("0", 1), ("1", 4)]
+
+
+class Frozen(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(8, 8), nn.ReLU()) for _ in range(4))
+        for block in self.blocks[:2]:
+            block.requires_grad_(False)
+        self.mixed = nn.Linear(8, 8)
+        self.mixed.bias.requires_grad_(False)
+        self.head = nn.Linear(8, 8, bias=False)
+        self.head.weight = self.mixed.weight
+
+
+def test_tree_marks_tied_and_frozen_modules() -> None:
+    view = netinspect.tree(Frozen())
+    split = (line.partition("─ ") for line in view.text(width=100).splitlines())
+    lines = {name.split()[0]: name for _, _, name in split if name}
+    assert "frozen: Sequential" in lines["0..1"]
+    assert "frozen" not in lines["2..3"]
+    assert "frozen: Linear" not in view.text(width=100).replace("partly frozen: Linear", "")
+    assert "partly frozen: Linear" in lines["mixed"]
+    assert lines["head"].endswith("tied")
+    nodes = {node.path: node for node, _ in walk(view.record.root)}
+    assert nodes["blocks.0.0"].trainable == "no"
+    assert (nodes[""].trainable, nodes["head"].trainable) == ("partial", "yes")
+    assert (nodes["head"].parameters, nodes["head"].tied, nodes["mixed"].tied) == (64, 64, 0)
+    assert netinspect.tree(Frozen(), "head").text(width=100).splitlines()[2].endswith("64")
+
+
+def test_tree_marks_tied_head_in_process(installed: Callable[..., Outcome]) -> None:
+    outcome = installed("tree", "tiny_gpt", "--format", "rich", "--width", "80")
+    (head,) = (line for line in outcome.out.splitlines() if "─ head " in line)
+    assert head.endswith(" tied")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Literal as OneOf
 from typing import NamedTuple
 
 from netinspect.analysis.operator_counts import cost_of_steps
@@ -23,6 +24,13 @@ class BranchSum(NamedTuple):
     bytes: int
     trainable: frozenset[bool]
     """The flags that occur."""
+
+    @property
+    def trainability(self) -> OneOf["yes", "no", "partial", "none"]:
+        """Whether the parameters are trainable; `none` without any."""
+        if not self.trainable:
+            return "none"
+        return "partial" if len(self.trainable) > 1 else "yes" if True in self.trainable else "no"
 
 
 class Structure:

@@ -90,6 +90,7 @@ def share_column(
     drop: int = 0,
     zero: str | None = None,
     repeats: Callable[[T], int] = lambda _: 1,
+    in_other: Callable[[T], bool] = lambda _: False,
 ) -> Column[T]:
     """Return a column of shares from 0 to 1, in percent and with bars for people; see `count_column`.
 
@@ -99,10 +100,13 @@ def share_column(
         drop: Order in which the column is dropped.
         zero: Text of 0 for people; None for the percentage itself.
         repeats: Return the number of items in a row, each with that share.
+        in_other: Return whether a share is contained in that of another row; people see a dash.
     """
 
     def text(item: T) -> str:
         number = share(item)
+        if in_other(item):
+            return "-"
         if zero is not None and not number:
             return zero
         return units.times(repeats(item), units.percent(number))
@@ -113,5 +117,5 @@ def share_column(
         text=text,
         align="right",
         drop=drop,
-        bar=lambda item: repeats(item) * share(item),
+        bar=lambda item: None if in_other(item) else repeats(item) * share(item),
     )

@@ -75,6 +75,7 @@ def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
             lambda row: row.share,
             drop=4,
             zero="-",
+            in_other=lambda row: _parameters(row) == "tied",
         ),
         Column(
             key="trainable",

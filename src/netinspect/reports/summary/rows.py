@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal as OneOf
 
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.module_repeats import find_repeats
@@ -171,7 +170,7 @@ class _RowBuilder:
             calls=len(calls),
             parameters=branch.elements,
             own_parameters=own,
-            trainable=_trainable(branch.trainable),
+            trainable=branch.trainability,
             bytes=branch.bytes,
             own_bytes=sum(parameter.counted_bytes for parameter in counted),
             share=branch.elements / self._total if self._total else 0.0,
@@ -227,9 +226,3 @@ def _tensor_inputs(step: Step) -> tuple[Value, ...]:
 
 def _shapes(value: Value) -> tuple[tuple[int | str, ...], ...]:
     return tuple(spec.shape for spec in tensors_in(value))
-
-
-def _trainable(flags: frozenset[bool]) -> OneOf["yes", "no", "partial", "none"]:
-    if not flags:
-        return "none"
-    return "partial" if len(flags) > 1 else "yes" if flags == {True} else "no"

@@ -46,13 +46,15 @@ def _build_module_nodes(structure: Structure, path: str, depth: int) -> TreeNode
 
     def make(entry: OutlineEntry[str], children: tuple[TreeNode, ...]) -> TreeNode:
         module = structure.modules[entry.node]
+        branch = structure.branch_sums[module.path]
+        tied = (each for each in structure.parameters.get(module.path, ()) if not structure.counts(each))
         tensors = () if module.library else own_tensors(structure, entry.node)
         return TreeNode(
             path=module.path,
             name=module.name,
             class_name=module.class_name,
             extra_repr=module.extra,
-            parameters=structure.branch_sums[module.path].elements,
+            parameters=branch.elements,
             # The class name of one of torch's own modules implies its tensors.
             own=tuple(map(_format_tensor, tensors)),
             repeats=len(entry.run),
@@ -62,6 +64,8 @@ def _build_module_nodes(structure: Structure, path: str, depth: int) -> TreeNode
             called=module.path not in never_called,
             children=children,
             defined_at=module.defined_at,
+            trainable=branch.trainability,
+            tied=sum(parameter.spec.elements for parameter in tied),
         )
 
     return nest(outline, make)

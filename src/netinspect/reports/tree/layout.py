@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from netinspect._utils import units
 from netinspect.records.modules import DEEPEST
-from netinspect.rendering.columns import name_column
+from netinspect.rendering.columns import count_column, name_column
 from netinspect.rendering.document import Column, Document, line, make_table
 from netinspect.rendering.layer_facts import without_defaults
 from netinspect.reports.shared import header as shared_header
@@ -15,10 +15,11 @@ from netinspect.reports.tree.record import Tree, TreeNode
 
 
 class PlacedNode(NamedTuple):
-    """A node and its level in the tree."""
+    """A node, its level in the tree, and whether the branch that it is in is frozen."""
 
     node: TreeNode
     level: int
+    in_frozen: bool = False
 
 
 def lay_out(report: Tree) -> Document:
@@ -50,11 +51,11 @@ def lay_out(report: Tree) -> Document:
     )
 
 
-def _walk(node: TreeNode, level: int = 0) -> Iterator[PlacedNode]:
+def _walk(node: TreeNode, level: int = 0, *, in_frozen: bool = False) -> Iterator[PlacedNode]:
     """Yield each node of a branch, the node itself first."""
-    yield PlacedNode(node, level)
+    yield PlacedNode(node, level, in_frozen)
     for child in node.children:
-        yield from _walk(child, level + 1)
+        yield from _walk(child, level + 1, in_frozen=node.trainable == "no")
 
 
 def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
@@ -69,7 +70,8 @@ def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
     amount: Column[PlacedNode] = Column(
         key="params" if is_model else "elements",
         value=lambda row: row.node.parameters,
-        text=lambda row: _amount(row.node, fold=report.fold),
+        text=lambda row: _amount(row, fold=report.fold),
+        style=lambda row: "tied" if _is_tied(row) else "",
         align="right",
     )
     repeats: Column[PlacedNode] = Column(
@@ -81,13 +83,16 @@ def _columns(report: Tree) -> tuple[Column[PlacedNode], ...]:
             Column(
                 key="class",
                 value=lambda row: row.node.class_name,
-                text=lambda row: _facts(row.node),
+                text=_facts,
+                style=lambda row: "frozen" if _frozen(row) and row.node.called else "",
                 link=lambda row: row.node.defined_at,
                 min_width=30,
             ),
             amount,
             repeats,
             Column(key="extra_repr", value=lambda row: row.node.extra_repr, shown=False, in_plain=True),
+            Column(key="trainable", value=lambda row: row.node.trainable, shown=False),
+            count_column("tied", lambda row: row.node.tied, shown=False),
         )
     return (
         path,
@@ -115,18 +120,37 @@ def _name(row: PlacedNode, report: Tree) -> str:
     return units.run_name(name, node.last_name, node.repeats) if report.fold else name
 
 
-def _facts(node: TreeNode) -> str:
+def _facts(row: PlacedNode) -> str:
+    node = row.node
     chosen = without_defaults(node.class_name, node.extra_repr)
     facts = f"{node.class_name}({chosen})" if chosen else node.class_name
     if node.own:
         facts += f"  holds {', '.join(node.own)}"
     if node.alias_of is not None:
         facts += f"  the same object as {node.alias_of}"
-    # At the end it would be cut first.
-    return facts if node.called else f"never called: {facts}"
+    # At the end they would be cut first.
+    return "".join(["" if node.called else "never called: ", _frozen(row), facts])
 
 
-def _amount(node: TreeNode, *, fold: bool) -> str:
+def _frozen(row: PlacedNode) -> str:
+    """Return a mark of a frozen branch, at its top, and of a module that is frozen in part itself."""
+    if row.node.trainable == "no":
+        return "" if row.in_frozen else "frozen: "
+    is_partial = row.node.trainable == "partial"
+    below = any(child.trainable in ("no", "partial") for child in row.node.children)
+    return "partly frozen: " if is_partial and not below else ""
+
+
+def _is_tied(row: PlacedNode) -> bool:
+    """Return whether a row has only tensors that are counted in an earlier row."""
+    node = row.node
+    return row.level > 0 and node.tied > 0 and node.parameters in (0, node.tied)
+
+
+def _amount(row: PlacedNode, *, fold: bool) -> str:
+    node = row.node
+    if _is_tied(row):
+        return "tied"
     if not node.parameters:
         return "-"
     text = units.count(node.parameters)

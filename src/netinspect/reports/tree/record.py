@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from typing import Literal as OneOf
 
 from netinspect.records.base import record
 from netinspect.records.checkpoint_header import CheckpointHeader, StoredTotals
@@ -38,6 +39,12 @@ class TreeNode:
     children: tuple[TreeNode, ...]
     defined_at: str | None = None
     """Place of the class statement, `file:line`; None for torch's own classes and in a checkpoint."""
+
+    trainable: OneOf["yes", "no", "partial", "none"] = "none"
+    """Whether the parameters of the branch are trainable; `none` without any, and for a checkpoint."""
+
+    tied: int = 0
+    """Elements of its own parameters that are counted at an earlier module."""
 
 
 @record
