@@ -3,8 +3,11 @@ from __future__ import annotations
 import difflib
 import pickle
 import re
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,7 +90,10 @@ def test_error_has_message_cause_place_and_hint() -> None:
     assert (error.message, error.cause, error.place, error.hint) == (
         "cannot read it", "no such file", "net.py:3", "check it",
     )  # fmt: skip
-    assert str(error) == "cannot read it"
+    assert str(error).splitlines() == [
+        "cannot read it", "place: net.py:3", "cause: no such file", "hint: check it",
+    ]  # fmt: skip
+    assert message_of(error) == "cannot read it"
     assert "".join(traceback.format_exception_only(error)).splitlines() == [
         "netinspect.errors.LoadError: cannot read it",
         "place: net.py:3",
@@ -96,6 +102,42 @@ def test_error_has_message_cause_place_and_hint() -> None:
     ]
     bare = traceback.format_exception_only(LoadError("cannot read it"))
     assert bare == ["netinspect.errors.LoadError: cannot read it\n"]
+
+
+@pytest.mark.parametrize(
+    ("hint", "python"),
+    [
+        ("--input x=1x3x8x8:int64:0..9", "inputs=['x=1x3x8x8:int64:0..9']"),
+        ("use --input a=2 --input b=3, or c", "use inputs=['a=2', 'b=3'], or c"),
+        ("--arg num_classes=10", "model_args={'num_classes': 10}"),
+        ("--arg a=VALUE --arg b=small", "model_args={'a': VALUE, 'b': 'small'}"),
+        ("give it with --input, such as 2x3", "give it with inputs, such as 2x3"),
+        ("takes no --arg", "takes no model_args"),
+        ("--depth 2 and --batch 4", "depth=2 and batch=4"),
+        ("--tensors zeros (smaller)", "tensors='zeros' (smaller)"),
+        ("use --train for that", "use train=True for that"),
+        ("write it like --columns path,params", "write it like columns='path,params'"),
+        ("netinspect trace net.py --input 2x3", "netinspect trace net.py --input 2x3"),
+        ("--unknown 3", "--unknown 3"),
+    ],
+)
+def test_error_text_has_python_names(hint: str, python: str) -> None:
+    error = UsageError("x", hint=hint)
+    assert error.hint == hint
+    assert str(error) == f"x\nhint: {python}"
+
+
+def test_error_of_missing_constructor_argument_names_model_args(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "from torch import nn\nclass Net(nn.Module):\n"
+        "    def __init__(self, width):\n        super().__init__()\n"
+        "    def forward(self, x):\n        return x\n"
+    )
+    code = f"import netinspect; netinspect.summary({str(file)!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "model_args={'width': VALUE}" in done.stderr
+    assert "--arg" not in done.stderr
 
 
 @pytest.mark.parametrize("cls", RAISED)

@@ -107,10 +107,15 @@ class NetinspectError(Exception):
         self.place = place
         self.excerpt = excerpt
         self.hint = hint = None if hint is None else shorten(hint)
-        # A traceback shows these below the message; the command line has its own layout.
-        for label, text in (("place", place), ("cause", cause), ("hint", hint)):
-            if text:
-                self.add_note(f"{label}: {text}")
+
+    def __str__(self) -> str:
+        """Return message, place, cause and hint with the names of the Python API.
+
+        The command line has its own layout of the parts.
+        """
+        parts = (("place", self.place), ("cause", self.cause), ("hint", self.hint))
+        lines = [self.message, *(f"{label}: {text}" for label, text in parts if text)]
+        return with_python_names("\n".join(lines))
 
 
 class UsageError(NetinspectError):
@@ -146,6 +151,71 @@ class ForwardError(NetinspectError):
     exit_code = ExitCode.FORWARD
 
 
+_OPTIONS = {
+    "--input": "inputs", "--inputs-from": "inputs_from", "--input-file": "input_files",
+    "--batch": "batch", "--seed": "seed", "--arg": "model_args", "--online": "online",
+    "--run-file": "run_file", "--tensors": "tensors", "--device": "device", "--train": "train",
+    "--backward": "backward", "--values": "values", "--stats": "stats", "--symbolic": "symbolic",
+    "--depth": "depth", "--top": "top", "--sort": "sort", "--include": "include",
+    "--exclude": "exclude", "--columns": "columns",
+}  # fmt: skip
+"""Arguments of the Python API by the option of the command line."""
+
+_FLAGS = ("--online", "--run-file", "--train", "--backward", "--values", "--stats")
+_NUMBERS = ("--batch", "--seed", "--depth", "--top")
+_VALUE = r"[^\s;]*[^\s,;.:?!)]"
+_OPTION = re.compile(rf"(?<![\w-])(--[a-z]+(?:-[a-z]+)*)(?![\w-])(?:[ =]({_VALUE}))?")
+_REPEATED = re.compile(rf"(?<![\w-])--(?:input|arg) {_VALUE}(?: --(?:input|arg) {_VALUE})+")
+
+
+def with_python_names(text: str) -> str:
+    """Replace options of the command line by arguments of the Python API.
+
+    `--arg num_classes=10` becomes `model_args={'num_classes': 10}`, and `--input 1x3x8x8`
+    `inputs=['1x3x8x8']`. Lines that are command lines are unchanged.
+    """
+    return "\n".join(
+        each if "netinspect " in each else _OPTION.sub(_python_name, _REPEATED.sub(_joined, each))
+        for each in text.split("\n")
+    )
+
+
+def _python_name(match: re.Match[str]) -> str:
+    option, value = match[1], match[2]
+    name = _OPTIONS.get(option)
+    if name is None:
+        return match[0]
+    if option in _FLAGS:
+        return f"{name}=True" + match[0][len(option) :]
+    is_value = value is not None and (any(map(str.isupper, value)) or not value.isalpha())
+    if option in ("--input", "--arg"):
+        if not is_value:
+            return name + match[0][len(option) :]
+        return _argument(name, [value])
+    if value is None or not (is_value or option == "--tensors" or option == "--device"):
+        return name + match[0][len(option) :]
+    return f"{name}={value}" if option in _NUMBERS else f"{name}={value!r}"
+
+
+def _joined(match: re.Match[str]) -> str:
+    words = match[0].split(" ")
+    pairs = [*zip(words[::2], words[1::2], strict=True)]
+    groups = [
+        (name, [value for option, value in pairs if option == name]) for name in ("--arg", "--input")
+    ]
+    return ", ".join(_argument(_OPTIONS[name], values) for name, values in groups if values)
+
+
+def _argument(name: str, values: list[str]) -> str:
+    if name == "inputs":
+        return f"inputs={values!r}"
+    entries = []
+    for key, _, text in (value.partition("=") for value in values):
+        is_literal = text.isupper() or re.fullmatch(r"[-0-9.]+|True|False|None", text)
+        entries.append(f"{key!r}: {text if is_literal else repr(text)}")
+    return f"model_args={{{', '.join(entries)}}}"
+
+
 def shorten(text: str, longest: int = LONGEST_TEXT) -> str:
     """Replace the middle of a text that is longer than `longest` characters by a note.
 
@@ -161,6 +231,8 @@ def shorten(text: str, longest: int = LONGEST_TEXT) -> str:
 
 def message_of(error: BaseException) -> str:
     """Return the message of any exception, shortened, even if its `__str__` is user code that raises."""
+    if isinstance(error, NetinspectError):
+        return error.message
     try:
         # `str.__str__` avoids the methods of a subclass of str.
         return shorten(str.__str__(str(error)))
