@@ -216,7 +216,7 @@ TABLE = [
         for command in ("summary", "params", "trace", "tree", "source", "internals")
     ),
     Wrong(
-        "summary tiny_gpt -i 2x32", 4, "forward", "token_embedding", "2x32:int64:0..255",
+        "summary tiny_gpt -i 2x32:float32", 4, "forward", "token_embedding", "2x32:int64:0..255",
         ("float32", "tiny_gpt.py:"), partial=True,
     ),
     Wrong(

@@ -212,7 +212,7 @@ def test_symbolic_memory_rejects_conflicting_options() -> None:
     given = torch.zeros(4, 64)
     with pytest.raises(UsageError, match="the batch is a number or a symbol"):
         netinspect.memory(Chain(), given, batch=8, symbolic="batch")
-    with pytest.raises(UsageError, match="--batch sets the first dimension"):
+    with pytest.raises(UsageError, match="batch sets the first dimension"):
         netinspect.memory(Chain(), given, batch=8, symbolic="rows=x:0")
     with pytest.raises(UsageError, match="a trace of Chain cannot be expressed"):
         netinspect.memory(netinspect.load(Chain(), args=(given,)), symbolic="batch")
