@@ -351,3 +351,28 @@ def test_wrong_sort_key_or_grouping_is_refused_without_torch(workshop: Path) -> 
         assert outcome.code == 2
         assert "did you mean" in outcome.err
     assert "cannot group by 'lin'" in ask("cost", "lenet", "--by", "lin", blocked=True).err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected", "unexpected"),
+    [
+        (["cost", "lenet", "--fomat", "json"], "did you mean --format?", "--sort"),
+        (["cost", "lenet", "extra"], "see netinspect cost --help", "netinspect tree"),
+        (["cost", "resnet18", "layer1.0"], "netinspect tree resnet18 layer1.0", "zzz"),
+        (["summary", "notez"], "there is no", "notes.txt"),
+        (["summary", "./notez"], "does not exist", "notes.txt"),
+        (["params", "lenet", "--include", "fc9*"], "no row matches fc9*", "rows shown"),
+    ],
+    ids=str,
+)
+def test_hint_of_error_names_what_works(
+    words: list[str],
+    expected: str,
+    unexpected: str,
+    tmp_path: Path,
+    installed: Callable[..., Outcome],
+) -> None:
+    (tmp_path / "notes.txt").touch()
+    outcome = installed(*words, cwd=tmp_path)
+    assert expected in outcome.err
+    assert unexpected not in outcome.err

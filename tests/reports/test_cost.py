@@ -379,3 +379,28 @@ def test_cost_without_macs_shows_no_share() -> None:
     text = netinspect.cost(netinspect.capture(nn.Sequential(nn.ReLU()), torch.ones(3))).text(width=160)
     (total,) = (line for line in text.splitlines() if line.startswith("total "))
     assert "%" not in total
+
+
+def test_cost_tree_names_what_it_leaves_out() -> None:
+    import torch
+    from torch import nn
+
+    layers = nn.Sequential(nn.Sequential(nn.Linear(3, 3), nn.Identity()), nn.Flatten())
+    trace = netinspect.capture(layers, torch.ones(2, 3))
+    report = count_cost(trace, tree=True)
+    assert (report.empty, report.below) == (2, 0)
+    assert "2 modules without cost or parameters not shown" in netinspect.cost(trace, tree=True).text()
+    short = count_cost(trace, tree=True, depth=1)
+    assert (short.empty, short.below) == (1, 2)
+    text = netinspect.cost(trace, tree=True, depth=1).text()
+    assert "2 modules below these levels (--depth 0 shows all)" in text
+
+
+@pytest.mark.parametrize("command", ["summary", "params", "cost"])
+def test_include_without_match_is_an_error_with_close_names(command: str) -> None:
+    trace = trace_of("resnet18")
+    with pytest.raises(UsageError, match="no row matches layr4") as caught:
+        getattr(netinspect, command)(trace, include=["layr4*"])
+    assert "'layer4'" in str(caught.value.hint)
+    with pytest.raises(UsageError, match=r"no row matches zzz\*"):
+        getattr(netinspect, command)(trace, include=["zzz*"])

@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
-from netinspect.errors import UsageError, suggestion
+from netinspect.errors import UsageError, close_matches, suggestion
 from netinspect.records.base import record
 
 Row = TypeVar("Row")
+
+_NAMED = 8
+"""Maximum number of rows named in the hint of an error."""
 
 
 def refuse_negative(name: str, limit: int | None) -> None:
@@ -94,8 +97,15 @@ class Selection:
         return self.sort is not None or self.top is not None
 
     def matching(self, rows: Sequence[Row], keys: RowKeys[Row]) -> list[Row]:
-        """Return the rows that the filters let through."""
+        """Return the rows that the filters let through.
+
+        Raises:
+            UsageError: There are rows, and none of them matches `include`.
+        """
         included, excluded = _patterns(self.include), _patterns(self.exclude)
+        paths = list(map(keys.path, rows))
+        if included and paths and not any(_matches(path, included) for path in paths):
+            raise _no_match(included, paths)
         return [
             row
             for row in rows
@@ -107,7 +117,7 @@ class Selection:
         """Filter, sort and limit rows; rows with equal sort keys keep their order.
 
         Raises:
-            UsageError: `sort` is not a key of the table, or `top` is negative.
+            UsageError: `sort` is not a key of the table, `top` is negative, or nothing matches.
         """
         refuse_negative("top", self.top)
         shown = self.matching(rows, keys)
@@ -126,6 +136,20 @@ class Selection:
 
 ALL_ROWS = Selection()
 """Every row, in the table's own order."""
+
+
+def _no_match(patterns: Sequence[str], paths: Sequence[str]) -> UsageError:
+    """Return the error for patterns that no path matches, with similar paths or parts of paths."""
+    parts = [part for path in paths for part in path.split(".") if not part.isdecimal()]
+    words = [pattern.strip("*?.") for pattern in patterns]
+    near = [found for word in words if word for found in close_matches(word, [*paths, *parts])]
+    names = " or ".join(map(repr, dict.fromkeys(near)))
+    known = ", ".join(each for each in dict.fromkeys(paths[:_NAMED]) if each)
+    more = ", ..." if len(paths) > _NAMED else ""
+    return UsageError(
+        f"no row matches {' or '.join(patterns)}",
+        hint=f"did you mean {names}?" if names else f"the rows are: {known}{more}",
+    )
 
 
 def _patterns(patterns: Iterable[str]) -> list[str]:

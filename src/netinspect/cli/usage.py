@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 import typer
@@ -22,6 +23,9 @@ _REFUSED = re.compile(
 
 _EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((?P<words>.*)\)", re.DOTALL)
 """Form of the parser's message for words that a command does not take."""
+
+_SIMILAR = 0.1
+"""Maximum difference in similarity, from 0 to 1, of options that are suggested together."""
 
 _OPTIONS = {"format": ("--format", "-f"), "color": ("--color",)}
 
@@ -231,8 +235,15 @@ def usage_error(error: Any, words: Sequence[str]) -> UsageError:
         )
     elif possibilities:
         message = str(getattr(error, "message", message)).rstrip(".")
-        hint = f"did you mean {' or '.join(sorted(possibilities))}?"
+        wrong = str(getattr(error, "option_name", ""))
+        hint = f"did you mean {' or '.join(_nearest(wrong, possibilities))}?"
     return UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint or f"see {path} --help")
+
+
+def _nearest(wrong: str, possibilities: Iterable[str]) -> list[str]:
+    """Return the options that are about as similar to a wrong one as the most similar of them."""
+    ratios = {each: SequenceMatcher(None, wrong, each).ratio() for each in sorted(possibilities)}
+    return [each for each, ratio in ratios.items() if ratio >= max(ratios.values()) - _SIMILAR]
 
 
 def _extra_words(words: str, context: Any, path: str) -> UsageError:
@@ -240,7 +251,9 @@ def _extra_words(words: str, context: Any, path: str) -> UsageError:
     values = getattr(context, "params", {})
     model, one = values.get("target") or values.get("model"), " " not in words
     hint = f"see {path} --help"
-    if one and "module" not in values and isinstance(model, str) and re.fullmatch(r"[\w.]+", words):
+    # Other words are rarely paths of modules.
+    is_path = one and re.fullmatch(r"[\w.]*[\d.][\w.]*", words)
+    if is_path and "module" not in values and isinstance(model, str):
         hint = f"for one module: netinspect tree {shlex.quote(model)} {words}\n{hint}"
     return UsageError(f"unexpected {'argument' if one else 'arguments'}: {words}", hint=hint)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from pathlib import Path
 
@@ -111,7 +112,8 @@ def check_live(target: Target) -> None:
         # A saved trace records the target it came from, but reading a file must not run a model.
         raise UsageError(
             f"{target.text} is a saved trace; this command must build the model",
-            hint="pass the target of the model itself",
+            hint="pass the target of the model itself; of a saved trace: netinspect summary "
+            + shlex.quote(target.text),
         )
 
 
@@ -183,6 +185,13 @@ def _missing(file: str, hint: str) -> LoadError:
     return LoadError(f"the file {file} does not exist", cause=cause, hint=hint)
 
 
+_NO_TARGETS = (
+    *(".cfg", ".csv", ".html", ".ini", ".ipynb", ".jpg", ".lock", ".log", ".md", ".png"),
+    *(".rst", ".sh", ".svg", ".toml", ".txt", ".yaml", ".yml"),
+)
+"""Suffixes of files that cannot be targets, and are not suggested."""
+
+
 def _similar_files(path: Path, suffix: str = "") -> str | None:
     """Suggest files or folders with similar names in the same folder.
 
@@ -195,7 +204,11 @@ def _similar_files(path: Path, suffix: str = "") -> str | None:
     except (OSError, ValueError):
         return None
     # Stems are compared, since the suffix is the same.
-    names = {Path(each).stem: each for each in siblings if each.endswith(suffix)}
+    names = {
+        Path(each).stem: each
+        for each in siblings
+        if each.endswith(suffix) and not each.lower().endswith(_NO_TARGETS)
+    }
     similar = [path.parent / names[stem] for stem in close_matches(path.stem, names)]
     # listdir also returns broken links.
     existing = [repr(str(each)) for each in similar if os.path.exists(each)]

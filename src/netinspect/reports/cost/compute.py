@@ -101,10 +101,11 @@ def count_cost(
     if backward:
         refuse_without_backward(trace, "cost")
     structure = Structure(trace)
+    modules = ModuleCosts(structure, depth)
     if tree:
-        listed, folded = ListedRows(ModuleCosts(structure, depth).tree(), 0, Cost()), None
+        listed, folded = ListedRows(modules.tree(), 0, Cost()), None
     else:
-        listed, folded = _list_rows(structure, selection, by, depth, fold=fold)
+        listed, folded = _list_rows(modules, structure, selection, by, fold=fold)
     recorded = trace.backward if backward else None
     return CostReport(
         header=build_header(trace),
@@ -120,6 +121,8 @@ def count_cost(
         uncounted=tuple(_uncounted(trace.steps, recorded)),
         partly=trace.counted == "partly",
         folded=folded,
+        empty=modules.empty if tree else 0,
+        below=modules.below if by == "module" else 0,
     )
 
 
@@ -139,13 +142,13 @@ def _refuse_selected_tree(selection: Selection, by: str) -> None:
 
 
 def _list_rows(
-    structure: Structure, selection: Selection, by: str, depth: int | None, *, fold: bool
+    modules: ModuleCosts, structure: Structure, selection: Selection, by: str, *, fold: bool
 ) -> tuple[ListedRows, FoldedRows | None]:
     """Return the rows of a list, and those that people see if they are folded."""
     keys = replace(ROW_KEYS, path_key=by)
     sort = None if selection.sort is None else keys.resolve(selection.sort)
     if by == "module":
-        listed = ModuleCosts(structure, depth).listed(selection)
+        listed = modules.listed(selection)
     else:
         matching, others = Selection(selection.include, selection.exclude).apply(
             _other_rows(structure, GROUPINGS[by]), keys

@@ -76,6 +76,13 @@ def lay_out(report: CostReport) -> Document:
     if report.backward is not None:
         notes.append(line((f"backward: {_in_words(report.backward, report.header)}", "total")))
     notes += _omission_notes(report)
+    if report.empty:
+        notes.append(
+            line(f"{units.plural(report.empty, 'module')} without cost or parameters not shown")
+        )
+    if report.below:
+        below = units.plural(report.below, "module")
+        notes.append(line(f"{below} below these levels (--depth 0 shows all)"))
     if report.header.symbolic is not None and report.header.symbolic.symbols:
         at = own_sizes(report.header)
         notes.append(line((f"order, share and intensity are those at {at}", "hint")))

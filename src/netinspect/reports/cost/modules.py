@@ -76,6 +76,17 @@ class ModuleCosts:
         """Paths of the modules that have a cost or parameters, or a module below them that has."""
         return _with_those_above(path for path in self._costs if not self._is_empty(path))
 
+    @property
+    def empty(self) -> int:
+        """Number of modules without cost or parameters, down to the deepest level."""
+        return len(self._costs) - len(self._filled & self._costs.keys())
+
+    @property
+    def below(self) -> int:
+        """Number of modules below the deepest level."""
+        modules = self._structure.trace.modules
+        return sum(1 for module in modules if module.alias_of is None) - len(self._costs)
+
     def own(self) -> list[CostRow]:
         """Return a row for each module, with its own cost and parameters only."""
         return [self._row(path, [path]) for path in self._costs]

@@ -121,3 +121,9 @@ class CostReport:
     folded: FoldedRows | None = None
     """The rows of a folded list, sorted and limited by these; None for a tree, without
     `fold`, and if no modules are identical."""
+
+    empty: int = 0
+    """Number of modules that a tree leaves out, because they have no cost or parameters."""
+
+    below: int = 0
+    """Number of modules below the deepest level, whose cost is in the rows above them."""
