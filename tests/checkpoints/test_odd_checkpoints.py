@@ -119,8 +119,12 @@ def test_params_names_stay_distinct_with_statistics(cli: Callable[..., Outcome],
 def test_tree_without_matching_row_hints_at_depth(cli: Callable[..., Outcome], file: Path) -> None:
     torch.save({"a.b.c.d.mlp.w": torch.ones(4)}, file)
     words = ("summary", "file.pt", "--include", "*mlp*", "--depth", "3", "--width", "100")
-    assert "4 rows not shown; rows further down come with --depth 0\n" in cli(*words).out
-    assert "further down" not in cli(*words, "--depth", "0").out
+    outcome = cli(*words)
+    assert outcome.code == 2
+    assert "no row matches *mlp*" in outcome.err
+    assert outcome.err.endswith("rows further down come with --depth 0\n")
+    outcome = cli(*words, "--depth", "0")
+    assert (outcome.code, "further down" in outcome.out) == (0, False)
 
 
 @pytest.mark.parametrize("command", ["params", "summary", "tree", "globals", "diff"])

@@ -61,6 +61,8 @@ def strategy_for(hint: Any, depth: int = 3) -> st.SearchStrategy[Any]:
         return st.one_of([strategy_for(member, depth) for member in members])
     if origin is typing.Literal:
         return st.sampled_from(members)
+    if origin is tuple and members[-1] is not Ellipsis:
+        return st.tuples(*(strategy_for(member, depth) for member in members))
     if origin is tuple:
         if depth == 0:
             return st.just(())

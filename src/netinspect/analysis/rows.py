@@ -96,8 +96,13 @@ class Selection:
         """Whether rows are sorted, so that a tree becomes a list."""
         return self.sort is not None or self.top is not None
 
-    def matching(self, rows: Sequence[Row], keys: RowKeys[Row]) -> list[Row]:
+    def matching(self, rows: Sequence[Row], keys: RowKeys[Row], *, deeper: bool = False) -> list[Row]:
         """Return the rows that the filters let through.
+
+        Args:
+            rows: The rows.
+            keys: The paths of the rows.
+            deeper: Whether a limit of the depth leaves out rows further down, for the error.
 
         Raises:
             UsageError: There are rows, and none of them matches `include`.
@@ -105,7 +110,7 @@ class Selection:
         included, excluded = _patterns(self.include), _patterns(self.exclude)
         paths = list(map(keys.path, rows))
         if included and paths and not any(_matches(path, included) for path in paths):
-            raise _no_match(included, paths)
+            raise _no_match(included, paths, deeper=deeper)
         return [
             row
             for row in rows
@@ -113,14 +118,16 @@ class Selection:
             and not _matches(keys.path(row), excluded)
         ]
 
-    def apply(self, rows: Sequence[Row], keys: RowKeys[Row]) -> SelectedRows[Row]:
-        """Filter, sort and limit rows; rows with equal sort keys keep their order.
+    def apply(
+        self, rows: Sequence[Row], keys: RowKeys[Row], *, deeper: bool = False
+    ) -> SelectedRows[Row]:
+        """Filter, sort and limit rows; rows with equal sort keys keep their order. See `matching`.
 
         Raises:
             UsageError: `sort` is not a key of the table, `top` is negative, or nothing matches.
         """
         refuse_negative("top", self.top)
-        shown = self.matching(rows, keys)
+        shown = self.matching(rows, keys, deeper=deeper)
         if self.is_list:
             name = next(iter(keys.numbers)) if self.sort is None else keys.resolve(self.sort)
             if name == keys.path_key:
@@ -138,7 +145,7 @@ ALL_ROWS = Selection()
 """Every row, in the table's own order."""
 
 
-def _no_match(patterns: Sequence[str], paths: Sequence[str]) -> UsageError:
+def _no_match(patterns: Sequence[str], paths: Sequence[str], *, deeper: bool) -> UsageError:
     """Return the error for patterns that no path matches, with similar paths or parts of paths."""
     parts = [part for path in paths for part in path.split(".") if not part.isdecimal()]
     words = [pattern.strip("*?.") for pattern in patterns]
@@ -146,10 +153,10 @@ def _no_match(patterns: Sequence[str], paths: Sequence[str]) -> UsageError:
     names = " or ".join(map(repr, dict.fromkeys(near)))
     known = ", ".join(each for each in dict.fromkeys(paths[:_NAMED]) if each)
     more = ", ..." if len(paths) > _NAMED else ""
-    return UsageError(
-        f"no row matches {' or '.join(patterns)}",
-        hint=f"did you mean {names}?" if names else f"the rows are: {known}{more}",
-    )
+    hint = f"did you mean {names}?" if names else f"the rows are: {known}{more}"
+    if deeper:
+        hint += "\nrows further down come with --depth 0"
+    return UsageError(f"no row matches {' or '.join(patterns)}", hint=hint)
 
 
 def _patterns(patterns: Iterable[str]) -> list[str]:

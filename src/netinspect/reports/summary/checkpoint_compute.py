@@ -79,7 +79,7 @@ def build_checkpoint_summary(
                 repeat_of=None if entry.repeat_of is None else entry.repeat_of.path,
             )
         )
-    shown, hidden = selection.apply(groups, ROW_KEYS)
+    shown, hidden = selection.apply(groups, ROW_KEYS, deeper=depth is not None)
     return CheckpointSummary(
         header=checkpoint_header(checkpoint),
         what=describe_kind(checkpoint),

@@ -157,8 +157,7 @@ def lay_out(report: CheckpointSummary) -> Document:
     notes += checkpoint_header.total_notes(report.totals)
     notes += [line(_packed(each)) for each in report.packed]
     if report.hidden:
-        deeper = "" if report.groups else "; rows further down come with --depth 0"
-        notes.append(line(f"{units.plural(report.hidden, 'row')} not shown{deeper}"))
+        notes.append(line(f"{units.plural(report.hidden, 'row')} not shown"))
     return Document(
         title=checkpoint_header.title(report.header),
         blocks=tuple(table for table in tables if table.rows or table is groups),

@@ -60,11 +60,12 @@ def build_summary(
         UsageError: There is no such order or sort key, or a limit is negative.
     """
     refuse_negative("depth", depth)
+    deeper = depth is not None
     depth = DEEPEST if depth is None else min(depth, DEEPEST)
     structure = Structure(trace)
     by_calls = functions or _order(order) == "calls"
     rows = list(build_rows(structure, depth, by_calls=by_calls, functions=functions))
-    matching = selection.matching(rows, ROW_KEYS)
+    matching = selection.matching(rows, ROW_KEYS, deeper=deeper)
     listed = _list_rows(matching, rows) if selection.is_list else matching
     shown, _ = selection.apply(listed, ROW_KEYS)
     whole, unused = totals(trace), structure.unused()
