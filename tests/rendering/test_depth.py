@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netinspect.records.base import replace
 from netinspect.rendering.depth import fit_height
 from netinspect.rendering.document import Column, Document, Table, draw_branches, line, make_table
 from netinspect.rendering.layout import BRANCH
@@ -90,6 +91,14 @@ def test_fit_height_never_shows_a_row_without_the_rows_above_it(levels: list[int
     assert all(level in whole for level in shown)  # a subsequence
     least = 1 if levels.count(0) == 1 else 0
     assert count_lines(document(shown)) <= max(height, 3 + sum(level <= least for level in levels))
+
+
+def test_fit_height_shows_below_the_top_of_a_tree_among_other_tables() -> None:
+    tree = document([0, 1, 2, 2, 1])
+    other = make_table("other", [Column[int](key="size", value=lambda size: size)], [1, 2])
+    fitted = fit_height(replace(tree, blocks=(*tree.blocks, other)), 3, lambda _: 9)
+    assert isinstance(fitted.blocks[0], Table)
+    assert [row.level for row in fitted.blocks[0].shown_rows] == [0, 1, 1]
 
 
 def test_fit_height_shows_the_top_level_alone_if_it_has_several_rows() -> None:

@@ -37,7 +37,8 @@ def fit_height(document: Document, height: int, count_lines: Callable[[Document]
             if count_lines(cut) <= height:
                 break
         return cut
-    levels = [row.level for rows in _trees(document) for row in rows]
+    trees = [[row.level for row in rows] for rows in _trees(document)]
+    levels = [level for tree in trees if any(tree) for level in tree]
     closed = document
     for level in reversed(range(least_level(levels), max(levels, default=0))):
         closed = close_below(document, level)
