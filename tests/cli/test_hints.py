@@ -86,11 +86,10 @@ def test_hint_after_view_runs(line: str, expected: str, installed: Callable[...,
 def test_hint_after_view_of_saved_trace_runs(
     words: list[str], expected: str, tmp_path: Path, installed: Callable[..., Outcome]
 ) -> None:
-    file = tmp_path / "saved.json"
-    installed("summary", "lenet", "--save", str(file), "-q")
-    command = hint(*words, str(file))
-    assert command == f"netinspect {expected.format(file)}"
-    outcome = installed(*shlex.split(command)[1:])
+    installed("summary", "lenet", "--save", str(tmp_path / "saved.json"), "-q")
+    command = hint(*words, "saved.json", cwd=tmp_path)
+    assert command == f"netinspect {expected.format('saved.json')}"
+    outcome = installed(*shlex.split(command)[1:], cwd=tmp_path)
     assert outcome.code == 0, outcome.err
 
 
