@@ -21,9 +21,9 @@ FILES = {
     "lost.py": "from nowhere_to_be_found import *\n",
     "other.py": "import os\n\nfor size in (1, 2):\n    pass\nif os.name:\n    Inner = Outer = None\n",
     "broken.py": "class Net(:\n",
-    "pkg/__init__.py": "from .models import *\nfrom . import *\n",
-    "pkg/models.py": f"{NET}\n\ndef build():\n    global Made\n    Made = Net\n",
-    "pkg/deep/__init__.py": "",
+    "typed/__init__.py": "from .models import *\nfrom . import *\n",
+    "typed/models.py": f"{NET}\n\ndef build():\n    global Made\n    Made = Net\n",
+    "typed/deep/__init__.py": "",
 }
 
 
@@ -40,10 +40,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("net.py:Nett", "", "did you mean 'Net'?"),
         ("net.py:qqqq.inner", "", "it defines Net"),
-        ("pkg:Nett", "", "did you mean 'Net'?"),
-        ("pkg.models:biuld", "", "did you mean 'build'?"),
-        ("pkg.modells:Net", "No module named 'pkg.modells'", "did you mean pkg.models:Net?"),
-        ("pkg.deep.zzz:Net", "No module named 'pkg.deep.zzz'", None),
+        ("typed:Nett", "", "did you mean 'Net'?"),
+        ("typed.models:biuld", "", "did you mean 'build'?"),
+        ("typed.modells:Net", "No module named 'typed.modells'", "did you mean typed.models:Net?"),
+        ("typed.deep.zzz:Net", "No module named 'typed.deep.zzz'", None),
         ("timmm:resnet18", "No module named 'timmm'", "did you mean timm:resnet18?"),
         ("zzzz.models:Net", "No module named 'zzzz'", "is zzzz installed in this Python environment?"),
     ],
@@ -59,8 +59,8 @@ def test_check_target_refuses_mistyped_names(folder: Path, text: str, cause: str
     "text",
     [
         *("net.py", "net.py:Net", "net.py:Net.anything", "lazy.py:Other", "indirect.py:Other"),
-        *("star.py:Outer", "star.py:size", "lost.py:Net", "broken.py:Net", "pkg:Net", "pkg:Made"),
-        *("pkg:models", "pkg.deep:__name__", "torch.nn:Linear", "torch.optim:SGD", "json:loads"),
+        *("star.py:Outer", "star.py:size", "lost.py:Net", "broken.py:Net", "typed:Net", "typed:Made"),
+        *("typed:models", "typed.deep:__name__", "torch.nn:Linear", "torch.optim:SGD", "json:loads"),
         *("sys:path", "math:pi"),
     ],
 )
@@ -69,7 +69,7 @@ def test_check_target_leaves_other_names_to_the_import(folder: Path, text: str) 
 
 
 def test_written_names_of_star_imports(folder: Path) -> None:
-    written = written_names(folder / "pkg" / "__init__.py", "pkg", [str(folder)])
+    written = written_names(folder / "typed" / "__init__.py", "typed", [str(folder)])
     assert {"Net", "build", "Made", "nn"} <= written.names
     assert written.defined == ()
     assert written.is_complete
@@ -80,7 +80,7 @@ def test_mistyped_targets_are_answered_without_torch(folder: Path) -> None:
     ask = Asker(folder, folder / "home")
     for text, hint in {
         "net.py:Nett": "'Net'",
-        "pkg.modells:Net": "pkg.models:Net",
+        "typed.modells:Net": "typed.models:Net",
         "torchvison:resnet18": "torchvision:resnet18",
         "vit_base_patch61_224": "'timm:vit_base_patch16_224'",
         "lente": "'lenet'",
