@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netinspect.api.command_names import COMMANDS
+from netinspect.rendering.html import style_sheet
 
 if TYPE_CHECKING:
     from torch import nn
@@ -83,8 +84,14 @@ def calls_of(function: Callable[[], object]) -> int:
 
 
 def assert_golden(name: str, text: str) -> None:
-    """Compare text with a golden file; `UPDATE_GOLDEN=1 pytest` rewrites the file."""
+    """Compare text with a golden file; `UPDATE_GOLDEN=1 pytest` rewrites the file.
+
+    The file of an HTML page refers to the style sheet, which the page has to contain whole.
+    """
     file = GOLDEN / name
+    if name.endswith(".html"):
+        assert text.count(style_sheet()) == 1
+        text = text.replace(style_sheet(), "(html.css)\n")
     if os.environ.get("UPDATE_GOLDEN"):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")

@@ -125,3 +125,13 @@ def test_selection_puts_severe_rows_first_unless_sorted() -> None:
     assert [name for name, _ in Selection().apply(rows, keys).shown] == ["d", "a", "b", "c"]
     assert [name for name, _ in Selection(top=3).apply(rows, keys).shown] == ["d", "a", "b"]
     assert [name for name, _ in Selection(sort="n", top=2).apply(rows, keys).shown] == ["b", "c"]
+
+
+@pytest.mark.parametrize("command", ["summary", "params", "cost"])
+def test_include_without_match_is_an_error_with_close_names(command: str) -> None:
+    trace = trace_of("resnet18")
+    with pytest.raises(UsageError, match="no row matches layr4") as caught:
+        getattr(netinspect, command)(trace, include=["layr4*"])
+    assert "'layer4'" in str(caught.value.hint)
+    with pytest.raises(UsageError, match=r"no row matches zzz\*"):
+        getattr(netinspect, command)(trace, include=["zzz*"])

@@ -41,5 +41,5 @@ def _facts() -> str:
 
     try:
         return render(doctor().record, Style(format=Format.MARKDOWN))
-    except Exception as error:
+    except Exception as error:  # whatever broke netinspect may break this too
         return f"no facts of the installation: {type(error).__name__}\n"

@@ -110,7 +110,7 @@ def format_html_fragment(
         parts.append(f'<div class="ni-failure">{lines}</div>')
     # JupyterLab would take keys that are pressed in the element for its own commands.
     return (
-        f'<div class="netinspect" data-lm-suppress-shortcuts="true">\n<style>\n{_style_sheet()}'
+        f'<div class="netinspect" data-lm-suppress-shortcuts="true">\n<style>\n{style_sheet()}'
         f"{_folding(folds)}</style>\n" + "\n".join(parts) + "\n</div>"
     )
 
@@ -127,7 +127,8 @@ def _fit(table: Table, width: int | None, columns: Sequence[str] | None) -> list
 
 
 @cache
-def _style_sheet() -> str:
+def style_sheet() -> str:
+    """Return the style sheet of a view, which is part of each fragment."""
     text = Path(__file__).with_name("html.css").read_text(encoding="utf-8")
     return text.partition("*/\n")[2]
 

@@ -114,7 +114,7 @@ def _list_rows(matching: Sequence[SummaryRow], rows: Sequence[SummaryRow]) -> li
         if id(row) not in identities:
             continue
         itself = any(id(rows[other]) in identities for other in below[at])
-        if itself and not row.own_parameters and not any_cost(row.own_cost):
+        if itself and not row.own_parameters and not _has_cost(row.own_cost):
             continue
         own = _sum([row] if itself else [row, *(rows[other] for other in below[at])])
         listed.append(
@@ -146,7 +146,7 @@ def _rows_below(rows: Sequence[SummaryRow]) -> list[range]:
     return below
 
 
-def any_cost(cost: Cost) -> bool:
+def _has_cost(cost: Cost) -> bool:
     """Return whether a cost has a number that people see in a summary."""
     return bool(cost.macs or cost.flops or cost.activations or cost.uncounted)
 
