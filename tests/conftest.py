@@ -59,23 +59,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device, and none is available"))
 
 
-@pytest.fixture(scope="session")
-def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a temporary folder for caches."""
-    return tmp_path_factory.mktemp("cache_home")
+@pytest.fixture(scope="session", autouse=True)
+def fixed_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Isolate tests, and fixtures of any scope, from settings of the machine and cached traces."""
+    home = tmp_path_factory.mktemp("cache_home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(_OUTPUT_VARIABLES):
+                patch.delenv(name)
+        patch.setenv("TERM", "xterm")
+        patch.setenv("PAGER", "cat")  # a pager would wait for keys
+        patch.setenv("XDG_CACHE_HOME", str(home))
+        patch.setenv("XDG_CONFIG_HOME", str(home / "configs"))  # no file
+        patch.setenv("NETINSPECT_CACHE", "0")  # tests of the cache enable it
+        yield
 
 
 @pytest.fixture(autouse=True)
-def fixed_environment(monkeypatch: pytest.MonkeyPatch, cache_home: Path) -> Iterator[None]:
-    """Isolate tests from settings of the machine, cached traces and imports of other tests."""
-    for name in list(os.environ):
-        if name.startswith(_OUTPUT_VARIABLES):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("PAGER", "cat")  # a pager would wait for keys
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(cache_home / "configs"))  # no file
-    monkeypatch.setenv("NETINSPECT_CACHE", "0")  # tests of the cache enable it
+def fixed_imports() -> Iterator[None]:
+    """Isolate tests from imports of other tests."""
     modules, path = set(sys.modules), list(sys.path)
     yield
     # Files that a test imported by path must not be found by the next one.

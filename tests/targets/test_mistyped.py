@@ -55,6 +55,17 @@ def test_check_target_refuses_mistyped_names(folder: Path, text: str, cause: str
     assert caught.value.hint == hint
 
 
+def test_check_target_looks_in_the_current_folder_of_the_moment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_target(parse_target("typed:Net"))
+    write(folder, {"deeper/later/__init__.py": NET})
+    with pytest.raises(LoadError):
+        check_target(parse_target("later:Net"))
+    monkeypatch.chdir(folder / "deeper")
+    check_target(parse_target("later:Net"))
+
+
 @pytest.mark.parametrize(
     "text",
     [

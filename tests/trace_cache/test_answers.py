@@ -215,8 +215,9 @@ def test_trace_with_forward_answers_request_without(
         assert without_forward(ran) == still
 
 
-def test_process_with_torch_is_not_served(tmp_path: Path) -> None:
+def test_process_with_torch_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process has imported torch, and may have changed it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # which other tests do not use
     traces = TraceCache()
     netinspect.load("mlp", cache=traces)
     assert "has already imported torch or user code" in traces.outcome

@@ -5,7 +5,6 @@ Only names that are certainly wrong are refused; for all others, the import deci
 
 from __future__ import annotations
 
-import os
 import pkgutil
 import sys
 from pathlib import Path
@@ -54,7 +53,8 @@ def _check_attribute(target: Target, written: WrittenNames, more: frozenset[str]
 
 def _check_dotted(target: Target) -> None:
     module = target.place
-    path = [os.curdir, *sys.path]
+    # "" is the current folder of this moment; for ".", Python remembers where it was asked first.
+    path = ["", *sys.path]
     package = find_module(module.partition(".")[0], path)
     if package is None:
         _refuse_unknown(target)
