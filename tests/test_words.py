@@ -127,7 +127,7 @@ def findings() -> tuple[Finding, ...]:
     """Return all lines of source and documentation with dropped words or a wrong first word."""
     found = []
     python = python_files(SOURCE)
-    for file in (*python, *sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"):
+    for file in (*python, *sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"):
         text = file.read_text(encoding="utf-8")
         lines = text.split("\n")
         # One search of the whole file is several times as fast as one of each line.

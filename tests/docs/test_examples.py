@@ -17,7 +17,7 @@ from tests.support import Outcome
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (README, *sorted((ROOT / "docs").rglob("*.md")))
 _CONSOLE = re.compile(r"```console\n\$ netinspect (?P<command>[^\n]*)\n(?P<output>.*?)```", re.DOTALL)
 _PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 _EXPECTED_VALUE = re.compile(r"['\"\d(\[]|True|False|None")

@@ -17,7 +17,7 @@ from netinspect.cli.app import build_app
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "netinspect"
-PAGES = (*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*.md")))
+PAGES = (*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md")))
 _LINK = re.compile(r"\]\((?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -89,7 +89,9 @@ def test_mentioned_modules_exist(page: Path) -> None:
 
 
 def test_glossary_is_sorted() -> None:
-    rows = re.findall(r"^\| (.+?) \|", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.M)
+    rows = re.findall(
+        r"^\| (.+?) \|", (ROOT / "docs" / "reference" / "glossary.md").read_text(encoding="utf-8"), re.M
+    )
     terms = [term.lower() for term in rows[1:]]
     assert terms == sorted(terms)
 

@@ -1,6 +1,7 @@
 """Tests of a fixed selection of library models, each summarized by name alone.
 
-`benchmarks/coverage.py` does the same for all models of the libraries; its table is in docs/coverage.md.
+`benchmarks/coverage.py` does the same for all models of the libraries; its table is in
+docs/measurements/coverage.md.
 """
 
 from __future__ import annotations

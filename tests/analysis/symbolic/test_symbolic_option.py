@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,13 +183,6 @@ def test_cached_trace_is_reused_for_the_same_symbols(
     assert request_without_forward(one) == request_without_forward(other)
     trace = without_forward(netinspect.load("lenet", symbolic="batch"))
     assert trace == netinspect.load("lenet", run=False)
-
-
-@pytest.mark.parametrize("name", ["symbolic.md", "memory.md"])
-def test_symbolic_docs_show_current_output(cli: Cli, name: str) -> None:
-    page = (Path(__file__).parents[3] / "docs" / name).read_text(encoding="utf-8")
-    ((command, output),) = re.findall(r"```console\n\$ netinspect ([^\n]*)\n(.*?)```", page, re.DOTALL)
-    assert cli(*command.split(), "--width", "112").out == output
 
 
 def test_saved_trace_with_unknown_symbols_is_rejected(cli: Cli, tmp_path: Path) -> None:

@@ -293,6 +293,6 @@ def test_globals_examines_texts_except_failed_downloads(tmp_path: Path) -> None:
 
 
 def test_documented_formats_match_catalog() -> None:
-    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     missing = [each.name for each in CATALOG.values() if each.is_model and each.name not in page]
     assert not missing

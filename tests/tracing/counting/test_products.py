@@ -119,7 +119,7 @@ BY_HAND: dict[str, Case] = {
     "outer": (torch.outer, (rows(3), rows(4)), 0),
     "addr": (torch.addr, (rows(3, 4), rows(3), rows(4)), 0),
     "kron": (torch.kron, (rows(3, 2), rows(4, 5)), 0),
-    # By a convention of their own, also where a kernel computes them with a product: see docs/cost.md.
+    # By a convention of their own, also where a kernel uses a product: see docs/reference/cost.md.
     "distances": (torch.cdist, (rows(30, 4), rows(50, 4)), 0),
     **{
         f"attention in one kernel, {name}": (

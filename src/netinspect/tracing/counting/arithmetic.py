@@ -1,8 +1,8 @@
 """FLOPs of operators other than products: one convention for each class of operators.
 
 They are operations as one would write them down, not those of a kernel: an exponential is one, and so is
-a comparison. What any published table counts of these classes can be made of them. docs/cost.md has
-the whole list.
+a comparison. What any published table counts of these classes can be made of them. The whole
+list is in docs/reference/cost.md.
 """
 
 from __future__ import annotations

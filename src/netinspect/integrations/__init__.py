@@ -1,0 +1,1 @@
+"""Notebooks, training frameworks and other tools: their conventions, on top of the Python API."""
