@@ -93,8 +93,8 @@ def load(
             other sizes confirm them: `batch` (N), `seq` (T), `height`, `width`, or any name with its
             dimensions, such as `points=x:2` or `seq=ids:1,mask:1`.
         cache: Reuse a cached trace if nothing has changed, and cache this one; see
-            docs/explanation/cache.md. Only a process that has imported neither torch nor user code, such as the command line, uses the
-            cache.
+            docs/explanation/cache.md. Only a process that has imported neither torch nor
+            user code, such as the command line, uses the cache.
 
     Raises:
         LoadError: The target could not be loaded.

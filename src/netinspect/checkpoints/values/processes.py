@@ -1,8 +1,8 @@
 """Work on large files divided between this process and a fork of it.
 
 Two threads are slower than one (docs/reference/values.md): numpy takes microseconds for a piece, and
-passing the interpreter lock between threads takes longer. A fork takes a millisecond and little memory. It
-is used only in the command line's own process, which has no other threads.
+passing the interpreter lock between threads takes longer. A fork takes a millisecond and little memory.
+It is used only in the command line's own process, which has no other threads.
 """
 
 from __future__ import annotations
