@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netinspect._utils.classes import is_a, is_target
+from netinspect.api._inputs import read_inputs
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.request import Target, TraceRequest, format_model_args
 from netinspect.records.trace import Trace
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from netinspect.runner.run_options import GivenValues
@@ -41,6 +43,9 @@ def load(
     args: Sequence[Any] | None = None,
     kwargs: Mapping[str, Any] | None = None,
     inputs: str | Sequence[str] = (),
+    input_size: Any = None,
+    input_data: Any = None,
+    dtypes: Any = None,
     inputs_from: str | None = None,
     input_files: str | Sequence[str] = (),
     batch: int | None = None,
@@ -49,7 +54,7 @@ def load(
     online: bool = False,
     run_file: bool = False,
     tensors: str = "auto",
-    device: str | None = None,
+    device: str | torch.device | None = None,
     run: bool = True,
     train: bool = False,
     backward: bool = False,
@@ -66,8 +71,14 @@ def load(
         model: A live module; or a target: a sample, `file.py:Name`, `package.module:Name`, a library's
             model such as `timm:resnet50`, a saved trace. Code that a target names is executed.
         args: Positional arguments of forward, as values.
-        kwargs: Keyword arguments of forward.
+        kwargs: Keyword arguments of forward, next to whatever gives the other ones.
         inputs: Input specs, such as `10x1x28x28` or `ids=2x16:int64:0..999`.
+        input_size: A size with its batch, such as `(1, 3, 224, 224)`; a list of sizes; or sizes by the
+            names of arguments, as in `{"ids": (1, 128), "mask": (1, 128)}`. Tensors are made of them.
+        input_data: Tensors of your own: a list or tuple of positional arguments, a dictionary of keyword
+            arguments, or the only argument.
+        dtypes: Dtypes of the tensors of `input_size`, in their order or by their names. If omitted, they
+            are inferred.
         inputs_from: A function such as `data.py:make` that returns arguments, a dictionary of keyword
             arguments, or a pair of both. It is called.
         input_files: `FILE` or `NAME=FILE`, arrays of NumPy or tensors saved by torch or safetensors.
@@ -81,7 +92,8 @@ def load(
             not start processes, use the network or write files.
         tensors: Tensors to run on: `real`; `zeros` (large weights are zeros that take no memory); `meta`
             (no values, any size); `fake` (the same, on a device); or `auto` for the first that works.
-        device: Device of real tensors, such as `cpu` or `cuda:0`; None for the CPU.
+        device: Device of real tensors, such as `cpu` or `cuda:0`; None for the CPU. A live model is not
+            moved: its inputs are made on its own device, or on another one that it uses.
         run: Run forward; shapes are unknown otherwise.
         train: Run in train mode.
         backward: Also run backward, and record `grad_fn` and gradients.
@@ -104,6 +116,14 @@ def load(
     """
     from netinspect.runner.run_options import GivenValues
 
+    read = read_inputs(
+        args,
+        kwargs=kwargs,
+        inputs=inputs,
+        input_size=input_size,
+        input_data=input_data,
+        dtypes=dtypes,
+    )
     found = resolve(model)
     text = format_model_args(model_args or {})
     request = TraceRequest(
@@ -111,13 +131,13 @@ def load(
         model_args=text or "{}",
         online=online,
         run_file=run_file,
-        inputs=one_or_several(inputs),
+        inputs=read.specs,
         inputs_from=None if inputs_from is None else resolve(inputs_from),
         input_files=one_or_several(input_files),
         batch=batch,
         seed=seed,
         tensors=tensors,
-        device=device,
+        device=None if device is None else str(device),
         run=run,
         train=train,
         backward=backward,
@@ -127,7 +147,7 @@ def load(
         everything=everything,
         symbolic=one_or_several(symbolic),
     )
-    given = GivenValues(args, kwargs, model_args if text is None else None)
+    given = GivenValues(read.args, read.kwargs, model_args if text is None else None)
     return trace_of(found, request, given, cache)
 
 

@@ -35,13 +35,13 @@ def make_arguments(
     Args:
         model: The live module.
         specs: Specs, each with its origin.
-        request: Batch and seed.
+        request: Batch, seed and device.
         complete: Whether every required argument of forward must be among them.
 
     Raises:
         UsageError: A name is not an argument of `forward`, or one is missing or given twice.
     """
-    device = device_of(model)
+    device = torch.device(request.device) if request.device else device_of(model)
     generator = torch.Generator().manual_seed(request.seed)
     names = forward_names(model)
     arguments: dict[str, Argument] = {}
@@ -84,6 +84,23 @@ def make_arguments(
     if complete:
         _check_complete(model, names, made)
     return _by_position(names, made)
+
+
+def join_arguments(
+    model: nn.Module, made: Sequence[Argument], values: Sequence[Argument]
+) -> list[Argument]:
+    """Return arguments made from specs followed by values that the caller gave.
+
+    Raises:
+        UsageError: One of them is given twice, or a required one is missing.
+    """
+    names = {argument.record.name for argument in made}
+    for argument in values:
+        if argument.record.name in names:
+            raise _given_twice(model, argument.record.name)
+    joined = [*made, *values]
+    _check_complete(model, forward_names(model), joined)
+    return joined
 
 
 def as_call(model: nn.Module, value: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -6,7 +6,7 @@ its library, and inputs inferred from names, layers and short runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from netinspect.errors import UsageError
-from netinspect.inputs.arguments import make_arguments
+from netinspect.inputs.arguments import join_arguments, make_arguments
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.declared import declared_specs, live_example
 from netinspect.inputs.inherit import inherit
@@ -47,6 +47,7 @@ def choose_inputs(
     inputs: InputRequest,
     request: TraceRequest,
     *,
+    values: Sequence[Argument] = (),
     target: str | None = None,
     stops_at: Callable[[Failure], bool] = lambda failure: False,
     budget: Budget | None = None,
@@ -57,6 +58,7 @@ def choose_inputs(
         model: The live module.
         inputs: Inputs that the user requested.
         request: Request of the run.
+        values: Arguments that the caller gave, next to the requested inputs.
         target: The target string, which names a library's model more precisely than its class.
         stops_at: Returns whether no other input can fix a failure.
         budget: Budget of a search; None for a new one.
@@ -70,6 +72,9 @@ def choose_inputs(
         declared = inherit(declared, model, inputs, target, training=request.train)
     settled = {spec.head or names.at(index) for index, (spec, _) in enumerate(declared or ())}
     missing = [name for name in names.required if name not in settled]
+    if values:
+        made = make_arguments(model, declared or (), inputs, complete=False)
+        return Choice(join_arguments(model, made, values))
     if declared is not None and not (missing and inputs.specs):
         return Choice(make_arguments(model, declared, inputs))
     if declared is None and (example := live_example(model)) is not None:

@@ -18,6 +18,9 @@ class InputRequest:
     """First dimension of every input; None to leave it unchanged."""
 
     seed: int = 0
+    device: str | None = None
+    """Device of the tensors to make; None for that of the model."""
+
     start: tuple[tuple[str, str], ...] = ()
     """Specs with reasons that a search starts with: the result of a search in another tensor mode."""
 

@@ -22,7 +22,7 @@ from netinspect.inputs.arguments import as_call, given_arguments
 from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.declared import declared_example
 from netinspect.inputs.infer.batch_statistics import are_single, wants_two_examples, with_reason
-from netinspect.inputs.infer.model_facts import device_of
+from netinspect.inputs.infer.model_facts import devices_of
 from netinspect.inputs.inherit import infer_dtypes
 from netinspect.records.base import replace
 from netinspect.records.steps import Step
@@ -31,6 +31,7 @@ from netinspect.records.values import tensors_in
 from netinspect.runner.run_options import ZEROS_NOTE, RunOptions
 from netinspect.runner.tensor_modes import TensorModes, fallback_reason, is_caused_by_mode
 from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_meta
+from netinspect.tracing.arguments import Argument
 from netinspect.tracing.capture import capture
 from netinspect.tracing.model.forwardless import lacks_forward, name_instead, refuses
 from netinspect.tracing.model.offload import lacks_values
@@ -56,13 +57,30 @@ def trace_module(model: object, options: RunOptions, *, target: str | None = Non
             f"cannot run a live model on {mode} tensors",
             hint="leave the tensor mode out, or name a target that can be built",
         )
-    own = str(device_of(model))
-    if device not in (None, own, own.partition(":")[0]):
-        raise UsageError(
-            f"cannot run a live model on {device}: its tensors are on {own}",
-            hint="move it there first, or name a target that can be built there",
-        )
+    if device is not None:
+        inputs = replace(options.inputs, device=_device_for_inputs(model, device))
+        options = replace(options, inputs=inputs)
     return _trace(model, tensor_mode, options, target=target, is_instance=True)
+
+
+def _device_for_inputs(model: nn.Module, device: str) -> str:
+    """Return the device of a live model, which is not moved, that a caller names for its inputs."""
+    try:
+        wanted = torch.device(device)
+    except RuntimeError as error:
+        raise UsageError(
+            f"{device!r} is not a device", hint="expected a device such as cpu or cuda:0"
+        ) from error
+    own = devices_of(model)
+    for each in own:
+        if each.type == wanted.type and wanted.index in (None, each.index):
+            return str(each)
+    if own:
+        raise UsageError(
+            f"cannot run a live model on {device}: its tensors are on {' and '.join(map(str, own))}",
+            hint=f"move it there first, as by model.to({device!r}); netinspect leaves it where it is",
+        )
+    return device
 
 
 def _checked_module(model: object) -> nn.Module:
@@ -275,6 +293,7 @@ def _reads_values(step: Step) -> bool:
 def _choose(
     model: nn.Module, tensor_mode: TensorMode, options: RunOptions, target: str | None
 ) -> Choice:
+    values: list[Argument] = []
     if options.has_values:
         args, kwargs = options.given.args or (), options.given.kwargs or {}
         if options.example is not None:
@@ -283,11 +302,14 @@ def _choose(
             from netinspect.inputs.files import place_on
 
             args, kwargs = place_on(model, tuple(args)), place_on(model, dict(kwargs))
-        return Choice(given_arguments(model, args, kwargs))
+        values = given_arguments(model, args, kwargs)
+        if not options.inputs.specs:
+            return Choice(values)
     return choose_inputs(
         model,
         options.inputs,
         options.request,
+        values=values,
         target=target,
         stops_at=lambda failure: is_caused_by_mode(failure, tensor_mode) or refuses(failure),
         budget=options.budget,

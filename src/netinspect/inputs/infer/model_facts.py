@@ -12,7 +12,7 @@ from torch import nn
 
 from netinspect.inputs.signature import ForwardNames, forward_names
 from netinspect.tracing.model.members import modules, named_buffers, named_modules, named_parameters
-from netinspect.tracing.model.offload import home_of
+from netinspect.tracing.model.offload import all_homes_of, home_of
 from netinspect.tracing.safe_access import attribute, dictionary_of, is_a, setting_of
 
 TOKENS = 16
@@ -117,6 +117,12 @@ def device_of(model: nn.Module) -> torch.device:
     """
     with torch._C.DisableTorchFunction():
         return home_of(model) or torch.device("cpu")
+
+
+def devices_of(model: nn.Module) -> list[torch.device]:
+    """Return the devices of a model's tensors, in the order in which they occur; see `device_of`."""
+    with torch._C.DisableTorchFunction():
+        return all_homes_of(model)
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:

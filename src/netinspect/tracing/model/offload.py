@@ -25,6 +25,11 @@ def home_of(model: nn.Module) -> torch.device | None:
     return next((tensor.device for tensor, is_absent in _tensors(model) if not is_absent), None)
 
 
+def all_homes_of(model: nn.Module) -> list[torch.device]:
+    """Return the devices of the tensors that are not offloaded, each once."""
+    return [*dict.fromkeys(tensor.device for tensor, is_absent in _tensors(model) if not is_absent)]
+
+
 def lacks_values(model: nn.Module) -> bool:
     """Return whether some parameter or buffer is on the meta device and no hook may replace it."""
     with torch._C.DisableTorchFunction():
