@@ -56,7 +56,7 @@ def load(
     tensors: str = "auto",
     device: str | torch.device | None = None,
     run: bool = True,
-    train: bool = False,
+    train: bool | None = False,
     backward: bool = False,
     values: bool = False,
     stats: bool = False,
@@ -95,7 +95,7 @@ def load(
         device: Device of real tensors, such as `cpu` or `cuda:0`; None for the CPU. A live model is not
             moved: its inputs are made on its own device, or on another one that it uses.
         run: Run forward; shapes are unknown otherwise.
-        train: Run in train mode.
+        train: Run in train mode; None for the mode that each module has.
         backward: Also run backward, and record `grad_fn` and gradients.
         values: Record the tensors as printed.
         stats: Summarise the values of the named tensors.

@@ -69,7 +69,7 @@ def choose_inputs(
     declared = declared_specs(model, inputs)
     names = forward_names(model)
     if declared is not None and any(spec.only_sizes for spec, _ in declared) and inputs.specs:
-        declared = inherit(declared, model, inputs, target, training=request.train)
+        declared = inherit(declared, model, inputs, target, training=bool(request.train))
     settled = {spec.head or names.at(index) for index, (spec, _) in enumerate(declared or ())}
     missing = [name for name in names.required if name not in settled]
     if values:
@@ -98,7 +98,7 @@ def _inferred(
     from netinspect.inputs.infer.infer_inputs import infer
     from netinspect.inputs.infer.model_facts import read_facts
 
-    facts = read_facts(model, training=request.train)
+    facts = read_facts(model, training=bool(request.train))
     # Checks that the given names exist and that none is given twice.
     fixed = make_arguments(model, declared, inputs, complete=False)
     given = {

@@ -129,7 +129,7 @@ class Runs:
                 mode = stack.enter_context(fake_tensors())
                 model, limit = self._source.without_data(mode), None
                 _check(model, request)
-                set_mode(model, request.run.train)
+                set_mode(model, bool(request.run.train))
                 adapt(model, dtype)
             else:
                 stack.enter_context(_quiet())
@@ -140,7 +140,7 @@ class Runs:
                 if any(is_a(module, nn.LSTM) for module in modules(model)):
                     stack.enter_context(without_onednn())
                 _check(model, request)
-                set_mode(model, request.run.train)
+                set_mode(model, bool(request.run.train))
                 if dtype is not None:
                     cast(model, dtype)
                 seed_everything(request.run.seed)
@@ -154,7 +154,7 @@ class Runs:
                 self._run(model, args, kwargs, tracker, batch)
             return MemoryTrack(
                 batch=_first_dimension(specs),
-                training=request.run.train,
+                training=bool(request.run.train),
                 steps=tuple(tracker.steps),
                 allocations=tracker.allocations(),
                 wrapped=wrapped,

@@ -63,7 +63,9 @@ class TraceRequest:
     """Device of real tensors; None for the CPU."""
 
     run: bool = True
-    train: bool = False
+    train: bool | None = False
+    """None for the mode that each module has."""
+
     backward: bool = False
     values: bool = False
     """Record parameters, buffers and the output as torch prints them."""

@@ -71,6 +71,9 @@ class Column(Generic[Item]):
     min_width: int | None = None
     """Smallest useful width; None for a column that is never cut."""
 
+    least_width: int = 0
+    """Cells that the column takes even if its texts are shorter, where lines have no limit."""
+
     elide: OneOf["middle", "end"] = "end"
     shown: bool = True
     """Whether the column is shown by default to people and in `plain`; `csv` always has it."""

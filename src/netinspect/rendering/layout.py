@@ -69,7 +69,11 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
     droppable = chosen is None or ALL_COLUMNS in chosen
     chosen = wanted_columns(table, chosen)
     natural = _natural_widths(table)
-    if width is not None:
+    if width is None:
+        natural = [
+            max(each, column.least_width) for each, column in zip(natural, table.columns, strict=True)
+        ]
+    else:
         # Limit each width to the line first, because columns are narrowed by one cell at a time.
         natural = [min(each, max(width, 1)) for each in natural]
     fitted = [

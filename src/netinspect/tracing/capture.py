@@ -30,6 +30,7 @@ from netinspect.tracing.model.changes import After, Before, live_tensors
 from netinspect.tracing.model.class_sources import class_code
 from netinspect.tracing.model.members import modules as modules_of
 from netinspect.tracing.model.members import parameters as parameters_of
+from netinspect.tracing.model.modes import mode_of
 from netinspect.tracing.model.registered import Registered
 from netinspect.tracing.model.static_walk import (
     global_hooks,
@@ -147,7 +148,7 @@ def capture(
         output=ran.output,
         output_origins=ran.output_origins,
         output_values=ran.output_values,
-        mode="train" if request.train else "eval",
+        mode="train" if (mode_of(model) if request.train is None else request.train) else "eval",
         tensor_mode=tensor_mode,
         attempts=tuple(attempts),
         counted=ran.counted,

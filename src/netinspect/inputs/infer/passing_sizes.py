@@ -58,7 +58,12 @@ class PassingSizes(NamedTuple):
 
 
 def find_passing_sizes(
-    model: nn.Module, arguments: Sequence[Argument], trace: Trace, budget: Budget, *, training: bool
+    model: nn.Module,
+    arguments: Sequence[Argument],
+    trace: Trace,
+    budget: Budget,
+    *,
+    training: bool | None,
 ) -> PassingSizes:
     """Find sizes near a failed one that pass, for signals, images and volumes.
 
@@ -70,7 +75,7 @@ def find_passing_sizes(
         arguments: Arguments on which it failed.
         trace: Trace of the failure.
         budget: Budget that the runs are charged to; they may use a tenth of it.
-        training: Whether forward ran in train mode.
+        training: Whether forward ran in train mode; None for the mode of each module.
     """
     failure = trace.failure
     if failure is None or failure.step is None or failure.phase != "forward":
@@ -100,7 +105,7 @@ class _Attempt:
     """Specs that change, by the position of their argument; all have the same sides."""
 
     budget: Budget
-    training: bool = field(kw_only=True)
+    training: bool | None = field(kw_only=True)
 
     @property
     def sides(self) -> _Sides:

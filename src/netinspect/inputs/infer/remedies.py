@@ -21,7 +21,7 @@ def with_remedies(
     trace: Trace,
     budget: Budget,
     *,
-    training: bool,
+    training: bool | None,
     sizes: bool,
 ) -> Failure | None:
     """Return the failure of a trace with remedies; None if it did not fail.
@@ -31,7 +31,7 @@ def with_remedies(
         choice: Arguments that it was called with.
         trace: Trace of the call.
         budget: Budget that runs at other sizes are charged to.
-        training: Whether forward ran in train mode.
+        training: Whether forward ran in train mode; None for the mode of each module.
         sizes: Whether to search for sizes that pass; skipped if all inputs were inferred.
     """
     failure = trace.failure

@@ -282,16 +282,19 @@ def preserved(model: nn.Module, inputs: Any = (), *, closures: bool = False) -> 
 
 
 @contextmanager
-def snapshot_for_run(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[ModelSnapshot]:
+def snapshot_for_run(
+    model: nn.Module, inputs: Any = (), *, training: bool | None
+) -> Iterator[ModelSnapshot]:
     """Switch a model to train or eval mode, and restore everything at the end.
 
     Args:
         model: The live module.
         inputs: Arguments of forward.
-        training: True for train mode.
+        training: True for train mode; None for the mode that each module has.
     """
     with preserved(model, inputs) as snapshot:
-        set_mode(model, training)
+        if training is not None:
+            set_mode(model, training)
         yield snapshot
 
 
