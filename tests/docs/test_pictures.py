@@ -1,0 +1,81 @@
+"""Pictures of the README and docs, which the commands here write; `UPDATE_GOLDEN=1 pytest` rewrites them."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.browser import browser
+from tests.docs.test_examples import PAGES, README, text_of
+from tests.support import Outcome
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "docs" / "pictures"
+COMMANDS = {
+    "source": "source lenet --width 107",
+    "summary": "summary benchmarks/nets/vit.py --width 107 --columns path,class,output,params,share,macs",
+    "failure": "trace lenet --input 10x1x32x32 --width 107 --columns name,input,output,called_at",
+    "memory": "memory benchmarks/nets/vit.py --batch 32 --train --width 107",
+}
+_SHOWN = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<file>[^)]*)\)")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[pytest.mark.slow] * (each == "memory")) for each in COMMANDS]
+)
+def test_picture_is_what_its_command_writes(
+    name: str, cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    written = tmp_path / f"{name}.svg"
+    outcome = cli(*shlex.split(COMMANDS[name]), "-o", str(written))
+    assert f"written to {written}" in outcome.err
+    picture = PICTURES / f"{name}.svg"
+    if os.environ.get("UPDATE_GOLDEN"):
+        picture.write_bytes(written.read_bytes())
+    assert written.read_bytes() == picture.read_bytes()
+
+
+def test_every_picture_has_a_command_and_a_description() -> None:
+    shown = {
+        (page.parent / match["file"]).resolve(): match["alt"]
+        for page in PAGES
+        for match in _SHOWN.finditer(text_of(page))
+    }
+    assert set(shown) == {PICTURES / f"{each}.svg" for each in COMMANDS} == set(PICTURES.iterdir())
+    assert all(shown.values())
+
+
+def test_readme_shows_the_command_of_each_picture() -> None:
+    text = text_of(README)
+    for match in _SHOWN.finditer(text):
+        command = COMMANDS[Path(match["file"]).stem].partition(" --width")[0]
+        assert f"`netinspect {command}`" in text
+
+
+@pytest.mark.slow
+def test_pictures_in_a_page_follow_its_reader(tmp_path: Path) -> None:
+    """As on GitHub: in an `img` element, which runs no scripts and loads nothing."""
+    from PIL import Image
+
+    page = tmp_path / "page.html"
+    images = "".join(f'<p><img src="{(PICTURES / each).as_uri()}.svg">' for each in COMMANDS)
+    page.write_text(f"<!DOCTYPE html><body style='margin: 0'>{images}", encoding="utf-8")
+    with browser(tmp_path) as chromium:
+        for dark, background in ((False, (255, 255, 255)), (True, (13, 17, 23))):
+            chromium.open(page, width=1100, height=2000, dark=dark)
+            corners = chromium.run(
+                "[...document.images].map(each => [each.getBoundingClientRect(), each.naturalWidth])"
+                ".map(([box, width]) => [box.x, box.y, width])"
+            )
+            chromium.screenshot(tmp_path / "page.png")
+            shot = Image.open(io.BytesIO((tmp_path / "page.png").read_bytes())).convert("RGB")
+            for x, y, width in corners:
+                assert width > 500
+                assert shot.getpixel((int(x) + 8, int(y) + 8)) == background
