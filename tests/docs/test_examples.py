@@ -79,15 +79,3 @@ def test_python_example_values(page: Path, monkeypatch: pytest.MonkeyPatch) -> N
                 assert repr(eval(expression, namespace)) == shown, expression
                 checked += 1
     assert checked > 0
-
-
-def test_readme_names_every_command() -> None:
-    from netinspect.api.command_names import COMMANDS
-
-    assert [name for name in COMMANDS if f"netinspect {name}" not in text_of(README)] == []
-
-
-def test_ci_runs_the_second_command_of_the_readme() -> None:
-    commands = re.findall(r"^    (python3 -m venv .*)$", text_of(README), re.MULTILINE)
-    assert len(commands) == 2
-    assert commands[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()

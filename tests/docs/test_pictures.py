@@ -1,4 +1,4 @@
-"""Pictures of the README and docs, which the commands here write; `UPDATE_GOLDEN=1 pytest` rewrites them."""
+"""Pictures of the README and docs; `UPDATE_GOLDEN=1 pytest` writes them again."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from pathlib import Path
 import pytest
 
 from tests.browser import browser
-from tests.docs.test_examples import PAGES, README, text_of
+from tests.docs.test_examples import PAGES, README, ROOT, text_of
 from tests.support import Outcome
 
-ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 COMMANDS = {
-    "source": "source lenet --width 107",
-    "summary": "summary benchmarks/nets/vit.py --width 107 --columns path,class,output,params,share,macs",
-    "failure": "trace lenet --input 10x1x32x32 --width 107 --columns name,input,output,called_at",
-    "memory": "memory benchmarks/nets/vit.py --batch 32 --train --width 107",
+    "source": "source lenet",
+    "summary": "summary benchmarks/nets/vit.py --columns path,class,output,params,share,macs",
+    "failure": "trace lenet --input 10x1x32x32 --columns name,input,output,called_at",
+    "memory": "memory benchmarks/nets/vit.py --batch 32 --train",
 }
 _SHOWN = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<file>[^)]*)\)")
 
@@ -34,7 +33,7 @@ def test_picture_is_what_its_command_writes(
 ) -> None:
     monkeypatch.chdir(ROOT)
     written = tmp_path / f"{name}.svg"
-    outcome = cli(*shlex.split(COMMANDS[name]), "-o", str(written))
+    outcome = cli(*shlex.split(COMMANDS[name]), "--width", "107", "-o", str(written))
     assert f"written to {written}" in outcome.err
     picture = PICTURES / f"{name}.svg"
     if os.environ.get("UPDATE_GOLDEN"):
@@ -55,7 +54,7 @@ def test_every_picture_has_a_command_and_a_description() -> None:
 def test_readme_shows_the_command_of_each_picture() -> None:
     text = text_of(README)
     for match in _SHOWN.finditer(text):
-        command = COMMANDS[Path(match["file"]).stem].partition(" --width")[0]
+        command = COMMANDS[Path(match["file"]).stem].partition(" --columns")[0]
         assert f"`netinspect {command}`" in text
 
 
