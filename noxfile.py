@@ -1,0 +1,66 @@
+"""Development tasks: `nox -l` lists them, and `nox -s NAME` runs one with the Python that runs nox."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "quick"]
+
+DIST = Path("dist")
+
+
+def _python(session: nox.Session, *arguments: str) -> None:
+    session.run(sys.executable, *arguments, external=True)
+
+
+@nox.session
+def setup(session: nox.Session) -> None:
+    """Install netinspect and all tools into .venv, with the pinned versions."""
+    _python(session, "-m", "venv", ".venv")
+    programs = Path(".venv", "Scripts" if sys.platform == "win32" else "bin")
+    install = ("-m", "pip", "install", "-q", "-c", "constraints.txt", "-e", ".[test,docs,benchmark]")
+    session.run(str(programs / "python"), *install, external=True)
+
+
+@nox.session
+def quick(session: nox.Session) -> None:
+    """Run the tests that are not slow."""
+    _python(session, "-m", "pytest", "-n", "2", "-m", "not slow", *session.posargs)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run all tests."""
+    _python(session, "-m", "pytest", "-n", "2", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run the linter, the formatter and the type checker."""
+    _python(session, "-m", "ruff", "check", ".")
+    _python(session, "-m", "ruff", "format", "--check", ".")
+    _python(session, "-m", "mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of the documentation; warnings are errors."""
+    _python(session, "-m", "mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the start-up time; `nox -s bench -- speed` runs benchmarks/speed.py instead."""
+    name, *rest = session.posargs or ["startup"]
+    _python(session, f"benchmarks/{name}.py", *rest)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the packages into dist/, and check them as a package index does."""
+    shutil.rmtree(DIST, ignore_errors=True)
+    _python(session, "-m", "build", "--no-isolation", "--outdir", str(DIST))
+    _python(session, "-m", "twine", "check", "--strict", *map(str, DIST.iterdir()))
