@@ -24,9 +24,12 @@ _FLAGS = (
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     "--no-first-run",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe",
 )
+
+_IS_CI = bool(os.environ.get("CI"))
+"""Read when tests are collected, before their environment is replaced."""
 
 
 class Page:
@@ -65,8 +68,10 @@ class Page:
         message: dict[str, Any] = json.loads(text)
         return message
 
-    def open(self, file: Path, *, width: int = 1000, height: int = 800, dark: bool = False) -> None:
-        """Open a file, and wait until it is loaded."""
+    def open(
+        self, place: Path | str, *, width: int = 1000, height: int = 800, dark: bool = False
+    ) -> None:
+        """Open a file or an address, and wait until it is loaded."""
         self.send(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -76,7 +81,7 @@ class Page:
         )
         preference = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[preference])
-        self.send("Page.navigate", url=file.as_uri())
+        self.send("Page.navigate", url=place if isinstance(place, str) else place.as_uri())
         while self._receive().get("method") != "Page.loadEventFired":
             pass
 
@@ -115,7 +120,7 @@ def browser(folder: Path) -> Iterator[Page]:
         shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     )
     if program is None:
-        if os.environ.get("CI"):
+        if _IS_CI:
             pytest.fail("chromium is not installed, and .ci/run has to install it")
         pytest.skip("needs Chromium")
     to_browser, write = os.pipe()
