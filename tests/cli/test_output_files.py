@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,23 @@ def test_output_file_of_failed_forward(cli: Cli, workshop: Path) -> None:
     assert outcome.code == 4
     failure = json.loads(Path("out.json").read_text())["header"]["failure"]
     assert failure["summary"] in outcome.err
+
+
+@pytest.mark.parametrize("suffix", ["html", "md", "svg", "tex", "tsv", "txt"])
+def test_output_file_explains_failed_forward(cli: Cli, workshop: Path, suffix: str) -> None:
+    outcome = cli("trace", "lenet", "-i", "1x1x32x32", "-o", f"out.{suffix}")
+    assert outcome.code == 4
+    text = (
+        html.unescape(Path(f"out.{suffix}").read_text(encoding="utf-8"))
+        .replace("\xa0", " ")
+        .replace("\\_", "_")
+    )
+    for part in (
+        "conv1",
+        "fc1 expects 256 features",
+        "fc1 = Linear(400, 120)",
+    ):
+        assert part in text
 
 
 @pytest.mark.slow
