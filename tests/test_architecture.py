@@ -19,6 +19,8 @@ BASE = {"records", "errors", "_utils", "version"}
 ALLOWED = {
     # Other people's tools and habits, built on the public functions.
     "integrations": {"api", "rendering", "reports", *BASE},
+    # A name of torchinfo's, under which its users import the integration.
+    "torchinfo": {"integrations"},
     "cli": {
         "api",
         "memory_tracker",

@@ -49,6 +49,14 @@ def widths(fitted: list[Fitted]) -> dict[str, int]:
 
 # --- choice of columns -------------------------------------------------------------------------------
 
+
+def test_fit_least_width_widens_columns_without_a_limit() -> None:
+    wide = replace(column("name"), least_width=9)
+    assert widths(fit(table(wide, rows=(("a",),)), None, None)) == {"name": 9}
+    assert widths(fit(table(wide, rows=(("a" * 12,),)), None, None)) == {"name": 12}
+    assert widths(fit(table(wide, rows=(("a",),)), 40, None)) == {"name": 4}
+
+
 NAME, SHAPE, NOTE, HIDDEN = (
     column("name", min_width=6),
     column("shape"),

@@ -1,0 +1,1 @@
+"""The interface of torchinfo, on traces of netinspect; `netinspect.torchinfo` exports it."""

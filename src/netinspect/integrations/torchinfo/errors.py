@@ -1,0 +1,66 @@
+"""Errors with the exception types that torchinfo raises, and the texts of netinspect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netinspect.errors import ForwardError, NetinspectError, UsageError
+
+if TYPE_CHECKING:
+    from netinspect.integrations.torchinfo.model_statistics import ModelStatistics
+
+
+class InvalidValueError(UsageError, ValueError):
+    """An argument has a value that is not accepted."""
+
+
+class InvalidTypeError(UsageError, TypeError):
+    """An argument has a type that is not accepted."""
+
+
+class InvalidCallError(UsageError, RuntimeError):
+    """Arguments contradict each other, or do not match `forward` or the machine."""
+
+
+class RunFailedError(ForwardError, RuntimeError):
+    """Forward raised.
+
+    Args:
+        message: As for all errors.
+        statistics: The summary of the layers that ran; None if it cannot be built.
+        parts: As for all errors.
+    """
+
+    def __init__(self, message: str, *, statistics: ModelStatistics | None = None, **parts: Any) -> None:
+        super().__init__(message, **parts)
+        self.statistics = statistics
+
+
+def as_invalid_call(error: NetinspectError) -> InvalidCallError:
+    """Return an error of netinspect as one that torchinfo's callers catch."""
+    return InvalidCallError(
+        error.message,
+        cause=error.cause,
+        place=error.place,
+        hint=error.hint,
+        excerpt=error.excerpt,
+    )
+
+
+def run_failed(statistics: ModelStatistics) -> RunFailedError:
+    """Return the error of a forward that raised, with its explanation."""
+    from netinspect.rendering.failure import forward_error
+
+    diagnosis = statistics.report.header.failure
+    assert diagnosis is not None
+    error = forward_error(diagnosis)
+    return RunFailedError(
+        error.message,
+        statistics=statistics,
+        cause=error.cause,
+        place=error.place,
+        hint=error.hint
+        if diagnosis.remedies
+        else "the attribute `statistics` of this error has the layers that ran",
+        excerpt=error.excerpt,
+    )
