@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import pexpect
 import pytest
 
-from tests.support import PATIENCE, Outcome
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 TINY = "docs/examples/tiny.safetensors"
@@ -20,18 +16,9 @@ TUNED = "docs/examples/tuned.safetensors"
 
 
 def last_line(*words: str, env: dict[str, str] | None = None, cwd: Path = ROOT) -> str:
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "netinspect", *words],
-        env={**os.environ, "NETINSPECT_CACHE": "1", **(env or {})},
-        cwd=str(cwd),
-        dimensions=(60, 120),
-        timeout=PATIENCE,
-        encoding="utf-8",
-    )
-    text = child.read()
-    child.close()
-    return text.splitlines()[-1]
+    env = {"NETINSPECT_CACHE": "1", **(env or {})}
+    shown = forked.on_a_terminal(*words, columns=120, lines=60, env=env, cwd=cwd)
+    return shown.out.splitlines()[-1]
 
 
 def hint(*words: str, cwd: Path = ROOT) -> str:
@@ -67,10 +54,10 @@ def hint(*words: str, cwd: Path = ROOT) -> str:
         ("memory lenet --train --top 3", "memory lenet --train --device-memory 24GiB"),
     ],
 )
-def test_hint_after_view_runs(line: str, expected: str, installed: Callable[..., Outcome]) -> None:
+def test_hint_after_view_runs(line: str, expected: str) -> None:
     command = hint(*line.split())
     assert command == f"netinspect {expected}"
-    outcome = installed(*shlex.split(command)[1:], cwd=ROOT)
+    outcome = forked.run(*shlex.split(command)[1:], cwd=ROOT)
     assert outcome.code == 0, outcome.err
 
 
@@ -83,21 +70,19 @@ def test_hint_after_view_runs(line: str, expected: str, installed: Callable[...,
     ],
     ids=str,
 )
-def test_hint_after_view_of_saved_trace_runs(
-    words: list[str], expected: str, tmp_path: Path, installed: Callable[..., Outcome]
-) -> None:
-    installed("summary", "lenet", "--save", str(tmp_path / "saved.json"), "-q")
+def test_hint_after_view_of_saved_trace_runs(words: list[str], expected: str, tmp_path: Path) -> None:
+    forked.run("summary", "lenet", "--save", str(tmp_path / "saved.json"), "-q")
     command = hint(*words, "saved.json", cwd=tmp_path)
     assert command == f"netinspect {expected.format('saved.json')}"
-    outcome = installed(*shlex.split(command)[1:], cwd=tmp_path)
+    outcome = forked.run(*shlex.split(command)[1:], cwd=tmp_path)
     assert outcome.code == 0, outcome.err
 
 
-def test_hint_is_quoted_and_works(workshop: Path, installed: Callable[..., Outcome]) -> None:
+def test_hint_is_quoted_and_works(workshop: Path) -> None:
     (workshop / "my net.py").write_text((workshop / "net.py").read_text())
     command = hint("summary", "my net.py", "--arg", "classes=5", "-i", "x=2x8", cwd=workshop)
     assert command == "netinspect cost 'my net.py' --input x=2x8 --arg classes=5"
-    outcome = installed(*shlex.split(command)[1:], cwd=workshop)
+    outcome = forked.run(*shlex.split(command)[1:], cwd=workshop)
     assert outcome.code == 0, outcome.err
 
 
@@ -131,5 +116,5 @@ def test_hint_setting_of_user(tmp_path: Path) -> None:
     assert "netinspect cost" in last_line("summary", "lenet", env={**env, "NETINSPECT_HINTS": "1"})
 
 
-def test_no_hint_in_pipe(installed: Callable[..., Outcome]) -> None:
-    assert "netinspect cost" not in installed("summary", "lenet", "--color", "always").err
+def test_no_hint_in_pipe() -> None:
+    assert "netinspect cost" not in forked.run("summary", "lenet", "--color", "always").err

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pexpect
 import pytest
 
-from tests.support import PATIENCE, Outcome
+from tests import forked
+from tests.support import Outcome
 
 LINK = re.compile(r"\x1b\]8;;([^\x1b]*)\x1b\\([^\x1b]+)\x1b\]8;;\x1b\\")
 TERMINALS = [
@@ -51,19 +49,10 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def terminal(*words: str, env: dict[str, str], cwd: Path) -> str:
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "netinspect", *words, "-q"],
-        env={**os.environ, "NETINSPECT_CACHE": "1", **env},
-        cwd=str(cwd),
-        dimensions=(50, 120),
-        timeout=PATIENCE,
-        encoding="utf-8",
-    )
-    text = child.read()
-    child.close()
-    assert child.exitstatus == 0, text
-    return text
+    env = {"TERM": "xterm", "NETINSPECT_CACHE": "1", **env}
+    outcome = forked.on_a_terminal(*words, "-q", columns=120, lines=50, env=env, cwd=cwd)
+    assert outcome.code == 0, outcome.out
+    return outcome.out
 
 
 def test_class_is_link_to_its_definition(workshop: Path) -> None:

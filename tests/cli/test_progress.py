@@ -10,6 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests import forked
 from tests.cli.test_streams import on_a_terminal, shell
 from tests.support import PATIENCE
 
@@ -47,7 +48,7 @@ def words(tmp_path: Path) -> str:
 
 
 def test_live_line_names_phases_and_is_removed(words: str) -> None:
-    shown = on_a_terminal(words, 80)
+    shown = forked.on_a_terminal(*words.split(), columns=80, anew=True).out
     phases = list(dict.fromkeys(re.findall(r"\x1b\[2m. ([a-z]+ing [\w.]+)", shown)))
     assert phases == ["importing torch", "importing slow.py", "building Slow", "running forward"]
     # What the model prints is whole, and on a line of its own.

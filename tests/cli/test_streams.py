@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from netinspect.api import load, save
+from tests import forked
 from tests.support import PATIENCE, Outcome
 
 pytestmark = pytest.mark.slow
@@ -169,18 +169,7 @@ def test_ctrl_c_stops_an_import_of_torch_that_drops_exceptions(tmp_path: Path) -
 
 def on_a_terminal(words: str, columns: int, **environment: str) -> str:
     """Return the output to a terminal of that width, outside a CI."""
-    calm = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "CI")}
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "netinspect", *shlex.split(words)],
-        env={**calm, "TERM": "xterm-256color", **environment},
-        dimensions=(30, columns),
-        encoding="utf-8",
-        timeout=PATIENCE,
-    )
-    child.expect(pexpect.EOF)
-    child.close()
-    return str(child.before).replace("\r\n", "\n")
+    return forked.on_a_terminal(*shlex.split(words), columns=columns, env=environment).out
 
 
 def without_colour(text: str) -> str:
