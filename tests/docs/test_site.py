@@ -199,3 +199,16 @@ def test_search_finds_option(reader: BrowserPage, address: str) -> None:
     results = "[...document.querySelectorAll('.md-search-result__link')].map(e => e.pathname)"
     wait_for(reader, f"{results}.length > 0")
     assert "/reference/commands/memory/" in reader.run(results)
+
+
+def test_copy_button_omits_prompt_and_output(reader: BrowserPage, address: str) -> None:
+    reader.open(address)
+    button = "document.querySelector('.language-console button')"
+    wait_for(reader, f"{button} !== null")
+    # What is copied is in a text field that is selected for that moment.
+    reader.run("addEventListener('copy', () => { window.copied = document.activeElement.value })")
+    reader.run(f"{button}.scrollIntoView({{block: 'center'}})")
+    box = f"{button}.getBoundingClientRect()"
+    reader.click(reader.run(f"{box}.x + {box}.width / 2"), reader.run(f"{box}.y + {box}.height / 2"))
+    wait_for(reader, "window.copied !== undefined")
+    assert reader.run("window.copied") == "netinspect summary lenet"

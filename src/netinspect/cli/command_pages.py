@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from netinspect.cli.help_pages import HelpPage, read_help_pages
 from netinspect.cli.help_topics import TOPICS
@@ -18,6 +18,23 @@ _NOTE = (
 )
 _INDEX = "index.md"
 _EXIT_CODES = "Exit codes: "
+_SEE_ALSO = {
+    "summary": ("../views.md#summary", "../checkpoints.md"),
+    "params": ("../views.md#params", "../values.md"),
+    "trace": ("../views.md#trace", "../symbolic.md"),
+    "tree": ("../views.md#tree",),
+    "source": ("../views.md#source",),
+    "internals": ("../views.md#internals",),
+    "cost": ("../cost.md", "../symbolic.md"),
+    "memory": ("../memory.md",),
+    "diff": ("../diff.md",),
+    "globals": ("../globals.md",),
+    "models": ("../targets.md",),
+    "cache": ("../../explanation/cache.md",),
+    "config": ("../settings.md",),
+}
+"""Pages with outputs of a command and definitions."""
+
 _DETAILS = re.compile(r" *\[(?P<details>(?:env var|default|required|at least)[^\]]*)\]$")
 _CODE = re.compile(r"(?<![\w-])(--?[a-z][\w-]*|-(?= )|[A-Z]+_[A-Z_]+|__\w+__)(?![\w-])")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|])")
@@ -61,10 +78,17 @@ def _format_start(title: str, page: HelpPage) -> list[str]:
         f"# {title}",
         _NOTE,
         *map(_format_text, page.about),
+        *_format_see_also(page.command),
         _fence("text", " ".join(page.usage)),
         "## Examples",
         _fence("bash", "\n".join(examples)),
     ]
+
+
+def _format_see_also(command: str) -> list[str]:
+    pages = _SEE_ALSO.get(command, ())
+    links = [f"[{PurePosixPath(page.partition('#')[0]).stem}]({page})" for page in pages]
+    return [f"Outputs and definitions: {', '.join(links)}."] if links else []
 
 
 def _fence(language: str, text: str) -> str:
