@@ -108,7 +108,7 @@ def test_error_has_message_cause_place_and_hint() -> None:
     ("hint", "python"),
     [
         ("--input x=1x3x8x8:int64:0..9", "inputs=['x=1x3x8x8:int64:0..9']"),
-        ("use --input a=2 --input b=3, or c", "use inputs=['a=2', 'b=3'], or c"),
+        ("use --input a=2 --input b=3, or c", "use input_size={'a': (2,), 'b': (3,)}, or c"),
         ("--arg num_classes=10", "model_args={'num_classes': 10}"),
         ("--arg a=VALUE --arg b=small", "model_args={'a': VALUE, 'b': 'small'}"),
         ("give it with --input, such as 2x3", "give it with inputs, such as 2x3"),
@@ -117,7 +117,7 @@ def test_error_has_message_cause_place_and_hint() -> None:
         ("--tensors zeros (smaller)", "tensors='zeros' (smaller)"),
         ("use --train for that", "use train=True for that"),
         ("write it like --columns path,params", "write it like columns='path,params'"),
-        ("netinspect trace net.py --input 2x3", "netinspect trace net.py --input 2x3"),
+        ("netinspect trace net.py --input 2x3", "netinspect.trace('net.py', input_size=(2, 3))"),
         ("--unknown 3", "--unknown 3"),
     ],
 )

@@ -20,6 +20,8 @@ from enum import IntEnum
 from itertools import islice
 from typing import ClassVar, NamedTuple
 
+from netinspect.advice import with_python_names
+
 
 class ExitCode(IntEnum):
     """Exit code of a process."""
@@ -149,71 +151,6 @@ class ForwardError(NetinspectError):
 
     kind = "forward"
     exit_code = ExitCode.FORWARD
-
-
-_OPTIONS = {
-    "--input": "inputs", "--inputs-from": "inputs_from", "--input-file": "input_files",
-    "--batch": "batch", "--seed": "seed", "--arg": "model_args", "--online": "online",
-    "--run-file": "run_file", "--tensors": "tensors", "--device": "device", "--train": "train",
-    "--backward": "backward", "--values": "values", "--stats": "stats", "--symbolic": "symbolic",
-    "--depth": "depth", "--top": "top", "--sort": "sort", "--include": "include",
-    "--exclude": "exclude", "--columns": "columns",
-}  # fmt: skip
-"""Arguments of the Python API by the option of the command line."""
-
-_FLAGS = ("--online", "--run-file", "--train", "--backward", "--values", "--stats")
-_NUMBERS = ("--batch", "--seed", "--depth", "--top")
-_VALUE = r"[^\s;]*[^\s,;.:?!)]"
-_OPTION = re.compile(rf"(?<![\w-])(--[a-z]+(?:-[a-z]+)*)(?![\w-])(?:[ =]({_VALUE}))?")
-_REPEATED = re.compile(rf"(?<![\w-])--(?:input|arg) {_VALUE}(?: --(?:input|arg) {_VALUE})+")
-
-
-def with_python_names(text: str) -> str:
-    """Replace options of the command line by arguments of the Python API.
-
-    `--arg num_classes=10` becomes `model_args={'num_classes': 10}`, and `--input 1x3x8x8`
-    `inputs=['1x3x8x8']`. Lines that are command lines are unchanged.
-    """
-    return "\n".join(
-        each if "netinspect " in each else _OPTION.sub(_python_name, _REPEATED.sub(_joined, each))
-        for each in text.split("\n")
-    )
-
-
-def _python_name(match: re.Match[str]) -> str:
-    option, value = match[1], match[2]
-    name = _OPTIONS.get(option)
-    if name is None:
-        return match[0]
-    if option in _FLAGS:
-        return f"{name}=True" + match[0][len(option) :]
-    is_value = value is not None and (any(map(str.isupper, value)) or not value.isalpha())
-    if option in ("--input", "--arg"):
-        if not is_value:
-            return name + match[0][len(option) :]
-        return _argument(name, [value])
-    if value is None or not (is_value or option == "--tensors" or option == "--device"):
-        return name + match[0][len(option) :]
-    return f"{name}={value}" if option in _NUMBERS else f"{name}={value!r}"
-
-
-def _joined(match: re.Match[str]) -> str:
-    words = match[0].split(" ")
-    pairs = [*zip(words[::2], words[1::2], strict=True)]
-    groups = [
-        (name, [value for option, value in pairs if option == name]) for name in ("--arg", "--input")
-    ]
-    return ", ".join(_argument(_OPTIONS[name], values) for name, values in groups if values)
-
-
-def _argument(name: str, values: list[str]) -> str:
-    if name == "inputs":
-        return f"inputs={values!r}"
-    entries = []
-    for key, _, text in (value.partition("=") for value in values):
-        is_literal = text.isupper() or re.fullmatch(r"[-0-9.]+|True|False|None", text)
-        entries.append(f"{key!r}: {text if is_literal else repr(text)}")
-    return f"model_args={{{', '.join(entries)}}}"
 
 
 def shorten(text: str, longest: int = LONGEST_TEXT) -> str:

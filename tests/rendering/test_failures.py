@@ -108,7 +108,7 @@ def test_cli_explains_failure_once(cli: Callable[..., Outcome], tmp_path: Path) 
 
 def test_cause_omits_signatures_listed_by_torch() -> None:
     view = netinspect.summary(torch.nn.Conv2d(1, 2, 3), {"x": torch.zeros(1, 1, 9, 9)})
-    lines = [line.strip() for line in str(view).partition("FAILED")[2].splitlines()]
+    lines = [line.strip() for line in view.text().partition("FAILED")[2].splitlines()]
     (words,) = [line for line in lines if line.startswith("TypeError")]
     assert words.endswith("but expected one of: …")
     assert "Conv2d expects a tensor, got a dict of 1 value" in lines

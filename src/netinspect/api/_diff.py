@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from netinspect.analysis.rows import Selection
 from netinspect.api._load import load_or_read
+from netinspect.api._options import ViewOptions, takes
 from netinspect.api._view import View
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
+@takes(ViewOptions)
 def diff(
     a: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     b: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
@@ -37,6 +39,7 @@ def diff(
     counts: bool = False,
     fold: bool = True,
     progress: Progress | None = None,
+    **options: Unpack[ViewOptions],
 ) -> View[Diff]:
     """Show what is different in two models or checkpoints: names, shapes, dtypes, ties, classes.
 
@@ -54,6 +57,7 @@ def diff(
         counts: Show only counts, by module of the top level.
         fold: Whether identical changes share a row.
         progress: Called with bytes read and total bytes while values are compared.
+        options: `columns`, as for `summary`.
 
     Raises:
         UsageError: The section is missing, or there are no values to compare or sort by.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from netinspect._utils.classes import is_a, is_target
 from netinspect.api._inputs import read_inputs
+from netinspect.api._options import ForwardOptions
+from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.request import Target, TraceRequest, format_model_args
 from netinspect.records.trace import Trace
@@ -125,6 +127,8 @@ def load(
         dtypes=dtypes,
     )
     found = resolve(model)
+    if is_a(found, Trace):
+        refuse_to_run_again(found, (read.specs, read.args, read.kwargs), train=train)
     text = format_model_args(model_args or {})
     request = TraceRequest(
         target=found if is_a(found, Target) else None,
@@ -149,6 +153,24 @@ def load(
     )
     given = GivenValues(read.args, read.kwargs, model_args if text is None else None)
     return trace_of(found, request, given, cache)
+
+
+def refuse_to_run_again(trace: Trace, inputs: Sequence[Any], *, train: bool | None = False) -> None:
+    """Refuse to run a trace on inputs or in a mode that a caller gave.
+
+    Args:
+        trace: The trace.
+        inputs: What was given; empty or None for nothing.
+        train: Whether train mode was requested.
+
+    Raises:
+        UsageError: Something was given.
+    """
+    if any(inputs) or (train and trace.mode != "train"):
+        raise UsageError(
+            f"a trace of {trace.target} cannot be run again on other inputs or in another mode",
+            hint="give the model itself, or its target",
+        )
 
 
 def trace_of(
@@ -207,6 +229,13 @@ def load_or_read(
 ) -> Trace | Checkpoint:
     """Return the checkpoint that a target names, or else the trace; see `load` for the options."""
     found = resolve(model)
+    if is_a(found, Checkpoint) or (is_a(found, Target) and found.is_checkpoint):
+        run = [name for name in ForwardOptions.__annotations__ if options.get(name)]
+        if options.get("args") or run:
+            raise UsageError(
+                f"{'*args' if options.get('args') else run[0]} is for models: a checkpoint is not run",
+                hint="leave it out, or name the model itself",
+            )
     if is_a(found, Checkpoint):
         return found
     if is_a(found, Target) and found.is_checkpoint:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from netinspect._utils.classes import is_a
-from netinspect.api._load import one_or_several, resolve, trace_of
+from netinspect.api._inputs import read_inputs
+from netinspect.api._load import one_or_several, refuse_to_run_again, resolve, trace_of
+from netinspect.api._options import InputOptions, given, takes
 from netinspect.api._view import View
 from netinspect.errors import UsageError
 from netinspect.records.base import replace
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 
 
+@takes(InputOptions)
 def memory(
     model: nn.Module | Trace | str | os.PathLike[str],
     *args: Any,
@@ -49,6 +52,7 @@ def memory(
     fold: bool = True,
     progress: Callable[[str], None] | None = None,
     cache: bool | TraceCache = False,
+    **options: Unpack[InputOptions],
 ) -> View[Memory]:
     """Estimate the peak memory of a run, its composition and its timeline.
 
@@ -85,6 +89,7 @@ def memory(
         fold: Show the largest modules, and the timeline in one line, instead of every row.
         progress: Called with a short text for each run of `device_memory` or `symbolic`.
         cache: Whether cached traces and runs may be used, and new ones cached; see `load`.
+        options: Inputs of forward and the columns, as for `summary`.
 
     Raises:
         LoadError: The target could not be loaded, or the model cannot be copied.
@@ -99,20 +104,23 @@ def memory(
         from netinspect.trace_cache.lookup import TraceCache
 
         tracks = cache if isinstance(cache, TraceCache) else TraceCache()
+    read = read_inputs(args, inputs=inputs, **given(options))
     found = resolve(model)
+    if is_a(found, Trace):
+        refuse_to_run_again(found, (read.specs, read.args, read.kwargs))
     request = TraceRequest(
         target=found if is_a(found, Target) else None,
         model_args=literal_model_args(model_args or {}),
         online=online,
         run_file=run_file,
-        inputs=one_or_several(inputs),
+        inputs=read.specs,
         inputs_from=None if inputs_from is None else resolve(inputs_from),
         batch=batch,
         seed=seed,
         train=train,
         symbolic=one_or_several(symbolic),
     )
-    options = read_options(
+    tracking = read_options(
         request,
         optimizer=optimizer,
         dtype=dtype,
@@ -126,13 +134,16 @@ def memory(
             hint="give the model or its target itself, or a trace that was loaded with symbolic=",
         )
     # The batch is for the run without data alone.
-    trace = trace_of(found, replace(request, batch=None), GivenValues(args or None), tracks or False)
+    trace = trace_of(
+        found, replace(request, batch=None), GivenValues(read.args, read.kwargs), tracks or False
+    )
     is_live = request.target is None and trace is not found
-    track = partial(_track_live, model, args) if is_live else None
+    arguments = (read.args or (), read.kwargs or {})
+    track = partial(_track_live, model, arguments) if is_live else None
     return memory_of(
         trace,
         request,
-        options,
+        tracking,
         depth=depth,
         top=top,
         points=points,
@@ -140,7 +151,7 @@ def memory(
         progress=progress,
         cache=tracks,
         track=track,
-        has_values=bool(args),
+        has_values=any(arguments),
     )
 
 
@@ -232,12 +243,12 @@ def literal_model_args(arguments: Mapping[str, Any]) -> str:
 
 
 def _track_live(
-    model: Any, args: Sequence[Any], request: TrackRequest, progress: Progress | None
+    model: Any, arguments: tuple[Any, Any], request: TrackRequest, progress: Progress | None
 ) -> Tracking:
     from netinspect.memory_tracker.given_arguments import Given
     from netinspect.memory_tracker.session import track_live
     from netinspect.targets.user_code_errors import model_code
 
-    given = Given((tuple(args), {})) if args and not request.run.inputs else None
+    given = Given(arguments) if any(arguments) and not request.run.inputs else None
     with model_code(request.name):
         return track_live(request, model, progress, given)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from typing import Self
+
+    from netinspect.rendering.formats import Style
     from netinspect.rendering.machine import Report
 
 R = TypeVar("R", bound="Report", covariant=True)
@@ -20,10 +25,29 @@ R = TypeVar("R", bound="Report", covariant=True)
 class View(Generic[R]):
     """A report that can be read by programs, in `record`, and shown to people.
 
-    In a terminal, `print` and the prompt of Python show what fits it; `text()` is always whole.
+    `str`, and so `print`, f-strings and loggers, gives the same text everywhere: all rows and whole
+    names, with the columns that usually fit 80 cells. The prompt of Python shows what fits the terminal.
     """
 
     record: R
+    columns: tuple[str, ...] | None = None
+    """Keys of the columns to show in every format but JSON; None for the default ones."""
+
+    def with_columns(self, columns: str | Sequence[str]) -> Self:
+        """Return the view with other columns.
+
+        Args:
+            columns: Keys in the order to show them, such as `["path", "params"]`; `all` for every one.
+
+        Raises:
+            UsageError: The view has no such column, or no columns.
+        """
+        keys = columns.split(",") if isinstance(columns, str) else columns
+        with _preserved_randomness():
+            from netinspect.reports.render import checked_columns, lay_out
+
+            checked = checked_columns(lay_out(self.record), [each.strip() for each in keys])
+        return replace(self, columns=checked)
 
     def text(self, format: str = "rich", *, width: int | None = None, exact: bool = False) -> str:
         """Render the report, without colour.
@@ -34,11 +58,39 @@ class View(Generic[R]):
                 `html` for the columns that fit 110.
             exact: Numbers for people without rounding: `4,089,184,256` instead of `4.089 G`.
         """
-        with _preserved_randomness():
-            from netinspect.rendering.formats import Style, format_named
-            from netinspect.reports.render import render
+        from netinspect.rendering.formats import Style, format_named
 
-            return render(self.record, Style(format=format_named(format), width=width, exact=exact))
+        return self._render(Style(format=format_named(format), width=width, exact=exact))
+
+    def save(
+        self,
+        file: str | os.PathLike[str],
+        format: str | None = None,
+        *,
+        width: int | None = None,
+        exact: bool = False,
+    ) -> None:
+        """Write the report to a file, whole or not at all, as `-o` of the command line does.
+
+        Args:
+            file: The file; an existing one is replaced.
+            format: As for `text`; None for that of the suffix: `.html`, `.svg`, `.md`, `.csv`, `.tsv`,
+                `.json`, `.tex`, or `.txt` for the text of a terminal.
+            width: Cells on a line, for `rich`, `html` and `svg`; None for 100.
+            exact: Numbers for people without rounding.
+
+        Raises:
+            UsageError: The suffix is unknown, or the file cannot be written or is the checkpoint itself.
+        """
+        from netinspect._utils.atomic_files import refuse_to_replace, write_whole
+        from netinspect.rendering.formats import FILE_WIDTH, Style, format_named, format_of
+
+        path = Path(file)
+        chosen = format_of(path) if format is None else format_named(format)
+        text = self._render(Style(format=chosen, width=width or FILE_WIDTH, exact=exact))
+        header = getattr(self.record, "header", None)
+        refuse_to_replace(path, [each.path for each in getattr(header, "files", ())])
+        write_whole(path, text)
 
     def to_dicts(self) -> list[dict[str, str | int | float | bool | None]]:
         """Return the rows of the first table, unfolded, with the columns and values of `csv`.
@@ -74,25 +126,41 @@ class View(Generic[R]):
         keys = [column.key for column in tables[0].columns]
         return keys, [[cell.value for cell in row.cells] for row in tables[0].rows]
 
+    def _render(self, style: Style) -> str:
+        with _preserved_randomness():
+            from netinspect.advice import for_python
+            from netinspect.records.base import replace as changed
+            from netinspect.rendering.formats import Format
+            from netinspect.reports.render import render
+
+            columns = None if style.format is Format.JSON else self.columns
+            with for_python():
+                return render(self.record, changed(style, columns=columns))
+
     def __str__(self) -> str:
-        return self.text(width=_terminal_width()).rstrip("\n")
+        from netinspect.rendering.formats import TEXT_WIDTH, Style
+
+        return self._render(Style(width=TEXT_WIDTH, cut=False)).rstrip("\n")
 
     def __format__(self, spec: str) -> str:
         """Format what `str` gives, as an f-string or `format` asks for: `f"{view:>80}"`."""
         return format(str(self), spec)
 
     def __repr__(self) -> str:
-        return str(self)
+        width = _terminal_width()
+        return str(self) if width is None else self.text(width=width).rstrip("\n")
 
     def _repr_html_(self) -> str:
         with _preserved_randomness():
+            from netinspect.advice import for_python
             from netinspect.rendering.html import format_html_fragment
             from netinspect.reports.render import lay_out
 
-            return format_html_fragment(lay_out(self.record))
+            with for_python():
+                return format_html_fragment(lay_out(self.record), columns=self.columns)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self._repr_html_()}
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
 @contextmanager

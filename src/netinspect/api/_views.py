@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from netinspect._utils.classes import is_a
 from netinspect.analysis.rows import Selection
 from netinspect.api._checkpoints import refuse_for_checkpoint, summarize_values
 from netinspect.api._load import load, load_or_read
+from netinspect.api._options import ForwardOptions, ViewOptions, given, takes
+from netinspect.api._summary import SummaryView
 from netinspect.api._view import View
 from netinspect.records.checkpoint import Checkpoint
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from netinspect.reports.params.record import Parameters
     from netinspect.reports.source.record import Source
     from netinspect.reports.summary.checkpoint_record import CheckpointSummary
-    from netinspect.reports.summary.record import Summary
     from netinspect.reports.trace.record import TraceTable
     from netinspect.reports.tree.record import Tree
 
@@ -41,25 +42,26 @@ def summary(
     model: Checkpoint, *args: Any, depth: int | None = ..., order: str = ..., functions: bool = ...,
     fold: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
-    top: int | None = ...,
+    top: int | None = ..., **options: Unpack[ForwardOptions],
 ) -> View[CheckpointSummary]: ...
 @overload
 def summary(
     model: _Model, *args: Any, depth: int | None = ..., order: str = ..., functions: bool = ...,
     fold: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
-    top: int | None = ...,
-) -> View[Summary]: ...
+    top: int | None = ..., **options: Unpack[ForwardOptions],
+) -> SummaryView: ...
 @overload
 def summary(
     model: _Named, *args: Any, depth: int | None = ..., order: str = ..., functions: bool = ...,
     fold: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
-    top: int | None = ...,
-) -> View[Summary | CheckpointSummary]: ...
+    top: int | None = ..., **options: Unpack[ForwardOptions],
+) -> SummaryView | View[CheckpointSummary]: ...
 # fmt: on
 
 
+@takes(ForwardOptions)
 def summary(
     model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *args: Any,
@@ -71,8 +73,12 @@ def summary(
     exclude: Sequence[str] = (),
     sort: str | None = None,
     top: int | None = None,
-) -> View[Summary | CheckpointSummary]:
+    **options: Unpack[ForwardOptions],
+) -> SummaryView | View[CheckpointSummary]:
     """Show the module tree as a table, with totals; or what a checkpoint is and holds.
+
+    Nothing is printed: print the view, or read `total_params`, `trainable_params`, `total_mult_adds`,
+    `total_output_bytes` and `layers` of it.
 
     Args:
         model: A model, a trace or a target; see `load` and `read_checkpoint`.
@@ -86,9 +92,23 @@ def summary(
         sort: `params`, `bytes`, `macs`, `flops`, `activations`, `calls`, `output` or `path`; of a
             checkpoint `elements`, `bytes`, `tensors` or `path`.
         top: Keep only so many rows: those with most parameters, or elements, unless sorted.
+        options: The options below, of all functions that run a model.
+
+    Keyword Args:
+        input_size: A size with its batch, such as `(1, 3, 224, 224)`; a list of sizes; or sizes by the
+            names of arguments of forward. If no inputs are given, they are inferred.
+        input_data: Inputs of your own: a list or tuple of positional arguments, a dictionary of keyword
+            arguments, or the only argument.
+        inputs: Input specs as on the command line, such as `ids=2x16:int64:0..999`.
+        dtypes: Dtypes of the tensors of `input_size`, in their order or by their names.
+        kwargs: Keyword arguments of forward, next to whatever gives the other ones.
+        device: Device of the inputs. A live model is not moved.
+        train: Run forward in train mode, or None for the mode that each module has. The model is in its
+            own modes afterwards.
+        columns: Keys of the columns to show, such as `["path", "output", "params"]`, or `all`.
     """
     selection = Selection(include, exclude, sort, top)
-    found = load_or_read(model, args=args or None)
+    found = load_or_read(model, args=args or None, **given(options))
     if is_a(found, Checkpoint):
         from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
 
@@ -96,11 +116,12 @@ def summary(
         return View(build_checkpoint_summary(found, selection, depth=depth, fold=fold))
     from netinspect.reports.summary.compute import build_summary
 
-    return View(
+    return SummaryView(
         build_summary(found, selection, depth=depth, order=order, functions=functions, fold=fold)
     )
 
 
+@takes(ViewOptions)
 def params(
     model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *,
@@ -113,6 +134,7 @@ def params(
     sort: str | None = None,
     top: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    **options: Unpack[ViewOptions],
 ) -> View[Parameters]:
     """Show every named parameter, or every tensor of a checkpoint.
 
@@ -129,6 +151,7 @@ def params(
             statistic, and by default tensors with anomalies come first.
         top: Keep only so many rows: the largest.
         progress: Called with bytes done and total bytes while the values of a checkpoint are read.
+        options: `columns`, as for `summary`.
     """
     from netinspect.reports.params.compute import ReadValues, list_tensors, matching_indices
 
@@ -148,6 +171,7 @@ def params(
     )
 
 
+@takes(ForwardOptions)
 def trace(
     model: nn.Module | Trace | str | os.PathLike[str],
     *args: Any,
@@ -156,6 +180,7 @@ def trace(
     backward: bool = False,
     values: bool = False,
     fold: bool = True,
+    **options: Unpack[ForwardOptions],
 ) -> View[TraceTable]:
     """Show each step of forward in order.
 
@@ -167,10 +192,11 @@ def trace(
         backward: Run backward too, and show `grad_fn` and gradients.
         values: Show the output tensor itself.
         fold: Show identical blocks once, and of a failed run the branch that failed.
+        options: Inputs of forward, its mode and the columns, as for `summary`.
     """
     from netinspect.reports.trace.compute import list_steps
 
-    recorded = load(model, args=args or None, backward=backward, values=values)
+    recorded = load(model, args=args or None, backward=backward, values=values, **given(options))
     return View(
         list_steps(
             recorded,
@@ -183,6 +209,7 @@ def trace(
     )
 
 
+@takes(ForwardOptions)
 def cost(
     model: nn.Module | Trace | str | os.PathLike[str],
     *args: Any,
@@ -195,6 +222,7 @@ def cost(
     sort: str | None = None,
     top: int | None = None,
     backward: bool = False,
+    **options: Unpack[ForwardOptions],
 ) -> View[CostReport]:
     """Show what forward costs: MACs, FLOPs, activations, bytes.
 
@@ -211,10 +239,11 @@ def cost(
             `intensity`, `calls` or `name`.
         top: Keep only so many rows; in what people see, identical modules count as one.
         backward: Run backward too, and show its total.
+        options: Inputs of forward, its mode and the columns, as for `summary`.
     """
     from netinspect.reports.cost.compute import count_cost
 
-    recorded = load(model, args=args or None, backward=backward)
+    recorded = load(model, args=args or None, backward=backward, **given(options))
     return View(
         count_cost(
             recorded,
@@ -228,12 +257,14 @@ def cost(
     )
 
 
+@takes(ViewOptions)
 def tree(
     model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     path: str = "",
     *,
     depth: int | None = None,
     fold: bool = True,
+    **options: Unpack[ViewOptions],
 ) -> View[Tree]:
     """Show the module tree, or the one that the names of a checkpoint imply.
 
@@ -242,17 +273,20 @@ def tree(
         path: Module at the top.
         depth: Deepest level to show; None for all, up to the 128th.
         fold: Whether a run of identical siblings is one row.
+        options: `columns`, as for `summary`.
     """
     from netinspect.reports.tree.compute import build_tree
 
     return View(build_tree(load_or_read(model, run=False), path=path, depth=depth, fold=fold))
 
 
+@takes(ForwardOptions)
 def source(
     model: nn.Module | Trace | str | os.PathLike[str],
     *args: Any,
     path: str = "",
     whole_class: bool = False,
+    **options: Unpack[ForwardOptions],
 ) -> View[Source]:
     """Show the source of a module's class with the shapes that passed through its lines.
 
@@ -261,27 +295,32 @@ def source(
         args: Positional arguments of forward, for a live module.
         path: The module.
         whole_class: Show every line of the class.
+        options: Inputs of forward, its mode and the columns, as for `summary`.
     """
     from netinspect.reports.source.compute import annotate_source
 
-    return View(
-        annotate_source(load(model, args=args or None, code=True), path=path, whole_class=whole_class)
-    )
+    recorded = load(model, args=args or None, code=True, **given(options))
+    return View(annotate_source(recorded, path=path, whole_class=whole_class))
 
 
-def internals(model: nn.Module | Trace | str | os.PathLike[str], path: str = "") -> View[Internals]:
+@takes(ViewOptions)
+def internals(
+    model: nn.Module | Trace | str | os.PathLike[str], path: str = "", **options: Unpack[ViewOptions]
+) -> View[Internals]:
     """Show what one `nn.Module` holds, and what its `__call__` will run.
 
     Args:
         model: A model, a trace or a target; see `load`. Forward is not run.
         path: The module.
+        options: `columns`, as for `summary`.
     """
     from netinspect.reports.internals.compute import build_internals
 
     return View(build_internals(load(model, run=False), path=path))
 
 
-def models(pattern: str | None = None) -> View[ModelList]:
+@takes(ViewOptions)
+def models(pattern: str | None = None, **options: Unpack[ViewOptions]) -> View[ModelList]:
     """Show which models can be named: samples, models of libraries, or classes of files.
 
     Nothing is imported or run.
@@ -289,6 +328,7 @@ def models(pattern: str | None = None) -> View[ModelList]:
     Args:
         pattern: `timm:` for all of a library, `timm:*convnext*` for some, `resnet*` for samples and all
             libraries; or the path of a Python file or folder, whose nn.Module classes are listed.
+        options: `columns`, as for `summary`.
     """
     from netinspect.targets.catalog import find_models
 

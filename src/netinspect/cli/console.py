@@ -18,9 +18,9 @@ from netinspect.rendering.formats import (
     FILE_WIDTH,
     PICTURES,
     PIPE_WIDTH,
-    SUFFIXES,
     Format,
     Style,
+    format_of,
 )
 
 _DUMB = ("dumb", "unknown")
@@ -35,8 +35,6 @@ _LINKING_TERMS = ("xterm-kitty", "xterm-ghostty", "foot", "alacritty", "contour"
 
 _OTHER_LINES = 3
 """Lines on a screen around a result: a hint, the age of a cached answer, and the prompt."""
-
-_TEXT_SUFFIXES = ("", ".txt", ".text", ".log", ".out")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -158,15 +156,7 @@ def _format_for(options: OutputOptions) -> Format:
     if options.format is not None and ("format" in options.typed or is_set):
         return options.format
     if options.output is not None:
-        suffix = options.output.suffix.lower()
-        if suffix in SUFFIXES:
-            return SUFFIXES[suffix]
-        if suffix not in _TEXT_SUFFIXES:
-            raise UsageError(
-                f"cannot choose a format for {options.output}: its suffix is unknown",
-                hint=f"choose one with --format, or end the name in {' '.join(SUFFIXES)} or .txt",
-            )
-        return options.format or Format.RICH
+        return format_of(options.output, options.format or Format.RICH)
     return Format.RICH if is_terminal(result_stream()) or for_people else Format.PLAIN
 
 

@@ -13,7 +13,7 @@ from netinspect.records.tensors import Buffer, Parameter, Unregistered
 from netinspect.records.values import Value
 from netinspect.records.work import Work
 
-RUN_FILE = "--run-file (run_file=True in Python) runs the whole file"
+RUN_FILE = "--run-file runs the whole file"
 """End of warnings that a file of the project was run in part, or that an action in it was refused."""
 
 

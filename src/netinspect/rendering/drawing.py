@@ -17,6 +17,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from netinspect._utils.safe_text import safe
+from netinspect.advice import advise
 from netinspect.errors import Excerpt
 from netinspect.rendering.bars import share_bar
 from netinspect.rendering.document import (
@@ -91,6 +92,7 @@ def draw(
     least_width: int | None = None,
     link_host: str | None = None,
     fold: bool = True,
+    cut: bool = True,
 ) -> list[Drawn]:
     """Draw a document.
 
@@ -103,15 +105,17 @@ def draw(
             None for whole notes.
         link_host: Host of the files that places in source code are links to; None for no links.
         fold: Break words of notes that are longer than a line; a terminal wraps them itself.
+        cut: Cut the texts of tables and titles to the width; otherwise lines may be longer.
     """
     lines: list[Drawn] = []
     styles = _find_styles(console, link_host)
     shown: set[str] = set()
+    limit = width if cut else None
     for block in document.filled_blocks:
         if document.has_heading(block):
-            lines += [[], _limit((Span(text=block.name, style="title"),), console, width)]
+            lines += [[], _limit((Span(text=block.name, style="title"),), console, limit)]
         if isinstance(block, Table):
-            fitted = fit(block, width, columns)
+            fitted = fit(block, width, columns, cut=cut)
             lines += _table(block, fitted, styles)
             shown.update(each.column.key for each in fitted)
             if dropped := dropped_columns(block, fitted, columns):
@@ -125,11 +129,11 @@ def draw(
     inner = None if width is None else max(1, width - len(_INDENT.text))
     for part in document.failure:
         if isinstance(part, Excerpt):
-            indented = _mark(part, console, inner)
+            indented = _mark(part, console, inner if cut else None)
         else:
             indented = _wrap(part, console, inner, fold=fold)
         lines += ([_INDENT, *each] for each in indented)
-    return [_limit(document.title, console, width), *lines]
+    return [_limit(document.title, console, limit), *lines]
 
 
 def _find_styles(console: Console, link_host: str | None) -> _Styles:
@@ -179,7 +183,7 @@ def _hidden(keys: Sequence[str], width: int | None) -> Line:
     for count in reversed(range(len(keys))):
         more = len(keys) - count - 1
         named = [*keys[: count + 1], *([f"{more} more"] if more else [])]
-        text = f"hidden at this width: {', '.join(named)} (--columns)"
+        text = advise(f"hidden at this width: {', '.join(named)} (--columns)")
         if width is None or len(text) <= width:
             break
     return line((text, "hint"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import PurePath
 
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import record
@@ -47,6 +48,28 @@ SUFFIXES = {
 }
 """Format by suffix of the output file."""
 
+_TEXT_SUFFIXES = ("", ".txt", ".text", ".log", ".out")
+
+
+def format_of(file: PurePath, otherwise: Format = Format.RICH) -> Format:
+    """Return the format of an output file by its suffix.
+
+    Args:
+        file: Name of the file.
+        otherwise: Format of a text file, or one without a suffix.
+
+    Raises:
+        UsageError: The suffix is of no format.
+    """
+    suffix = file.suffix.lower()
+    if suffix not in SUFFIXES and suffix not in _TEXT_SUFFIXES:
+        raise UsageError(
+            f"cannot choose a format for {file}: its suffix is unknown",
+            hint=f"choose one with --format, or end the name in {' '.join(SUFFIXES)} or .txt",
+        )
+    return SUFFIXES.get(suffix, otherwise)
+
+
 ALL_COLUMNS = "all"
 """Name that selects every column of a table."""
 
@@ -55,6 +78,9 @@ FILE_WIDTH = 100
 
 PIPE_WIDTH = 80
 """Cells on a line of `rich` in a pipe or a log without COLUMNS."""
+
+TEXT_WIDTH = 80
+"""Cells for which the columns of the text of a view in Python are chosen."""
 
 PICTURES = (Format.HTML, Format.SVG)
 """Formats that are drawn like a terminal's, but belong to no terminal."""
@@ -72,6 +98,9 @@ class Style:
     """Lines of the screen that trees and lists are to fit, for `rich`; None for no limit."""
 
     color: bool = False
+    cut: bool = True
+    """Whether texts are cut to fit the width, for `rich`; otherwise lines may be longer."""
+
     link_host: str | None = None
     """Host of the files that places in source code are links to, for `rich`; None for no links."""
 

@@ -57,7 +57,9 @@ _LEAST_TEXT = 5
 """Cells that a text keeps as long as a number can be shown whole."""
 
 
-def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[Fitted]:
+def fit(
+    table: Table, width: int | None, chosen: Sequence[str] | None, *, cut: bool = True
+) -> list[Fitted]:
     """Choose the columns of a table and their widths.
 
     Args:
@@ -65,6 +67,7 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
         width: Cells on a line; None for no limit.
         chosen: Keys of the columns to show; None for those that are shown by default. With `ALL_COLUMNS`
             the width decides, and columns that are not shown by default are dropped first.
+        cut: Whether texts may be cut; otherwise the columns are the same, and lines may be longer.
     """
     droppable = chosen is None or ALL_COLUMNS in chosen
     chosen = wanted_columns(table, chosen)
@@ -73,7 +76,7 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
         natural = [
             max(each, column.least_width) for each, column in zip(natural, table.columns, strict=True)
         ]
-    else:
+    elif cut:
         # Limit each width to the line first, because columns are narrowed by one cell at a time.
         natural = [min(each, max(width, 1)) for each in natural]
     fitted = [
@@ -96,7 +99,7 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
         # Columns of equal order are dropped together: a minimum is of little use without its maximum.
         last = max(_drop_order(each.column) for each in optional)
         fitted = [each for each in fitted if _drop_order(each.column) != last] or fitted[:1]
-    return _with_bars(_shrink(fitted, width), table, width)
+    return _with_bars(_shrink(fitted, width) if cut else fitted, table, width)
 
 
 def dropped_columns(table: Table, fitted: Sequence[Fitted], chosen: Sequence[str] | None) -> list[str]:

@@ -41,6 +41,7 @@ def format_terminal(
     height: int | None = None,
     link_host: str | None = None,
     columns: Sequence[str] | None = None,
+    cut: bool = True,
 ) -> str:
     """Format a document for a terminal.
 
@@ -52,10 +53,13 @@ def format_terminal(
         height: Lines of the screen that trees are to fit; None for no limit.
         link_host: Host of the files that places in source code are links to; None for no links.
         columns: Keys of the columns to show; None for the default ones.
+        cut: Cut texts to the width; otherwise lines may be longer.
     """
     is_plain = not color and link_host is None
     console = make_console(width=width or 80, color_system=None if is_plain else "standard")
-    drawn = partial(draw, console=console, width=width, columns=columns, link_host=link_host, fold=False)
+    drawn = partial(
+        draw, console=console, width=width, columns=columns, link_host=link_host, fold=False, cut=cut
+    )
     if height is not None:
         document = fit_height(document, height, lambda given: len(drawn(given)))
     lines = drawn(document)

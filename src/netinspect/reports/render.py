@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from netinspect._utils.units import exact_numbers
-from netinspect.errors import UsageError, suggestion
+from netinspect.advice import advise, is_for_python
+from netinspect.errors import Excerpt, UsageError, suggestion
 from netinspect.records.base import replace
-from netinspect.rendering.document import Document, Table
+from netinspect.rendering.document import Document, Span, Table
 from netinspect.rendering.formats import ALL_COLUMNS, Format, Style
 
 if TYPE_CHECKING:
@@ -31,11 +32,31 @@ def lay_out(report: Report, *, failure: bool = True) -> Document:
     header = getattr(report, "header", None)
     found = getattr(header, "failure", None)
     if not failure or found is None:
-        return document
+        return _in_words_of_caller(document)
     from netinspect.rendering.failure import build_failure, failure_note
 
     explanation = build_failure(found) if report.name in _OF_FORWARD else ()
-    return replace(document, notes=(*document.notes, failure_note(found)), failure=explanation)
+    notes = (*document.notes, failure_note(found))
+    return _in_words_of_caller(replace(document, notes=notes, failure=explanation))
+
+
+def _in_words_of_caller(document: Document) -> Document:
+    """Return a document whose advice fits the caller; see `advice.for_python`."""
+    if not is_for_python():
+        return document
+    return replace(
+        document,
+        title=tuple(_advised(span) if span.style == "hint" else span for span in document.title),
+        notes=tuple(tuple(map(_advised, note)) for note in document.notes),
+        failure=tuple(
+            part if isinstance(part, Excerpt) else tuple(map(_advised, part))
+            for part in document.failure
+        ),
+    )
+
+
+def _advised(span: Span) -> Span:
+    return replace(span, text=advise(span.text))
 
 
 def _layout_module(report: Report) -> str:
@@ -68,7 +89,7 @@ def _render(report: Report, style: Style) -> str:
 
         return dump_json(report)
     document = lay_out(report, failure=style.failure)
-    columns = _checked(document, style.columns)
+    columns = None if style.columns is None else checked_columns(document, style.columns)
     if style.format is Format.PLAIN:
         from netinspect.rendering.machine import dump_plain
 
@@ -103,12 +124,20 @@ def _render(report: Report, style: Style) -> str:
         ascii_only=style.ascii_only,
         height=style.height,
         columns=columns,
+        cut=style.cut,
     )
 
 
-def _checked(document: Document, columns: Sequence[str] | None) -> Sequence[str] | None:
-    if columns is None:
-        return None
+def checked_columns(document: Document, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys of columns of a document.
+
+    Args:
+        document: The document.
+        columns: Keys or headings, or `ALL_COLUMNS`.
+
+    Raises:
+        UsageError: The document has no such column, or none is named.
+    """
     tables = [block for block in document.blocks if isinstance(block, Table)]
     known = list(dict.fromkeys(column.key for table in tables for column in table.columns))
     if not known:

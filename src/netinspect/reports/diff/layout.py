@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from netinspect._utils import units
+from netinspect.advice import advise
 from netinspect.rendering.columns import count_column, name_column, size_column
 from netinspect.rendering.document import (
     Block,
@@ -174,7 +175,7 @@ def _renames(report: Diff) -> Table:
         if len(shown) > _MAX_RENAMES:
             rest = shown[_MAX_RENAMES:]
             texts = {
-                "old_name": f"{units.count(len(rest))} more (--no-fold)",
+                "old_name": advise(f"{units.count(len(rest))} more (--no-fold)"),
                 "names": units.count(sum(each.names for each in rest)),
             }
             folded.append(make_row(_RENAMES, texts, "hint"))
