@@ -100,7 +100,7 @@ def _columns(statistics: ModelStatistics) -> tuple[Column[_Row], ...]:
             align="right" if column in _NUMBERS else "left",
             least_width=formatting.col_width,
         )
-        for column in formatting.col_names
+        for column in map(ColumnSettings, formatting.col_names)
     )
     return (name, *chosen)
 
