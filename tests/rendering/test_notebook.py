@@ -82,6 +82,9 @@ CELLS = (
     "netinspect.summary(file)",
     "netinspect.summary(netinspect.load('lenet', inputs=['10x1x32x32']))",
     "from tests.nets.hostile import Hostile\nnetinspect.summary(Hostile(), torch.ones(2, 4))",
+    "class Net(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    "        self.head = torch.nn.Linear(4, 3)\n    def forward(self, x):\n        return self.head(x)\n"
+    "netinspect.source(Net(), torch.ones(2, 4))",
 )
 
 
@@ -141,6 +144,13 @@ def test_notebook_shows_each_view_once(executed: tuple[Path, list[dict[str, Any]
     shown = (folder / "light.html").read_text(encoding="utf-8")
     assert shown.count('<div class="netinspect"') == len(CELLS)
     assert "├─ conv1" not in shown
+
+
+def test_notebook_source_of_class_in_cell(executed: tuple[Path, list[dict[str, Any]]]) -> None:
+    text = "".join(executed[1][-1]["data"]["text/plain"])
+    assert "class Net(torch.nn.Module):" in text
+    assert "return self.head(x)" in text
+    assert "(2,4) -> (2,3)" in text
 
 
 VSCODE = """<html style="--vscode-editor-background: {ground}; --vscode-editor-foreground: {text};

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import linecache
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -136,3 +138,18 @@ def test_changed_file_is_read_again(tmp_path: Path) -> None:
         assert class_code([module.Net()])[0].lines[-1] == "        return x"
         file.write_text(text.replace("return x", "return x + 1"), encoding="utf-8")
         assert class_code([module.Net()])[0].lines[-1] == "        return x + 1"
+
+
+@pytest.mark.parametrize("file", ["/tmp/ipykernel_1/2.py", "<python-input-3>"])
+def test_class_of_session_is_found_in_its_lines(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (
+        "from torch import nn\nclass Net(nn.Module):\n    def forward(self, x):\n        return x\n"
+        "net = Net()\n"
+    )
+    session = types.ModuleType("session")  # without a file, as the module of a notebook
+    monkeypatch.setitem(__import__("sys").modules, "session", session)
+    monkeypatch.setitem(linecache.cache, file, (len(text), None, text.splitlines(keepends=True), file))
+    exec(compile(text, file, "exec"), session.__dict__)
+    code = class_code([session.net])[0]
+    assert (code.file, code.first_line) == (file, 2)
+    assert code.lines == tuple(text.splitlines()[1:4])

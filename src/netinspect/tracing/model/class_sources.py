@@ -66,8 +66,10 @@ def _block(cls: type) -> tuple[list[str], int] | None:
 
     `inspect` parses the whole file for each class, which is slower than forward for torch's own classes.
     """
-    file = getattr(sys.modules.get(defining_module(cls)), "__file__", None) or ""
-    if not file.endswith(".py"):
+    # A class of a notebook or of an interactive session has no file, but its lines are known.
+    own_file = getattr(sys.modules.get(defining_module(cls)), "__file__", None)
+    file = own_file or class_location(cls)[0] or ""
+    if not file.endswith(".py") and file not in linecache.cache:
         return None
     linecache.checkcache(file)
     lines = lines_of(file)
@@ -77,8 +79,8 @@ def _block(cls: type) -> tuple[list[str], int] | None:
     first = numbers[0]
     above = [line.strip() for line in lines[max(0, first - 10) : first - 1]]
     code = [line for line in above if line and not line.startswith("#")]
-    if code and (code[-1] is above[-1] or code[-1].startswith("@")):
-        return None  # it may be a decorator, which is part of the statement
+    if own_file and code and (code[-1] is above[-1] or code[-1].startswith("@")):
+        return None  # it may be a decorator, which is part of the statement: `inspect` decides
     block = inspect.getblock(lines[first - 1 :])
     # A statement that contains a method of the class is not an example in a docstring.
     return (block, first) if first < first_method_line(cls, file) < first + len(block) else None
