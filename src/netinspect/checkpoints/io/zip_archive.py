@@ -1,8 +1,9 @@
 """Zip archives, with checks that all readers see the same content.
 
-Of two members with one name torch takes the first and Python's `zipfile` the last; some readers take
-sizes from the directory, others from the header before the member. An archive on which they would
-disagree is an error, or at least a warning. Nothing is extracted: names such as `../x` are only names.
+Of two members with one name Python's `zipfile` takes the last, and torch one or the other, depending on
+the number of members. Some readers take sizes from the directory, others from the header before the
+member. An archive on which they would disagree is an error, or at least a warning. Nothing is extracted:
+names such as `../x` are only names.
 """
 
 from __future__ import annotations
