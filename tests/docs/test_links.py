@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,8 @@ def test_shown_commands_have_known_options(page: Path) -> None:
     unknown = []
     text = page.read_text(encoding="utf-8")
     for line in (*_SHELL_LINE.findall(text), *re.findall(r"`(netinspect [^`\n]+)`", text)):
-        words = shlex.split(re.sub(r"(?:   +| #).*$", "", line.strip("$ ")))[1:]
+        shown = shlex.split(re.sub(r"(?:   +| #).*$", "", line.strip("$ ")))[1:]
+        words = [*takewhile(lambda word: word not in {"|", "&&"}, shown)]
         command = next((each for word in words if (each := program.commands.get(word))), summary)
         options = {"-h", "--help"}
         for parameter in (*program.params, *command.params):
