@@ -13,7 +13,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from tests import operators
+from netinspect.memory_tracker import parent
+from tests import forked, operators
 from tests.support import PATIENCE, Outcome
 
 operators.declare()
@@ -51,8 +52,14 @@ _OUTPUT_VARIABLES = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests that need a GPU on machines without one."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip tests that need a GPU on machines without one, and begin with slow files.
+
+    Each file is run by one worker, for its fixtures; at the end no worker should wait for a slow one.
+    """
+    if hasattr(config, "workerinput"):
+        slow = {each.path for each in items if each.get_closest_marker("slow") is not None}
+        items.sort(key=lambda each: each.path not in slow)
     if not torch.cuda.is_available():
         for item in items:
             if item.get_closest_marker("gpu") is not None:
@@ -72,6 +79,14 @@ def fixed_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         patch.setenv("XDG_CACHE_HOME", str(home))
         patch.setenv("XDG_CONFIG_HOME", str(home / "configs"))  # no file
         patch.setenv("NETINSPECT_CACHE", "0")  # tests of the cache enable it
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_trackers(fixed_environment: None) -> Iterator[None]:
+    """Fork the processes in which this one tracks memory, instead of importing torch in each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parent, "_start", forked.track_in_forks(parent._start))
         yield
 
 

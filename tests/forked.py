@@ -1,8 +1,9 @@
-"""Processes of the command line that are forked from one which has imported torch, and waits.
+"""Processes of the command line and of its memory tracker, forked from one that has imported torch.
 
 Each has its own arguments, environment, current folder, streams, terminal and end, as if Python were
-started anew; only the imports, most of what a short command costs, are done before. Tests of start-up,
-of imports, and of variables that Python or torch read when they start use the fixture `installed`.
+started anew; only the imports, most of what a short command costs, are done before. So the trace cache
+does not answer, which has to know all that was imported. Tests of it, of start-up, of imports, and of
+variables that Python or torch read when they start use the fixture `installed`.
 
 `START_ANEW=1 pytest` starts Python anew for each, as it is done outside Linux.
 """
@@ -16,6 +17,7 @@ import json
 import os
 import pty
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -23,9 +25,9 @@ import termios
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Self
 
 from tests.support import PATIENCE, Outcome
 
@@ -41,6 +43,7 @@ IMPORTED = (
     "netinspect.cli.summary",
     "netinspect.inputs.infer.attempts",
     "netinspect.inputs.infer.remedies",
+    "netinspect.memory_tracker.session",
     "netinspect.rendering.failure",
     "netinspect.reports.render",
     "netinspect.reports.summary.layout",
@@ -74,32 +77,94 @@ def _server() -> socket.socket:
     return ours
 
 
-def _start(
-    words: Sequence[str],
-    streams: Sequence[int],
-    env: Mapping[str, str],
-    cwd: Path | None,
-    anew: bool = False,
-) -> Callable[[], int]:
-    """Start a process with three streams, or one terminal; return the function that waits for it."""
-    is_forked = FORKS and not anew
-    folder = str(cwd or Path.cwd())
-    if is_forked:
-        request = {"words": list(words), "environment": dict(env), "folder": folder}
-        socket.send_fds(_server(), [json.dumps(request).encode()], streams)
-    else:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "netinspect", *words],
-            stdin=streams[0],
-            stdout=streams[len(streams) // 2],
-            stderr=streams[-1],
-            start_new_session=len(streams) == 1,
-            env=env,
-            cwd=folder,
-        )
-    for each in streams:
-        os.close(each)
-    return (lambda: int(_server().recv(64))) if is_forked else (lambda: process.wait(PATIENCE))
+class Process:
+    """Process with three streams, or one terminal, which are closed here.
+
+    Args:
+        words: The command line.
+        streams: Descriptors.
+        env: All variables.
+        cwd: The current folder; None for that of this process.
+        code: Python code to run instead of the command line.
+        anew: Whether Python is started anew.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        streams: Sequence[int],
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        code: str = "",
+        *,
+        anew: bool = False,
+    ) -> None:
+        self.returncode: int | None = None
+        folder = str(cwd or Path.cwd())
+        self._started: subprocess.Popen[bytes] | None = None
+        if FORKS and not anew:
+            request = {"words": list(words), "environment": dict(env), "folder": folder, "code": code}
+            socket.send_fds(_server(), [json.dumps(request).encode()], streams)
+            self.pid = int(_server().recv(64))
+        else:
+            self._started = subprocess.Popen(
+                [sys.executable, *(("-P", "-c", code) if code else ("-m", "netinspect")), *words],
+                stdin=streams[0],
+                stdout=streams[len(streams) // 2],
+                stderr=streams[-1],
+                start_new_session=len(streams) == 1,
+                env=env,
+                cwd=folder,
+            )
+            self.pid = self._started.pid
+        for each in streams:
+            os.close(each)
+
+    def wait(self) -> int:
+        """Wait for the end, and return the exit code."""
+        if self.returncode is None:
+            self.returncode = (
+                int(_server().recv(64)) if self._started is None else self._started.wait(PATIENCE)
+            )
+        return self.returncode
+
+
+class PipedProcess(Process):
+    """Process that runs code, with pipes as `subprocess.Popen` has them, and a file for stderr."""
+
+    def __init__(self, code: str, stderr: IO[str]) -> None:
+        (its_in, our_in), (our_out, its_out) = os.pipe(), os.pipe()
+        self.stdin = open(our_in, "w", encoding="utf-8")  # noqa: SIM115
+        self.stdout = open(our_out, encoding="utf-8", errors="replace")  # noqa: SIM115
+        super().__init__((), (its_in, its_out, os.dup(stderr.fileno())), os.environ, code=code)
+
+    def kill(self) -> None:
+        """End it if it has not ended."""
+        if self.returncode is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(BrokenPipeError):
+            self.stdin.close()
+        self.stdout.close()
+        self.wait()
+
+
+def track_in_forks(
+    start: Callable[[Sequence[str], IO[str]], Any],
+) -> Callable[[Sequence[str], IO[str]], Any]:
+    """Return a function that starts what tracks memory, like `start`, as a fork."""
+
+    @wraps(start)
+    def fork(command: Sequence[str], stderr: IO[str]) -> Any:
+        if not FORKS or command[:3] != [sys.executable, "-P", "-c"]:
+            return start(command, stderr)
+        return PipedProcess(command[3], stderr)
+
+    return fork
 
 
 def run(
@@ -108,7 +173,7 @@ def run(
     """Run the command line with pipes, as the fixture `installed` does."""
     pipes = [os.pipe() for _ in range(3)]
     (its_in, our_in), (our_out, its_out), (our_err, its_err) = pipes
-    exit_code = _start(words, (its_in, its_out, its_err), {**os.environ, **(env or {})}, cwd)
+    process = Process(words, (its_in, its_out, its_err), {**os.environ, **(env or {})}, cwd)
     received = {}
 
     def read(descriptor: int) -> None:
@@ -120,7 +185,7 @@ def run(
         each.start()
     with suppress(BrokenPipeError), open(our_in, "w", encoding="utf-8") as stream:
         stream.write(input)
-    code = exit_code()
+    code = process.wait()
     for each in readers:
         each.join()
     return Outcome(code, received[our_out], received[our_err])
@@ -141,30 +206,34 @@ def on_a_terminal(
     calm = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "CI")}
     ours, its = pty.openpty()
     termios.tcsetwinsize(its, (lines, columns))
-    exit_code = _start(words, [its], {**calm, "TERM": "xterm-256color", **(env or {})}, cwd, anew)
+    calm |= {"TERM": "xterm-256color", **(env or {})}
+    process = Process(words, [its], calm, cwd, anew=anew)
     shown = b""
     with suppress(OSError), open(ours, "rb", buffering=0) as stream:  # EIO: nobody has it open any more
         while piece := stream.read(1 << 16):
             shown += piece
-    return Outcome(exit_code(), shown.decode().replace("\r\n", "\n"), "")
+    return Outcome(process.wait(), shown.decode().replace("\r\n", "\n"), "")
 
 
-def _serve(connection: socket.socket) -> list[str] | None:
-    """Answer requests; return the words in each fork, and None at the end."""
+def _serve(connection: socket.socket) -> dict[str, Any] | None:
+    """Answer requests; return one in each fork, and None at the end."""
     while True:
         message, streams, _, _ = socket.recv_fds(connection, 1 << 20, 3)
         if not message:
             return None
         if (child := os.fork()) == 0:
             connection.close()
-            return _become(json.loads(message), streams)
+            request: dict[str, Any] = json.loads(message)
+            _become(request, streams)
+            return request
+        connection.send(str(child).encode())
         for each in streams:
             os.close(each)
         _, status = os.waitpid(child, 0)
         connection.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _become(request: Mapping[str, Any], streams: Sequence[int]) -> list[str]:
+def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
     """Take over what a process has from its parent."""
     if len(streams) == 1:
         os.login_tty(streams[0])
@@ -186,16 +255,20 @@ def _become(request: Mapping[str, Any], streams: Sequence[int]) -> list[str]:
         )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    return list(request["words"])
 
 
 def _main() -> None:
     for each in IMPORTED:
         __import__(each)
     gc.freeze()
-    words = _serve(socket.socket(fileno=int(sys.argv[1])))
-    if words is not None:
-        sys.argv = ["netinspect", *words]
+    request = _serve(socket.socket(fileno=int(sys.argv[1])))
+    if request is None:
+        return
+    sys.argv = ["netinspect", *request["words"]]
+    if request["code"]:
+        del sys.path[0]
+        exec(request["code"], {"__name__": "__main__"})
+    else:
         runpy.run_module("netinspect", run_name="__main__", alter_sys=True)
 
 

@@ -16,6 +16,7 @@ from netinspect.cli.app import build_app
 from netinspect.cli.help_topics import TOPICS
 from netinspect.errors import ExitCode
 from netinspect.rendering.formats import Format
+from tests import forked
 from tests.support import Outcome
 
 Installed = Callable[..., Outcome]
@@ -42,10 +43,10 @@ def program() -> TyperGroup:
         "./folder/tiny.safetensors --depth 2",
     ],
 )
-def test_target_without_command(installed: Installed, workshop: Path, line: str) -> None:
+def test_target_without_command(workshop: Path, line: str) -> None:
     (workshop / "folder" / "tiny.safetensors").write_bytes(TINY.read_bytes())
-    short = installed(*line.split())
-    assert short == installed("summary", *line.split())
+    short = forked.run(*line.split())
+    assert short == forked.run("summary", *line.split())
     assert short.code == 0
     assert short.out
 

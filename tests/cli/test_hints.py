@@ -15,9 +15,10 @@ TINY = "docs/examples/tiny.safetensors"
 TUNED = "docs/examples/tuned.safetensors"
 
 
-def last_line(*words: str, env: dict[str, str] | None = None, cwd: Path = ROOT) -> str:
-    env = {"NETINSPECT_CACHE": "1", **(env or {})}
-    shown = forked.on_a_terminal(*words, columns=120, lines=60, env=env, cwd=cwd)
+def last_line(
+    *words: str, env: dict[str, str] | None = None, cwd: Path = ROOT, anew: bool = False
+) -> str:
+    shown = forked.on_a_terminal(*words, columns=120, lines=60, env=env, cwd=cwd, anew=anew)
     return shown.out.splitlines()[-1]
 
 
@@ -111,9 +112,11 @@ def test_hint_setting_of_user(tmp_path: Path) -> None:
     file = tmp_path / "netinspect" / "netinspect.toml"
     file.parent.mkdir()
     file.write_text("hints = false\n")
-    env = {"XDG_CONFIG_HOME": str(tmp_path)}
-    assert "netinspect cost" not in last_line("summary", "lenet", env=env)
-    assert "netinspect cost" in last_line("summary", "lenet", env={**env, "NETINSPECT_HINTS": "1"})
+    env = {"XDG_CONFIG_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "NETINSPECT_CACHE": "1"}
+    assert "netinspect cost" not in last_line("summary", "lenet", env=env, anew=True)
+    # The second answer is that of the cache.
+    env["NETINSPECT_HINTS"] = "1"
+    assert "netinspect cost" in last_line("summary", "lenet", env=env, anew=True)
 
 
 def test_no_hint_in_pipe() -> None:

@@ -49,7 +49,7 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def terminal(*words: str, env: dict[str, str], cwd: Path) -> str:
-    env = {"TERM": "xterm", "NETINSPECT_CACHE": "1", **env}
+    env = {"TERM": "xterm", **env}
     outcome = forked.on_a_terminal(*words, "-q", columns=120, lines=50, env=env, cwd=cwd)
     assert outcome.code == 0, outcome.out
     return outcome.out

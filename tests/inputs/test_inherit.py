@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,8 @@ import netinspect
 from netinspect.inputs.choose import choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.records.request import TraceRequest
+from tests import forked
+from tests.support import Outcome
 
 
 class Tags(nn.Module):
@@ -55,17 +55,16 @@ def test_sizes_inherit_nothing_without_evidence() -> None:
     assert [each.record.spec for each in chosen.arguments] == ["z=3"]
 
 
-def _run(spec: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "netinspect", "summary", "tiny_gpt", "--input", spec]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def _run(spec: str, folder: Path) -> Outcome:
+    return forked.run("summary", "tiny_gpt", "--input", spec, cwd=folder)
 
 
 def test_too_long_sequence_hint_gives_the_longest_one(tmp_path: Path) -> None:
     done = _run("2x100", tmp_path)
-    assert done.returncode == 4
-    assert "use at most 64 positions: --input tokens=2x64:int64:0..255" in done.stderr
+    assert done.code == 4
+    assert "use at most 64 positions: --input tokens=2x64:int64:0..255" in done.err
     passing = _run("tokens=2x64:int64:0..255", tmp_path)
-    assert passing.returncode == 0
+    assert passing.code == 0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import netinspect
 from netinspect.analysis.allocation_totals import peak_bytes
 from netinspect.errors import ForwardError, LoadError, UsageError
+from netinspect.memory_tracker import parent
 from netinspect.memory_tracker.request import TrackOptions, TrackRequest
 from netinspect.records.request import TraceRequest
 from netinspect.targets.target import parse_target
@@ -21,6 +23,13 @@ from tests.memory_tracker.runs import Chain, track_in_child, tracked
 from tests.support import Outcome
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start Python anew for each child."""
+    monkeypatch.setattr(parent, "_start", inspect.unwrap(parent._start))
+
 
 NET = """
 import os, sys

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.reports.memory.record import Memory
-from tests.support import Outcome
+from tests import forked
 
 DETECTOR = """\
 import torch
@@ -51,16 +50,14 @@ def input_bytes(report: Memory) -> int:
 
 
 @pytest.mark.slow
-def test_memory_trains_on_inputs_from_function(
-    installed: Callable[..., Outcome], detector: Path
-) -> None:
+def test_memory_trains_on_inputs_from_function(detector: Path) -> None:
     words = [f"{detector}:Detector", "--train", "--inputs-from", f"{detector}:make"]
-    found = installed("memory", *words, "--allocator", "cpu", "--format", "csv")
+    found = forked.run("memory", *words, "--allocator", "cpu", "--format", "csv")
     assert found.code == 0, found.err
     # One image of 16 x 8 and one target of 16 x 4 numbers of four bytes; each is there twice.
     (inputs,) = [line for line in found.out.splitlines() if line.startswith("inputs,")]
     assert inputs.split(",")[1] == str(4 * 16 * (8 + 4))
-    refused = installed("memory", *words, "--batch", "3")
+    refused = forked.run("memory", *words, "--batch", "3")
     assert refused.code == 2
     assert "the batch of the input images cannot be changed" in refused.err
 

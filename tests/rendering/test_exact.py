@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 import pytest
 
 import netinspect
+from tests import forked
 
 ROUNDED = re.compile(r"\d[ ](?:[kMGTPE]\b|[KMGTPE]iB)")
 COMMANDS = ("summary", "cost", "params", "memory", "tree")
@@ -24,8 +23,8 @@ def test_text_exact_has_no_rounded_numbers(command: str, format: str) -> None:
 
 
 def test_option_exact_writes_macs_and_bytes_whole() -> None:
-    words = [sys.executable, "-m", "netinspect", "summary", "lenet", "-f", "rich", "--exact"]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert f"{netinspect.cost('lenet').record.total.macs:,} MACs" in done.stdout
-    assert "44,426 parameters, all trainable, 177,704 B" in done.stdout
-    assert not ROUNDED.search(done.stdout)
+    done = forked.run("summary", "lenet", "-f", "rich", "--exact")
+    assert done.code == 0
+    assert f"{netinspect.cost('lenet').record.total.macs:,} MACs" in done.out
+    assert "44,426 parameters, all trainable, 177,704 B" in done.out
+    assert not ROUNDED.search(done.out)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from netinspect.rendering.document import (
     make_table,
 )
 from netinspect.rendering.latex import format_latex
+from tests import forked
 
 SPECIAL = r"[a_b & 5% $x #1 {y} ~ ^ \end{tabular}] `c` *|<>--"
 UNESCAPED = re.compile(r"(?<!\\)[&%$#_{}~^]")
@@ -84,9 +83,8 @@ def test_format_latex_code_keeps_blanks_and_empty_lines() -> None:
 
 @pytest.mark.parametrize("command", ["summary", "source"])
 def test_output_file_with_latex_suffix(tmp_path: Path, command: str) -> None:
-    words = [sys.executable, "-m", "netinspect", command, "tiny_gpt", "-o", "x.tex"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = forked.run(command, "tiny_gpt", "-o", "x.tex", cwd=tmp_path)
+    assert done.code == 0, done.err
     text = (tmp_path / "x.tex").read_text()
     check_structure(text)
     assert "token\\_embedding" in text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -31,9 +30,10 @@ from netinspect.rendering.formats import Format, Style
 from netinspect.reports.memory.compute import build_memory
 from netinspect.reports.memory.record import Amounts, Memory
 from netinspect.reports.render import lay_out, render
+from tests import forked
 from tests.memory_tracker.runs import Asking, Blocks, Chain, Selecting, Tied
 from tests.records.examples import small_trace
-from tests.support import Outcome, assert_golden
+from tests.support import assert_golden
 
 CASES: list[tuple[Any, torch.Tensor]] = [
     (Chain, torch.zeros(32, 64)),
@@ -306,14 +306,14 @@ def test_memory_top_limits_the_modules() -> None:
     assert report_by_hand(top=0).hidden_modules == 0
 
 
-def test_memory_no_fold_lists_each_point(installed: Callable[..., Outcome]) -> None:
-    short = installed("memory", "lenet", "--format", "rich")
-    whole = installed("memory", "lenet", "-f", "rich", "--no-fold", "--points", "0", "--width", "120")
+def test_memory_no_fold_lists_each_point() -> None:
+    short = forked.run("memory", "lenet", "--format", "rich")
+    whole = forked.run("memory", "lenet", "-f", "rich", "--no-fold", "--points", "0", "--width", "120")
     assert short.code == whole.code == 0
     assert "timeline, from" in short.out
     assert whole.out.count("aten.relu ") == 5
     assert "<peak" in whole.out
-    assert installed("memory", "lenet", "--format", "csv").out.count("aten.relu") == 5
+    assert forked.run("memory", "lenet", "--format", "csv").out.count("aten.relu") == 5
 
 
 @pytest.mark.parametrize("format", [each for each in Format if each is not Format.RICH])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import nn
@@ -14,7 +12,8 @@ from netinspect.rendering.document import Row, Table
 from netinspect.rendering.formats import Style
 from netinspect.reports.render import lay_out, render
 from netinspect.reports.trace.record import StepRow, TraceTable
-from tests.support import Outcome, assert_golden
+from tests import forked
+from tests.support import assert_golden
 
 
 class Block(nn.Module):
@@ -228,11 +227,11 @@ def test_trace_of_a_failed_run_shows_the_branch_that_failed() -> None:
     assert render(report).count("FAILED") >= 2
 
 
-def test_trace_no_fold_lists_each_block(installed: Callable[..., Outcome]) -> None:
-    folded = installed("trace", "tiny_gpt", "--format", "rich")
-    whole = installed("trace", "tiny_gpt", "--format", "rich", "--no-fold")
+def test_trace_no_fold_lists_each_block() -> None:
+    folded = forked.run("trace", "tiny_gpt", "--format", "rich")
+    whole = forked.run("trace", "tiny_gpt", "--format", "rich", "--no-fold")
     assert folded.code == whole.code == 0
     assert "blocks.0..2  x3" in folded.out
     assert "blocks.2 " in whole.out
     assert len(whole.out.splitlines()) - len(folded.out.splitlines()) == 2 * 18
-    assert installed("trace", "tiny_gpt", "--format", "csv").out.count(",blocks.2,Block,") == 1
+    assert forked.run("trace", "tiny_gpt", "--format", "csv").out.count(",blocks.2,Block,") == 1

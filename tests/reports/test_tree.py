@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from torch import nn
@@ -13,9 +13,9 @@ from netinspect.records.base import replace
 from netinspect.records.modules import DEEPEST
 from netinspect.reports.tree.compute import build_tree
 from netinspect.reports.tree.record import TreeNode
+from tests import forked
 from tests.records.examples import module, parameter, small_trace
 from tests.reports.traces import ODD, SAMPLES, trace_of
-from tests.support import Outcome
 
 
 def walk(node: TreeNode) -> Iterator[tuple[TreeNode, int]]:
@@ -176,7 +176,7 @@ def test_tree_marks_tied_and_frozen_modules() -> None:
     assert netinspect.tree(Frozen(), "head").text(width=100).splitlines()[2].endswith("64")
 
 
-def test_tree_marks_tied_head_in_process(installed: Callable[..., Outcome]) -> None:
-    outcome = installed("tree", "tiny_gpt", "--format", "rich", "--width", "80")
+def test_tree_marks_tied_head_in_process() -> None:
+    outcome = forked.run("tree", "tiny_gpt", "--format", "rich", "--width", "80")
     (head,) = (line for line in outcome.out.splitlines() if "─ head " in line)
     assert head.endswith(" tied")
