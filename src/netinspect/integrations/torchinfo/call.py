@@ -122,6 +122,7 @@ def summary(
                 inputs=inputs.specs,
                 run=has_input,
                 train=train,
+                code=True,  # so that every view can be made of the trace
                 device=None if place is None or input_size is None else str(place),
             )
         except UsageError as error:
