@@ -72,7 +72,7 @@ ALLOWED = {
     "version": set(),
     "__main__": {"cli"},
     # The package imports its public names on demand.
-    "__init__": {"api", "version"},
+    "__init__": {"api", "integrations", "version"},
 }
 """For each top-level package or module, the others that it may import in any way."""
 
@@ -85,6 +85,8 @@ THIRD_PARTIES = {
     "rich": {"rendering"},
     "pygments": {"rendering"},
     "typer": {"cli"},
+    # In a shell of IPython only.
+    "IPython": {"integrations"},
     # For type checkers only.
     "typing_extensions": {"_utils"},
     # In the standard library from Python 3.14 on.
@@ -308,7 +310,7 @@ def test_third_party_packages_are_declared() -> None:
     declared = set(re.findall(r'"([a-z_]+)>=', text.partition("\ntest = [")[0]))
     # Pygments comes with Rich; safetensors is asked for where a file of its kind is read.
     assert (
-        set(THIRD_PARTIES) - {"pygments", "safetensors", "typing_extensions", "annotationlib"}
+        set(THIRD_PARTIES) - {"pygments", "safetensors", "IPython", "typing_extensions", "annotationlib"}
         <= declared
     )
 

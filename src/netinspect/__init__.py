@@ -27,5 +27,10 @@ if not TYPE_CHECKING:  # a type checker would accept any name
         return getattr(api, name)
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magic `%netinspect`, for `%load_ext netinspect`."""
+    importlib.import_module("netinspect.integrations.ipython.magic").load(shell)
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *importlib.import_module("netinspect.api").__all__})

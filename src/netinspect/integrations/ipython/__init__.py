@@ -1,0 +1,1 @@
+"""The magic `%netinspect` of IPython and notebooks; see `magic`."""

@@ -1,0 +1,154 @@
+"""Tests of the magic `%netinspect`, in a shell of IPython and in an executed notebook."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from models.lenet import LeNet
+
+import netinspect
+from netinspect.integrations.ipython.magic import describe
+from netinspect.integrations.ipython.words import split
+from tests.browser import browser
+from tests.rendering.test_notebook import execute
+
+
+class Shell:
+    """The part of a shell of IPython that the magic uses."""
+
+    def __init__(self, **variables: Any) -> None:
+        self.user_ns = variables
+
+    def transform_cell(self, cell: str) -> str:
+        return cell
+
+
+@pytest.fixture
+def shell() -> Shell:
+    return Shell(model=LeNet(), x=torch.ones(2, 1, 28, 28), size=(3, 1, 28, 28), LeNet=LeNet)
+
+
+def run(shell: Shell, line: str, cell: str | None = None) -> Any:
+    from netinspect.integrations.ipython.magic import run
+
+    return run(shell, line, cell)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("a  --b c", ["a", "--b", "c"]),
+        ("--size (1, 2) x", ["--size", "(1, 2)", "x"]),
+        ("--kwargs {'a b': [1, 2]}", ["--kwargs", "{'a b': [1, 2]}"]),
+        ("'a b'.pt x(')')", ["'a b'.pt", "x(')')"]),
+        ("", []),
+    ],
+)
+def test_split_keeps_brackets_and_quotes(line: str, words: list[str]) -> None:
+    assert split(line) == words
+
+
+def test_magic_has_the_results_of_the_functions(shell: Shell) -> None:
+    model, x = shell.user_ns["model"], shell.user_ns["x"]
+    for line, view in {
+        "summary model --depth 0": netinspect.summary(model),
+        "summary model x": netinspect.summary(model, x),
+        "summary model --input-size size": netinspect.summary(model, input_size=(3, 1, 28, 28)),
+        "summary model --input-size (3, 1, 28, 28)": netinspect.summary(
+            model, input_size=(3, 1, 28, 28)
+        ),
+        "summary model --input 3x1x28x28 --train": netinspect.summary(
+            model, inputs=["3x1x28x28"], train=True
+        ),
+        "cost model --input-data x[:1] --sort macs": netinspect.cost(model, x[:1], sort="macs"),
+        "summary lenet --no-fold": netinspect.summary("lenet", fold=False),
+        "model --columns path,params": netinspect.summary(model, columns="path,params"),
+        "tree model conv1": netinspect.tree(model, "conv1"),
+        "source model --path=conv1": netinspect.source(model, path="conv1"),
+        "params model --include *bias --include conv*": netinspect.params(
+            model, include=["*bias", "conv*"]
+        ),
+        "diff model LeNet()": netinspect.diff(model, LeNet()),
+        "models lenet": netinspect.models("lenet"),
+    }.items():
+        assert str(run(shell, line)) == str(view), line
+
+
+def test_cell_magic_shows_the_value_of_the_last_line(shell: Shell) -> None:
+    view = run(shell, "summary --columns path,params", "net = LeNet()\nnet\n")
+    assert str(view) == str(netinspect.summary(LeNet(), columns="path,params"))
+    assert type(shell.user_ns["net"]) is LeNet
+    with pytest.raises(netinspect.UsageError, match="the last line of the cell has no value"):
+        run(shell, "summary", "net = LeNet()")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "write it like %netinspect summary model --depth 2"),
+        ("summary", "summary needs model"),
+        ("sumary model", "did you mean 'summary'"),
+        ("summary modl", "there is no variable or target 'modl'"),
+        ("summary model --dept 2", "did you mean '--depth'"),
+        ("summary model --depth", "write it like --depth 2"),
+        ("summary model --depth x", "--depth x: expected a whole number"),
+        ("summary model y", "NameError: name 'y' is not defined"),
+        ("summary model --input-data y", "for --input-data"),
+        ("summary model --columns parms", "did you mean 'params'"),
+        ("summary model --input q=3", "forward has no argument 'q'"),
+        ("cost lenet --input x=3 --input y", "cannot read the input spec 'y'"),
+        ("summary LeNet", "build it first: LeNet()"),
+        ("internals model conv1 x", "does not take 'x' after its target"),
+    ],
+)
+def test_magic_errors(shell: Shell, line: str, words: str) -> None:
+    with pytest.raises(netinspect.NetinspectError) as raised:
+        run(shell, line)
+    assert words in describe(raised.value)
+
+
+def test_extension_imports_neither_ipython_nor_torch() -> None:
+    code = (
+        "import sys, netinspect\nassert callable(netinspect.load_ipython_extension)\n"
+        "assert not {'IPython', 'torch', 'netinspect.api', 'netinspect.integrations'} & {*sys.modules}\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+
+
+CELLS = (
+    "import torch\nfrom models.lenet import LeNet\nmodel = LeNet()\n%load_ext netinspect",
+    "%netinspect summary model --depth 2",
+    "%%netinspect cost --input-size (4, 1, 28, 28)\nmodel",
+    "try:\n    get_ipython().run_line_magic('netinspect', 'summary modl')\n"
+    "except BaseException as error:\n    print(type(error).__name__, error)",
+    "view = %netinspect summary model\nprint(view.total_params)",
+)
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    folder = tmp_path_factory.mktemp("notebook")
+    return folder, execute(folder, *CELLS)
+
+
+@pytest.mark.slow
+def test_magic_in_a_notebook(outputs: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, (summary, cost, error, total) = outputs
+    assert '<div class="netinspect"' in "".join(summary["data"]["text/html"])
+    assert "(10, 6, 24, 24)" in "".join(summary["data"]["text/plain"])
+    assert "4x1x28x28" in "".join(cost["data"]["text/plain"])
+    text = "".join(error["text"])
+    assert text.startswith("UsageError there is no variable or target 'modl'")
+    assert "did you mean 'model'" in text
+    assert "Traceback" not in text
+    assert "".join(total["text"]) == "44426\n"
+    with browser(folder) as page:
+        for theme in ("light", "dark"):
+            page.open(folder / f"{theme}.html", dark=theme == "dark")
+            assert page.run("document.querySelectorAll('.netinspect table').length") == 2
+            page.screenshot(folder / f"{theme}.png")
