@@ -85,6 +85,7 @@ FAMILIES: dict[str, dict[str, Mistake]] = {
         ),
         "depthwise": on(rows(2, 5, 9, 9), conv=nn.Conv2d(6, 6, 3, groups=6))(lambda s, x: s.conv(x)),
         "channels last": on(rows(2, 9, 9, 3), conv=nn.Conv2d(3, 6, 3))(lambda s, x: s.conv(x)),
+        "channels last unbatched": on(rows(9, 8, 3), conv=nn.Conv2d(3, 6, 3))(lambda s, x: s.conv(x)),
         "kernel": on(rows(2, 3, 2, 9), conv=nn.Conv2d(3, 6, 5, padding=1))(lambda s, x: s.conv(x)),
         "dilated kernel": on(rows(2, 3, 6, 9), conv=nn.Conv2d(3, 6, 4, dilation=2))(
             lambda s, x: s.conv(x)

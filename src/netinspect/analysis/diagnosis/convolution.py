@@ -64,11 +64,12 @@ def _explain_channels(call: Call, given: Given, weight: Given, position: int) ->
     count = f"{wanted} channel{'s' if wanted != 1 else ''}"
     text = f"{call.display_name} expects {count} in dimension {position}, got {channels}"
     text += f": {format_shape(given.shape)}"
+    sizes = tuple(wanted if at == position else size for at, size in enumerate(given.shape))
     if given.shape[-1] == wanted and given.rank > 2:
         order = (*range(position), given.rank - 1, *range(position, given.rank - 1))
         text += f"; {wanted} is the size of the last dimension"
         remedies.append(f"if the input is channels-last: x.permute{order}")
-    sizes = tuple(wanted if at == position else size for at, size in enumerate(given.shape))
+        sizes = tuple(given.shape[at] for at in order)
     if position == 0:
         # Other layers, such as batch normalization, take batches only.
         lacks_side = given.shape[1] == wanted
