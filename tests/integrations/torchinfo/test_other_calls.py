@@ -54,7 +54,7 @@ def test_frozen_layers() -> None:
     result = summary(model, input_size=(1, 3, 64, 64), depth=3, col_names=names)
     assert result.total_params - result.trainable_params == sum(p.numel() for p in frozen)
     assert column(result, "num_params")[1] == "(9,408)"
-    assert "(number): none of these parameters is trainable" in str(result)
+    assert "(number): not trainable" in str(result)
 
 
 def test_eval_order_doesnt_matter() -> None:

@@ -38,10 +38,16 @@ def lay_out(statistics: ModelStatistics) -> Document:
     """Lay out a summary: the table, the totals, and notes on what the table does not show."""
     formatting = statistics.formatting
     rows = [*_rows(statistics.summary_list, formatting)]
-    is_frozen = any(row.layer.num_params_to_str(row.is_last)[:1] == "(" for row in rows)
+    texts = [row.layer.num_params_to_str(row.is_last) for row in rows]
+    marks = {text[:2] for text in texts if text.startswith("(")}
+    meanings = [
+        "(number): not trainable" if any(mark[1].isdigit() for mark in marks) else "",
+        "(recursive): the same layer again, counted above" if "(r" in marks else "",
+        "(tied): the same weight, counted above" if "(t" in marks else "",
+    ]
     legend = Legend(
-        text="(number): none of these parameters is trainable; (recursive), (tied): counted above",
-        about=(ColumnSettings.NUM_PARAMS.value,) if is_frozen else (),
+        text="; ".join(filter(None, meanings)),
+        about=(ColumnSettings.NUM_PARAMS.value,) if marks else (),
     )
     return Document(
         title=line((statistics.summary_list[0].class_name, "title")),
@@ -65,7 +71,7 @@ def _rows(layers: Sequence[LayerInfo], formatting: FormattingOptions) -> Iterato
         ):
             continue
         yield _Row(layer, is_last=layer.depth == formatting.max_depth)
-        if formatting.verbose >= Verbosity.VERBOSE:
+        if formatting.verbose >= Verbosity.VERBOSE and not layer.is_repeated:
             for parameter in layer.parameters:
                 yield _Row(layer, is_last=False, parameter=parameter)
 
@@ -86,7 +92,9 @@ def _columns(statistics: ModelStatistics) -> tuple[Column[_Row], ...]:
     }
     of_parameters = {
         ColumnSettings.KERNEL_SIZE: lambda parameter: str(list(parameter.shape)),
-        ColumnSettings.NUM_PARAMS: lambda parameter: f"{parameter.elements:,} *",
+        ColumnSettings.NUM_PARAMS: lambda parameter: (
+            "(tied)" if parameter.tied else f"{parameter.elements:,} *"
+        ),
     }
     name = Column[_Row](
         key="layer",
