@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from griffe import (
@@ -14,6 +15,8 @@ from griffe import (
     Extension,
     Module,
 )
+
+_NAME = re.compile(r"(record|dataclass)\b")
 
 
 class PublicNames(Extension):
@@ -30,8 +33,8 @@ class RecordFields(Extension):
     """List the fields and properties of a record in its docstring, as one table."""
 
     def on_class(self, *, cls: Class, **_: Any) -> None:
-        """Add the section to the docstring of a class with the decorator `record`."""
-        if not any(str(decorator.value) == "record" for decorator in cls.decorators):
+        """Add the section to the docstring of a record or data class."""
+        if not any(_NAME.match(str(decorator.value)) for decorator in cls.decorators):
             return
         fields = [
             DocstringAttribute(

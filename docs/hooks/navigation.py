@@ -22,11 +22,16 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Replace each pattern in the navigation by the pages of its folder that are not listed."""
-    pages = sorted(file.src_uri for file in files.documentation_pages())
+    pages = sorted((file.src_uri for file in files.documentation_pages()), key=_index_first)
     nav: list[Any] = config.nav  # type: ignore[assignment]
     listed = {*_listed(nav)}
     config.nav = _expand(nav, [page for page in pages if page not in listed])
     return files
+
+
+def _index_first(page: str) -> tuple[str, bool, str]:
+    path = PurePosixPath(page)
+    return str(path.parent), path.name != "index.md", path.name
 
 
 def _listed(items: Any) -> list[str]:
