@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from importlib import import_module
 from typing import Any
 
 from griffe import (
@@ -12,8 +14,12 @@ from griffe import (
     Docstring,
     DocstringAttribute,
     DocstringSectionAttributes,
+    DocstringSectionParameters,
     Extension,
+    Function,
     Module,
+    Parameter,
+    ParameterKind,
 )
 
 _NAME = re.compile(r"(record|dataclass)\b")
@@ -52,3 +58,26 @@ class RecordFields(Extension):
 
 def _is_constant(member: Attribute) -> bool:
     return str(member.annotation).startswith("ClassVar")
+
+
+class SharedOptions(Extension):
+    """Replace `**options` of a public function by the keyword arguments that `help` lists."""
+
+    def on_function(self, *, func: Function, **_: Any) -> None:
+        """Take the keyword arguments from the signature of the function itself."""
+        names = [each.name for each in func.parameters if str(each.annotation).startswith("Unpack[")]
+        if not names or func.docstring is None:
+            return
+        function = getattr(import_module(func.module.path), func.name)
+        for each in inspect.signature(function).parameters.values():
+            if each.name not in func.parameters:
+                annotation = getattr(each.annotation, "__forward_arg__", each.annotation)
+                kind = ParameterKind.keyword_only
+                func.parameters.add(
+                    Parameter(each.name, annotation=annotation, kind=kind, default=repr(each.default))
+                )
+        for section in func.docstring.parsed:
+            if isinstance(section, DocstringSectionParameters):
+                section.value = [each for each in section.value if each.name.lstrip("*") not in names]
+        for name in names:
+            del func.parameters[name]
