@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from netinspect.api.command_names import COMMANDS
 from netinspect.rendering.html import style_sheet
 
@@ -27,10 +29,21 @@ MODEL_COMMANDS = tuple(
 )
 """Commands with the options of a model."""
 
+TORCH = tuple(map(int, torch.__version__.split(".")[:2]))
+"""Major and minor version of torch."""
+
+_FIRST_TORCH = {"float8_e8m0fnu": (2, 7), "float4_e2m1fn_x2": (2, 8)}
+"""First versions of torch with dtypes that the oldest supported torch does not have."""
+
 GOLDEN = Path(__file__).parent / "golden"
 
 PATIENCE = 600.0
 """Timeout in seconds of a process that should end; it is not a performance bound."""
+
+
+def torch_dtypes(*names: str) -> list[torch.dtype]:
+    """Return dtypes by name, without those that only newer versions of torch have."""
+    return [getattr(torch, name) for name in names if _FIRST_TORCH.get(name, (0, 0)) <= TORCH]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,6 @@ from torch import Tensor, nn
 
 from tests.nets.case import Case, rows
 
-TORCH = tuple(map(int, torch.__version__.split(".")[:2]))
-
 
 class Everything(nn.Module):
     """Has state of every kind that can change; forward changes it by calling `act`."""
@@ -126,9 +124,7 @@ def _modes(net: Everything, x: Tensor) -> None:
     net.norm.momentum = 0.5
     torch.set_grad_enabled(not torch.is_grad_enabled())
     torch.set_default_dtype(torch.float64)
-    if TORCH >= (2, 6):
-        # Before 2.6, it is pushed on the active modes, so that leaving one mode leaves the other.
-        torch.set_default_device("meta")
+    torch.set_default_device("meta")
 
 
 def _hooks(net: Everything, x: Tensor) -> None:

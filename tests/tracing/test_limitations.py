@@ -107,9 +107,6 @@ for model, calls in ((both, 4), (nn.Sequential(both, net), 8), (net, 3)):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not hasattr(torch.compiler, "set_stance"), reason="this torch cannot run compiled code uncompiled"
-)
 def test_compiled_modules_run_eagerly_and_are_noted() -> None:
     # In a process of its own: importing the compiler is slow, and changes torch for all other tests.
     subprocess.run([sys.executable, "-c", COMPILED], check=True, timeout=PATIENCE)

@@ -25,7 +25,7 @@ from netinspect.records.trace import Attempt, Backward, Trace, Versions
 from netinspect.records.values import Literal, Value
 from netinspect.tracing.arguments import Argument, named_leaves, split
 from netinspect.tracing.backward import run_backward
-from netinspect.tracing.limitations import compiled_modules, fused_scripts, limits
+from netinspect.tracing.limitations import fused_scripts, limits
 from netinspect.tracing.model.changes import After, Before, live_tensors
 from netinspect.tracing.model.class_sources import class_code
 from netinspect.tracing.model.members import modules as modules_of
@@ -241,7 +241,9 @@ def _run(
         if ran.after is not None:
             recorder.name_unregistered(ran.after.live)
         ran.steps = recorder.steps(error, operators.work_by_step(recorder.pending))
-        unseen = recorder.calls_in_older_threads or recorder.values_exported or _runs_compiled(model)
+        unseen = (
+            recorder.calls_in_older_threads or recorder.values_exported or bool(fused_scripts(model))
+        )
         ran.counted = "partly" if unseen or not counting else "yes"
         # Unknown, because operators were not recorded.
         ran.reads_values = operators.reads_values or not counting
@@ -286,22 +288,15 @@ def _run(
 @contextmanager
 def _uncompiled() -> Iterator[None]:
     """Run compiled modules eagerly: the compiler would trace our hooks and cache the result."""
-    set_stance = getattr(torch.compiler, "set_stance", None)  # since torch 2.6
-    if not _has_compiler() or set_stance is None:
+    if not _has_compiler():
         yield
     else:
-        with set_stance("force_eager"):
+        with torch.compiler.set_stance("force_eager"):
             yield
 
 
 def _has_compiler() -> bool:
     return "torch._dynamo" in sys.modules
-
-
-def _runs_compiled(model: nn.Module) -> bool:
-    """Return whether a compiler fused the operators of some module, so that they were not recorded."""
-    compiled = not hasattr(torch.compiler, "set_stance") and bool(compiled_modules(model))
-    return compiled or bool(fused_scripts(model))
 
 
 def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

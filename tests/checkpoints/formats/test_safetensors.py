@@ -13,12 +13,13 @@ import torch
 from hypothesis import given, settings
 from safetensors.torch import save, save_file
 
-from netinspect.checkpoints.formats.dtypes import SAFETENSORS, SAFETENSORS_BITS
+from netinspect.checkpoints.formats.dtypes import BITS, SAFETENSORS, SAFETENSORS_BITS
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 from tests.checkpoints.memory_source import read
 from tests.checkpoints.safetensors_files import Raw, assemble, dump_pairs, entry, nearly
+from tests.support import torch_dtypes
 
 CODES = {name: code for code, name in SAFETENSORS.items()}
 
@@ -49,16 +50,14 @@ def cause(raw: bytes) -> str:
 class TestAsTheLibrary:
     @pytest.mark.parametrize("code", [*SAFETENSORS, *SAFETENSORS_BITS])
     def test_read_safetensors_every_dtype(self, code: str) -> None:
-        bits = {**SAFETENSORS_BITS}.get(code) or torch.empty(
-            0, dtype=getattr(torch, SAFETENSORS[code])
-        ).element_size() * 8
+        bits = {**SAFETENSORS_BITS}.get(code) or BITS[SAFETENSORS[code]]
         data = bytes(range(8 * bits // 8))
         raw = assemble(dump_pairs([("w", entry(code, [2, 4], 0, len(data)))]), data)
         assert told_by_us(raw, read(raw)) == read_by_library(raw) == [("w", code, (2, 4), data)]
 
     @pytest.mark.parametrize(
         "dtype",
-        [getattr(torch, name) for name in SAFETENSORS.values()],
+        torch_dtypes(*SAFETENSORS.values()),
         ids=lambda dtype: str(dtype),
     )
     def test_read_safetensors_every_torch_dtype(self, dtype: torch.dtype) -> None:

@@ -16,6 +16,7 @@ from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError
 from tests.checkpoints.expected import bytes_of, check, stored_bytes
+from tests.support import torch_dtypes
 
 Save = Callable[[Any, Path], None]
 
@@ -69,7 +70,7 @@ def check_loaded(file: Path, weights_only: bool = True) -> Any:
     return check(file, flat(torch.load(file, weights_only=weights_only)))
 
 
-STORED = [getattr(torch, name) for name in sorted(BITS) if hasattr(torch, name)]
+STORED = torch_dtypes(*sorted(BITS))
 WRITTEN = [dtype for dtype in STORED if re.fullmatch(r"torch\.(?!q|bits|u?int[1-7]$).*", str(dtype))]
 
 
@@ -78,7 +79,7 @@ def test_dtypes_include_every_torch_type() -> None:
     assert {str(each).removeprefix("torch.") for each in types} - {"bit"} <= set(BITS)
     for name, bits in BITS.items():
         if not name.startswith("quint") or name == "quint8":
-            assert bits == getattr(torch, name).itemsize * 8
+            assert all(bits == each.itemsize * 8 for each in torch_dtypes(name))
 
 
 @pytest.mark.filterwarnings("ignore:ComplexHalf support")

@@ -12,6 +12,7 @@ import torch
 from netinspect.checkpoints.io.source import LocalSource
 from netinspect.checkpoints.values.dtypes import KINDS
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
+from tests.support import torch_dtypes
 
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 SMALL_FLOATS = [
@@ -19,7 +20,7 @@ SMALL_FLOATS = [
     torch.float8_e4m3fnuz,
     torch.float8_e5m2,
     torch.float8_e5m2fnuz,
-    torch.float8_e8m0fnu,
+    *torch_dtypes("float8_e8m0fnu"),
 ]
 INTEGERS = [
     torch.int8,

@@ -132,7 +132,7 @@ def test_compare_tensors_of_random_bits(
 def test_compare_tensors_of_ordinary_values(
     compare: Compare, left: torch.dtype, right: torch.dtype
 ) -> None:
-    if torch.float8_e8m0fnu in (left, right):
+    if "float8_e8m0fnu" in (name_of(left), name_of(right)):
         pytest.skip("powers of two only: any bits are ordinary")
     one = normal(torch.float64, 3, PIECE + 8)
     one, other = (

@@ -139,9 +139,6 @@ for model in (exported, Calls(lambda self, x: self.inner(x), inner=exported)):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not hasattr(torch.compiler, "set_stance"), reason="this torch cannot run compiled code uncompiled"
-)
 def test_control_flow_and_exported_programs_are_counted() -> None:
     # In a process of its own, as all that imports the compiler.
     subprocess.run([sys.executable, "-c", COMPILING], check=True, timeout=PATIENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +22,7 @@ from netinspect.records.report_header import Totals
 from netinspect.records.tensors import Buffer
 from netinspect.records.trace import Trace
 from netinspect.records.values import TensorSpec
+from tests.support import torch_dtypes
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -107,7 +109,10 @@ CASES: dict[str, tuple[Callable[[], Tensor], int, int]] = {
     "masked": (lambda: masked_tensor(torch.ones(3, 4), torch.ones(3, 4).bool()), 48 + 12, 12),
     "expanded": (lambda: torch.arange(512).expand(64, -1), 512 * 8, 64 * 512),
     "float8": (lambda: torch.ones(3).to(torch.float8_e5m2), 3, 3),
-    "float4": (lambda: torch.empty(4, dtype=torch.float4_e2m1fn_x2), 4, 4),
+    **{
+        str(dtype): (partial(torch.empty, 4, dtype=dtype), 4, 4)
+        for dtype in torch_dtypes("float4_e2m1fn_x2")
+    },
     "complex": (lambda: torch.ones(3, dtype=torch.cfloat), 24, 3),
     "empty": (lambda: torch.empty(0, 4), 0, 0),
 }

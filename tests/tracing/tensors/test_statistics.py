@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from torch.testing._internal.two_tensor import TwoTensor
 import netinspect
 from netinspect.records.saved import read_trace
 from netinspect.tracing.tensors.statistics import statistics
+from tests.support import torch_dtypes
 from tests.tracing.tensors.test_inner_tensors import COO, Holder, nested, per_channel
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -81,15 +83,17 @@ def test_statistics_equal_those_of_dense_values(make: Callable[[], Tensor]) -> N
     [
         (lambda: torch.empty(3, device="meta"), "on the meta device, without values"),
         (lambda: nn.LazyLinear(3).weight, "not initialized: a lazy layer takes its size"),
-        (lambda: torch.empty(4, dtype=torch.float4_e2m1fn_x2), "torch cannot read them"),
-        (lambda: torch.empty(4, dtype=torch.bits8), "torch cannot read them"),
         (lambda: masked_tensor(ROWS, ROWS > 0), "a MaskedTensor, which has no method dequantize"),
         (
             lambda: TwoTensor(ROWS, ROWS),
             "a TwoTensor, which has no method dequantize",
         ),
+        *(
+            (partial(torch.empty, 4, dtype=dtype), "torch cannot read them")
+            for dtype in torch_dtypes("bits8", "float4_e2m1fn_x2")
+        ),
     ],
-    ids=["meta", "lazy", "float4", "bits", "masked", "two"],
+    ids=["meta", "lazy", "masked", "two", *map(str, torch_dtypes("bits8", "float4_e2m1fn_x2"))],
 )
 def test_tensor_without_readable_values_has_a_reason(make: Callable[[], Tensor], reason: str) -> None:
     found, why = statistics(make())
