@@ -25,6 +25,7 @@ from netinspect.records.request import TraceRequest
 from netinspect.targets.model_factory import find_factory
 from netinspect.targets.target import parse_target
 from tests.memory_tracker.runs import Asking, Chain, Selecting, tracked
+from tests.support import TORCH
 
 MOVED = """
 import copy
@@ -166,6 +167,8 @@ def moved(tmp_path: Path) -> str:
     ],
 )
 def test_model_moved_in_constructor_has_equal_memory(moved: str, factory: str) -> None:
+    if factory == "exported" and TORCH <= (2, 6):
+        pytest.skip("torch 2.6 cannot export a model on fake tensors")
     there = tracked_target(request_for(f"{moved}:{factory}", "4x8"))
     plain = tracked(nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 3)), "4x8", training=True)
     assert there.tensor_mode == "fake"
@@ -291,9 +294,9 @@ def test_max_batch_of_model_that_needs_values() -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 def test_scripted_model_has_equal_memory() -> None:
-    with pytest.warns(DeprecationWarning, match="jit.script"):
-        scripted = torch.jit.script(Chain())
+    scripted = torch.jit.script(Chain())
     both = [peak_bytes(tracked(each, "32x64", training=True), "cpu") for each in (scripted, Chain())]
     assert both[0] == both[1]
 

@@ -164,7 +164,8 @@ class ZeroWeights(TorchFunctionMode):
             if kwargs.get("out") is not None or kwargs.get("layout") not in (None, torch.strided):
                 return None
             device = kwargs.get("device") or (
-                torch.get_default_device() if source is None else source.device
+                # `torch.get_default_device` fails in torch 2.6 after a default was set and reset.
+                torch.empty(0).device if source is None else source.device
             )
             dtype = kwargs.get("dtype") or (
                 torch.get_default_dtype() if source is None else source.dtype

@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from netinspect.tracing.counting.table import rule_for
 from tests.nets.case import rows
+from tests.support import TORCH
 from tests.tracing.counting.counted import Calls, backward, capture_model, cost
 
 pytestmark = pytest.mark.filterwarnings(
@@ -151,6 +152,8 @@ BY_HAND: dict[str, Case] = {
 @pytest.mark.filterwarnings("ignore:torch.chain_matmul is deprecated:UserWarning")
 @pytest.mark.parametrize("name", [*BY_PROFILER, *BY_HAND])
 def test_macs_equal_hand_computed_values(name: str) -> None:
+    if name == "attention in one kernel, grouped" and TORCH <= (2, 6):
+        pytest.skip("torch 2.6 has no such kernel for the CPU")
     function, operands, macs = {**BY_PROFILER, **BY_HAND}[name]
     found = cost(function, *operands)
     assert (found.macs, found.flops, found.uncounted) == (macs, 2 * macs, 0)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.analysis.operator_counts import cost_of_steps
+from netinspect.tracing.counting.table import rule_for
 from tests.nets.case import capture_trace, rows
 from tests.support import PATIENCE
 from tests.tracing.counting.counted import Calls, capture_model
@@ -87,6 +88,10 @@ def test_numpy_computation_is_uncounted_and_noted() -> None:
 
 def script(*layers: nn.Module) -> Any:
     return torch.jit.freeze(torch.jit.script(nn.Sequential(*layers).eval()))
+
+
+def test_operator_of_torchscript_only_has_no_rule() -> None:
+    assert rule_for(torch.ops.aten.ord.default) is None
 
 
 @scripts

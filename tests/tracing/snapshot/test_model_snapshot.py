@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from netinspect.api import load
 from netinspect.records.request import TraceRequest
+from netinspect.tracing.snapshot.model_snapshot import set_default_device
 from tests.nets import every, mutating
 from tests.nets.case import Case, capture_trace, rows
 from tests.tracing.counting.counted import Calls
@@ -38,7 +39,16 @@ def own_process_state() -> Iterator[None]:
     numpy.random.set_state(states[2])
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)
-    torch.set_default_device(None)
+    set_default_device(None)
+
+
+def test_default_device_is_readable_after_a_trace() -> None:
+    def forward(_: nn.Module, x: Tensor) -> Tensor:
+        torch.set_default_device("meta")
+        return x
+
+    assert capture_trace(Calls(forward), rows(2)).failure is None
+    assert torch.get_default_device() == torch.device("cpu")
 
 
 def assert_untouched(before: dict[str, Any], after: dict[str, Any]) -> None:

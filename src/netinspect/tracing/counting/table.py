@@ -92,7 +92,10 @@ def _is_pointwise(operator: OpOverload) -> bool:
 
 def _is_composed(operator: OpOverload) -> bool:
     """Return whether torch decomposes an operator outside inference mode."""
-    composed: bool = torch._C._dispatch_has_kernel_for_dispatch_key(
-        operator._name, "CompositeImplicitAutograd"
-    )
+    try:
+        composed: bool = torch._C._dispatch_has_kernel_for_dispatch_key(
+            operator._name, "CompositeImplicitAutograd"
+        )
+    except RuntimeError:  # known to TorchScript only, as `aten::dim`, which torch 2.6 dispatches
+        return False
     return composed

@@ -314,11 +314,20 @@ def preserved_defaults() -> Iterator[None]:
         if torch.get_default_dtype() != dtype:
             torch.set_default_dtype(dtype)
         if _default_device() != device:
-            torch.set_default_device(None if device.type == "cpu" else device)
+            set_default_device(None if device.type == "cpu" else device)
+
+
+def set_default_device(device: torch.device | None) -> None:
+    """Set torch's default device; None: as if it had never been set."""
+    torch.set_default_device(device)
+    context = getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None)
+    if getattr(context, "device_context", device) is None:
+        # Otherwise `torch.get_default_device` fails in torch 2.6.
+        del context.device_context  # type: ignore[union-attr]
 
 
 def _default_device() -> torch.device:
-    # In older versions, `torch.get_default_device` fails after a default was set and reset.
+    # `torch.get_default_device` fails in torch 2.6 after a default was set and reset.
     return torch.empty(0).device
 
 
