@@ -16,7 +16,7 @@ from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError
 from tests.checkpoints.expected import bytes_of, check, stored_bytes
-from tests.support import torch_dtypes
+from tests.support import TORCH, torch_dtypes
 
 Save = Callable[[Any, Path], None]
 
@@ -121,7 +121,7 @@ def test_read_torch_every_pickle_protocol(protocol: int, new: bool, tmp_path: Pa
 def test_read_torch_protocol_that_torch_cannot_load(tmp_path: Path) -> None:
     file = tmp_path / "zero.pt"
     torch.save({"a": torch.ones(1)}, file, pickle_protocol=0, _use_new_zipfile_serialization=False)
-    with pytest.raises(AssertionError, match="saved_id must be a tuple"):
+    with pytest.raises(AssertionError, match="saved_id must be a tuple" if TORCH > (2, 6) else None):
         torch.load(file, weights_only=False)
     with pytest.raises(CheckpointError) as caught:
         read_checkpoint(str(file))
