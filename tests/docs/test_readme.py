@@ -48,6 +48,7 @@ def test_own_model_is_on_the_first_page() -> None:
         assert any(words in line for line in first_page), words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     re.findall(r"^    netinspect (.* net\.py:Net.*)$", section("Your own model"), re.MULTILINE),
