@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from netinspect._utils.random_state import preserved_random_state
 
 if TYPE_CHECKING:
     from typing import Self
@@ -43,7 +44,7 @@ class View(Generic[R]):
             UsageError: The view has no such column, or no columns.
         """
         keys = columns.split(",") if isinstance(columns, str) else columns
-        with _preserved_randomness():
+        with preserved_random_state():
             from netinspect.reports.render import checked_columns, lay_out
 
             checked = checked_columns(lay_out(self.record), [each.strip() for each in keys])
@@ -97,7 +98,7 @@ class View(Generic[R]):
 
         Values are exact: counts, bytes, whole names; None where a row has no value.
         """
-        with _preserved_randomness():
+        with preserved_random_state():
             keys, rows = self._first_table()
             return [dict(zip(keys, row, strict=True)) for row in rows]
 
@@ -127,7 +128,7 @@ class View(Generic[R]):
         return keys, [[cell.value for cell in row.cells] for row in tables[0].rows]
 
     def _render(self, style: Style) -> str:
-        with _preserved_randomness():
+        with preserved_random_state():
             from netinspect.advice import for_python
             from netinspect.records.base import replace as changed
             from netinspect.rendering.formats import Format
@@ -151,7 +152,7 @@ class View(Generic[R]):
         return str(self) if width is None else self.text(width=width).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        with _preserved_randomness():
+        with preserved_random_state():
             from netinspect.advice import for_python
             from netinspect.rendering.html import format_html_fragment
             from netinspect.reports.render import lay_out
@@ -161,24 +162,6 @@ class View(Generic[R]):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-
-@contextmanager
-def _preserved_randomness() -> Iterator[None]:
-    """Put the random state of Python and NumPy back at the end: Rich draws numbers for its styles.
-
-    It does so when it is imported too. A module that was not imported before has no state of anybody's.
-    """
-    python, numpy = sys.modules.get("random"), sys.modules.get("numpy.random")
-    python_state = None if python is None else python.getstate()
-    numpy_state = None if numpy is None else numpy.get_state(legacy=False)
-    try:
-        yield
-    finally:
-        if python is not None:
-            python.setstate(python_state)
-        if numpy is not None:
-            numpy.set_state(numpy_state)
 
 
 def _terminal_width() -> int | None:

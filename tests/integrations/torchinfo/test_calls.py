@@ -5,6 +5,7 @@ The table has the names of these 67 tests, so that the two can be compared.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -648,6 +649,18 @@ def test_call_is_accepted_and_counted(each: Case, capsys: pytest.CaptureFixture[
         assert printed == ("" if one.options.get("verbose") == 0 else f"{results[-1]}\n")
     if each.check is not None:
         each.check(results)
+
+
+def test_call_and_print_preserve_random_states() -> None:
+    torch.manual_seed(3)
+    random.seed(3)
+    model = nets.Digits()
+    before = torch.get_rng_state(), random.getstate()
+    result = summary(model, input_size=(1, 1, 28, 28))
+    assert "<table" in result._repr_html_()
+    assert result._repr_mimebundle_()["text/plain"] == f"{result}" == repr(result)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1] == random.getstate()
 
 
 def test_mode_of_interactive_python_is_quiet(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from netinspect._utils.random_state import preserved_random_state
 from netinspect.integrations.torchinfo.enums import Units
 from netinspect.integrations.torchinfo.formatting import FormattingOptions, format_total, scale
 from netinspect.integrations.torchinfo.layer_info import LayerInfo
@@ -81,9 +82,10 @@ class ModelStatistics:
         Args:
             ascii_only: Draw with ASCII characters only.
         """
-        from netinspect.rendering.terminal import format_terminal
+        with preserved_random_state():
+            from netinspect.rendering.terminal import format_terminal
 
-        text = format_terminal(self.document(), width=None, color=False, ascii_only=ascii_only)
+            text = format_terminal(self.document(), width=None, color=False, ascii_only=ascii_only)
         return text.rstrip("\n")
 
     __repr__ = __str__
@@ -92,9 +94,10 @@ class ModelStatistics:
         return format(str(self), spec)
 
     def _repr_html_(self) -> str:
-        from netinspect.rendering.html import format_html_fragment
+        with preserved_random_state():
+            from netinspect.rendering.html import format_html_fragment
 
-        return format_html_fragment(self.document())
+            return format_html_fragment(self.document())
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": str(self), "text/html": self._repr_html_()}
