@@ -10,6 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from netinspect.api import load, save
 from tests.support import PATIENCE, Outcome
 
 LESS = {"NETINSPECT_PAGER": "less"}
@@ -32,6 +33,13 @@ def finished(child: pexpect.spawn[str]) -> tuple[int | None, str]:
     text = child.read()
     child.close()
     return child.exitstatus, text
+
+
+@pytest.fixture
+def long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saved trace `long.json` in the current folder, with more parameters than a terminal has lines."""
+    monkeypatch.chdir(tmp_path)
+    save(load("resnet18", run=False), "long.json")
 
 
 def test_less_is_quit_early() -> None:
@@ -66,22 +74,24 @@ def test_failed_run_shows_error_after_pager(workshop: Path) -> None:
     assert "error[forward]" in text
 
 
+@pytest.mark.usefixtures("long")
 def test_colour_is_kept_in_pager() -> None:
-    child = terminal("params", "resnet18", env=LESS)
+    child = terminal("params", "long.json", env=LESS)
     child.expect("\x1b\\[1m|\x1b\\[.*36m")
     child.expect("\r\n:|\n:")
     child.send("q")
     assert finished(child)[0] == 0
 
 
+@pytest.mark.usefixtures("long")
 @pytest.mark.parametrize(
     ("words", "env", "is_paged"),
     [
         (["help", "summary"], MARKER, True),
         (["help", "summary"], {"PAGER": MARKER["NETINSPECT_PAGER"]}, True),
         (["--help"], MARKER, True),
-        (["params", "resnet18"], MARKER, True),
-        (["params", "resnet18", "--no-pager"], MARKER, False),
+        (["params", "long.json"], MARKER, True),
+        (["params", "long.json", "--no-pager"], MARKER, False),
         (["help", "targets"], MARKER, False),  # fits the terminal
         (["help", "summary"], {**MARKER, "CI": "true"}, False),
         (["help", "summary"], {**MARKER, "TERM": "dumb"}, False),
@@ -97,32 +107,36 @@ def test_pager_is_used(words: list[str], env: dict[str, str], is_paged: bool) ->
     assert "Usage:" in text or "weight" in text or "TARGET" in text
 
 
+@pytest.mark.usefixtures("long")
 def test_pager_setting_of_user(tmp_path: Path) -> None:
     file = tmp_path / "netinspect" / "netinspect.toml"
     file.parent.mkdir()
     file.write_text('pager = "sed s/^/mine:/"\n')
     env = {"XDG_CONFIG_HOME": str(tmp_path), "PAGER": "cat"}
-    assert "mine:" in finished(terminal("params", "resnet18", env=env))[1]
+    assert "mine:" in finished(terminal("params", "long.json", env=env))[1]
     assert "mine:" not in finished(terminal("params", "lenet", env=env))[1]
 
 
+@pytest.mark.usefixtures("long")
 @pytest.mark.parametrize("ending", [[], ["--color", "always"]])
 def test_pager_is_not_used_in_pipe(installed: Callable[..., Outcome], ending: list[str]) -> None:
-    outcome = installed("params", "resnet18", *ending, env=MARKER)
+    outcome = installed("params", "long.json", *ending, env=MARKER)
     assert outcome.code == 0
     assert "paged" not in outcome.out
 
 
+@pytest.mark.usefixtures("long")
 def test_pager_is_not_used_for_file(tmp_path: Path) -> None:
     file = tmp_path / "params.txt"
-    code, text = finished(terminal("params", "resnet18", "-o", str(file), env=MARKER))
+    code, text = finished(terminal("params", "long.json", "-o", str(file), env=MARKER))
     assert code == 0
     assert "paged" not in text + file.read_text()
 
 
+@pytest.mark.usefixtures("long")
 def test_interrupt_in_pager() -> None:
     child = terminal(
-        "params", "resnet18", env={"NETINSPECT_PAGER": "head -n 3; echo ready; exec sleep 99"}
+        "params", "long.json", env={"NETINSPECT_PAGER": "head -n 3; echo ready; exec sleep 99"}
     )
     child.expect("ready")
     child.sendintr()

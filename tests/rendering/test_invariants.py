@@ -30,6 +30,7 @@ def load_sample(sample: str) -> Trace:
     return load(sample, backward=True, stats=True, values=True, code=True)
 
 
+@cache
 def reports(sample: str) -> dict[str, Report]:
     trace = load_sample(sample)
     return {

@@ -82,8 +82,10 @@ def test_tree_and_internals_of_every_module(name: str) -> None:
     for module in trace.modules:
         assert build_internals(trace, path=module.path).path == module.path
         assert build_tree(trace, path=module.path, depth=1).root.path == module.path
-        assert annotate_source(trace, path=module.path).listings
-        assert annotate_source(trace, path=module.path, whole_class=True).listings
+    # The code of a class is that of each of its modules.
+    for path in {module.class_path: module.path for module in trace.modules}.values():
+        assert annotate_source(trace, path=path).listings
+        assert annotate_source(trace, path=path, whole_class=True).listings
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
