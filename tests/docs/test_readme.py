@@ -13,6 +13,9 @@ from netinspect.api.command_names import GROUPS
 from tests.docs.test_examples import README, ROOT, text_of
 from tests.support import Outcome
 
+_OF_SITE = ("api", "records")
+"""Pages whose content is only in the site, made from docstrings."""
+
 _NET = """\
 import torch.nn.functional as F
 from torch import nn
@@ -82,6 +85,16 @@ def test_readme_names_every_command() -> None:
         *((group, name) for group, names in GROUPS.items() for name in names),
         ("tool", "help"),
     ]
+
+
+def test_readme_links_every_page() -> None:
+    text = text_of(README)
+    folders = ("how-to", "reference", "explanation", "measurements")
+    pages = [page for each in folders for page in sorted((ROOT / "docs" / each).glob("*.md"))]
+    names = [
+        page.relative_to(ROOT).as_posix() for page in pages if page.stem not in ("index", *_OF_SITE)
+    ]
+    assert [name for name in names if f"]({name}" not in text] == []
 
 
 def test_ci_runs_the_second_command_of_the_readme() -> None:
