@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from netinspect.errors import LoadError, NetinspectError, UsageError
+from netinspect.records.request import Target
 from netinspect.records.trace import Trace
 from netinspect.targets.target import parse_target
 
@@ -51,6 +52,20 @@ def test_parse_target_sample_in_any_folder(folder: Path) -> None:
     assert parse_target("lenet.py").kind == "file"
 
 
+@pytest.mark.parametrize(
+    "file", [r"C:\nets\m.py", "C:/nets/m.py", r"\\server\share\m.py", "nets:old/m.py"]
+)
+def test_parse_target_paths_with_colons(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On POSIX these are names of files too.
+    monkeypatch.chdir(tmp_path)
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    Path(file).touch()
+    assert parse_target(f"{file}:Net") == Target(text=f"{file}:Net", kind="file", place=file, name="Net")
+    assert parse_target(file) == Target(text=file, kind="file", place=file)
+
+
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("text", ["sub", "weights.pt"])
 def test_parse_target_checkpoints(text: str) -> None:
@@ -73,6 +88,14 @@ def test_parse_target_checkpoints(text: str) -> None:
         ("zzzz", LoadError, "no sample 'zzzz'", "the samples are: alexnet"),
         ("net", LoadError, "no sample 'net'", "net.py"),
         (r"C:\models\net.py:Net", LoadError, r"the file C:\models\net.py does not exist", "a target is"),
+        (
+            r"\\nas\models\net.py:Net",
+            LoadError,
+            r"the file \\nas\models\net.py does not exist",
+            "a target",
+        ),
+        (r"C:\models\gone.pt", LoadError, r"the file C:\models\gone.pt does not exist", "a target is"),
+        ("D:/models/gone.json", LoadError, "the file D:/models/gone.json does not exist", "a target is"),
     ],
 )
 def test_parse_target_errors(text: str, error: type[NetinspectError], message: str, hint: str) -> None:

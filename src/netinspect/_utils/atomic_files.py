@@ -27,6 +27,9 @@ _HINTS = {
 _LABELS = frozenset(("security.selinux",))
 """Extended attributes that the system also gives to a new file."""
 
+_BINARY: int = getattr(os, "O_BINARY", 0)
+"""Flag without which Windows translates line ends that are written."""
+
 _PART = r"\.netinspect-\d+-\d+\.part"
 _numbers = itertools.count()
 
@@ -97,7 +100,7 @@ def write_whole(file: Path, content: str | bytes) -> None:
                 _refuse_read_only(file, status)
             _write_regular(os.path.realpath(file), content, status)
         else:  # a device or a pipe
-            _write_to(os.open(file, os.O_WRONLY | getattr(os, "O_NOCTTY", 0)), content)
+            _write_to(os.open(file, os.O_WRONLY | _BINARY | getattr(os, "O_NOCTTY", 0)), content)
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
@@ -147,6 +150,8 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
         except BlockingIOError:
             import select
 
+            if not hasattr(select, "poll"):
+                raise
             waiting = select.poll()
             waiting.register(descriptor, select.POLLOUT)
             waiting.poll()
@@ -198,7 +203,7 @@ def _has_attributes(path: str) -> bool:
 
 
 def _write_in_place(path: str, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY)
+    descriptor = os.open(path, os.O_WRONLY | _BINARY)
     try:
         size = os.fstat(descriptor).st_size
         if content and hasattr(os, "posix_fallocate"):
@@ -291,7 +296,7 @@ def _open_part(folder: str, *, unnamed: bool) -> tuple[int, str | None]:
                 raise
     _remove_parts(folder)
     part = _part_name(folder)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
     _lock(descriptor)
     return descriptor, part
 

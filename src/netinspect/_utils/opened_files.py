@@ -92,7 +92,7 @@ def watch(file: str | os.PathLike[str]) -> None:
         return
     mark.argtypes = [ctypes.c_int, ctypes.c_uint, ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p]
     for kind in (_FAN_REPORT_FID, 0):
-        descriptor = init(_FAN_CLOEXEC | _FAN_NONBLOCK | kind, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = init(_FAN_CLOEXEC | _FAN_NONBLOCK | kind, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         if descriptor < 0:
             continue
         if mark(descriptor, _FAN_MARK_ADD, _FAN_OPEN, _AT_FDCWD, os.fsencode(path)) == 0:

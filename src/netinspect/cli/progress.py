@@ -167,8 +167,9 @@ def live_line(*, quiet: bool, color: Color = Color.AUTO) -> Iterator[bool]:
     global _line
     has_reader = is_terminal(sys.stderr) and not os.environ.get("CI")
     is_plain = os.environ.get("TERM") in ("dumb", "unknown")
-    # Elsewhere, as in a notebook, what user code prints does not remove the line.
-    if not process.is_ours or quiet or is_plain or not has_reader:
+    # Elsewhere, as in a notebook, what user code prints does not remove the line. Windows cannot wait
+    # for a pipe, by which processes take turns.
+    if not process.is_ours or quiet or is_plain or not has_reader or not hasattr(os, "fork"):
         yield False
         return
     if _line is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from contextlib import suppress
+from functools import partial
 from typing import IO, Any
 
 from netinspect._utils import process, units
@@ -28,13 +30,17 @@ _HINT = (
 )
 
 _spools: list[IO[bytes]] = []
-"""Temporary files of this command; they are removed when they are closed."""
+"""Temporary files of this command."""
 
 
 def remove_spools() -> None:
     """Remove the temporary files of the last command."""
     while _spools:
-        _spools.pop().close()
+        file = _spools.pop()
+        file.close()
+        if isinstance(file.name, str):
+            with suppress(OSError):
+                os.unlink(file.name)
 
 
 def spool_stdin(*, quiet: bool) -> str:
@@ -56,7 +62,9 @@ def spool_stdin(*, quiet: bool) -> str:
     limit = _limit()
     # Without a name on Linux, so that it disappears even if the process is killed.
     is_nameless = sys.platform == "linux" and os.path.isdir("/proc/self/fd")
-    make: Any = tempfile.TemporaryFile if is_nameless else tempfile.NamedTemporaryFile
+    # Elsewhere it is closed before it is read: Windows does not open a file twice that a close removes.
+    named = partial(tempfile.NamedTemporaryFile, delete=False)
+    make: Any = tempfile.TemporaryFile if is_nameless else named
     try:
         _spools.append(file := make(prefix="netinspect-"))
         length = _copy(file, limit, quiet=quiet)
@@ -70,8 +78,12 @@ def spool_stdin(*, quiet: bool) -> str:
     if length == 0:
         raise UsageError("stdin is empty", hint="the command before the pipe wrote nothing")
     # A report with the time of the file would differ each time.
-    os.utime(file.fileno(), (0, 0))
-    return f"/proc/self/fd/{file.fileno()}" if is_nameless else file.name
+    if is_nameless:
+        os.utime(file.fileno(), (0, 0))
+        return f"/proc/self/fd/{file.fileno()}"
+    file.close()
+    os.utime(file.name, (0, 0))
+    return str(file.name)
 
 
 def stdin_target(*, quiet: bool) -> Target:

@@ -162,7 +162,8 @@ def _keep_stdout(writer: WholeWriter) -> None:
     _result.flush()
     if writer.descriptor != _CLOSED:
         writer.descriptor = os.dup(writer.descriptor)
-        os.register_at_fork(after_in_child=lambda: _let_go(writer))
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: _let_go(writer))
     os.dup2(2, 1)
     sys.stdout = sys.stderr
 

@@ -27,6 +27,8 @@ _DOTTED_NAME = rf"{_NAME}(?:\.{_NAME})*"
 _ATTRIBUTE = r"[^\W\d]\w*(\.\w+)*"
 """A dotted name in a file; a layer in a list has an index, as in `layers.0`."""
 _DOTTED = re.compile(rf"(?P<module>{_DOTTED_NAME}):(?P<name>.*)", re.DOTALL)
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+"""Start of a path on Windows, which is not a module of one letter."""
 _GRAMMAR = (
     "a target is a sample (lenet), file.py:Class, package.module:Class, a library's model "
     "(timm:resnet50), a saved trace or a checkpoint (a file, a folder, hf:org/name)"
@@ -62,7 +64,7 @@ def parse_target(text: str) -> Target:
     path = Path(text)
     if (sample := find_sample(text)) is not None:
         return Target(text=text, kind="sample", place=str(sample))
-    dotted = _DOTTED.fullmatch(text)
+    dotted = None if _DRIVE.match(text) else _DOTTED.fullmatch(text)
     try:
         mode = file_mode(path)
     except LoadError:

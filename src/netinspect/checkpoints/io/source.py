@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import ClassVar, Self
 
 from netinspect._utils import units
+from netinspect._utils.positioned_reads import open_flags, read_at, read_into_at
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import StoredFile
 
@@ -142,8 +143,7 @@ class LocalSource(ByteSource, Closing):
             # some devices act. The opened file is checked again in case it was replaced meanwhile.
             self._status = os.stat(path)
             if stat.S_ISREG(self._status.st_mode):
-                flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-                self._descriptor = os.open(path, flags)
+                self._descriptor = os.open(path, open_flags())
                 self._status = os.fstat(self._descriptor)
         except OSError as error:
             raise LoadError(f"cannot read {self.name}", cause=error.strerror) from error
@@ -154,17 +154,12 @@ class LocalSource(ByteSource, Closing):
             self.close()
             raise LoadError(f"{self.name} is not a regular file")
 
-    @property
-    def descriptor(self) -> int:
-        """File descriptor, for reading values of tensors into buffers."""
-        return self._descriptor
-
     def _read(self, position: int, length: int) -> bytes:
         parts: list[bytes] = []
         missing = length
         try:
             while missing > 0:
-                part = os.pread(self._descriptor, missing, position + length - missing)
+                part = read_at(self._descriptor, missing, position + length - missing)
                 if not part:
                     raise self._truncated(position, length)
                 parts.append(part)
@@ -184,7 +179,7 @@ class LocalSource(ByteSource, Closing):
         self.check_range(position, length)
         try:
             while filled < length:
-                got = os.preadv(self._descriptor, [buffer[filled:]], position + filled)
+                got = read_into_at(self._descriptor, buffer[filled:], position + filled)
                 if not got:
                     self.check_unchanged()
                     raise self._truncated(position, length)

@@ -97,6 +97,7 @@ def in_processes(
 def _may_fork() -> bool:
     return (
         sys.platform == "linux"
+        and hasattr(os, "fork")
         and process.is_ours
         and threading.active_count() == 1
         and processors() > 1

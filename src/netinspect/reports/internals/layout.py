@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ class _Held(NamedTuple):
 def _short_place(place: str) -> str:
     """Shorten the file of `file:line`; return other texts unchanged."""
     file, colon, rest = place.rpartition(":")
-    if colon and rest[:1].isdigit() and "/" in file:
+    if colon and rest[:1].isdigit() and os.sep in file:
         return f"{format_values.short_path(file)}:{rest}"
     return place
 

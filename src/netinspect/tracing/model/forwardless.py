@@ -64,7 +64,7 @@ def name_instead(model: nn.Module, target: str | None, *, is_instance: bool) -> 
         return f"name a module in it that has a forward, such as {target}.{path}"
     own = next((each for _, each in callable_ones if not is_library(type(each))), None)
     if own is not None and (file := class_location(type(own))[0]) is not None:
-        if target is not None and os.path.realpath(named := target.partition(":")[0]) == file:
+        if target is not None and os.path.realpath(named := f"{target.rpartition('.py')[0]}.py") == file:
             file = named
         return f"name the class of a module in it, such as {file}:{plain_name(type(own))}"
     return (
