@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import json
 import os
@@ -36,26 +35,21 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """Build the site, once for all processes of a test run."""
-    base = tmp_path_factory.getbasetemp()
-    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, log = base / "site", base / "site.log"
-    with (base / "site.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not log.exists():
-            completed = subprocess.run(
-                [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
-                env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-                cwd=ROOT,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                encoding="utf-8",
-                timeout=PATIENCE,
-            )
-            log.write_text(completed.stdout, encoding="utf-8")
-    lines = log.read_text(encoding="utf-8").splitlines()
+    """Build the site. A file of tests runs in one process, so that it is built once."""
+    folder = tmp_path_factory.mktemp("site")
+    completed = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
+    lines = completed.stdout.splitlines()
     assert [line for line in lines if not line.startswith("INFO ")] == []
+    assert completed.returncode == 0
     return Site.read(folder)
 
 
