@@ -70,6 +70,6 @@ def scale(number: float, units: Units = Units.AUTO) -> tuple[Units, float]:
 def format_total(number: float, units: Units, *, is_bytes: bool = False) -> str:
     """Format the end of a line with a total: `: 512`, ` (M): 4.09`, ` (MB): 1.20`."""
     units, scaled = scale(number, Units(units))
-    whole = int(scaled) if float(scaled).is_integer() else None
-    label = f" ({units.value}{'B' if is_bytes else ''})" if units is not Units.NONE else ""
-    return f"{label}: {scaled:,.2f}" if whole is None else f"{label}: {whole:,}"
+    unit = f"{units.value}{'B' if is_bytes else ''}"
+    digits = 0 if float(scaled).is_integer() else 2
+    return f"{f' ({unit})' if unit else ''}: {scaled:,.{digits}f}"
