@@ -125,7 +125,7 @@ def test_classifiers_are_versions_that_were_tested() -> None:
 def test_nox_lists_the_tasks() -> None:
     listed = run("nox", "-l")
     assert re.findall(r"^[*-] (\w+) -> .+\.$", listed, re.MULTILINE) == [
-        *("setup", "quick", "test", "lint", "docs", "bench", "build")
+        *("setup", "quick", "test", "coverage", "lint", "docs", "bench", "build")
     ]
 
 
