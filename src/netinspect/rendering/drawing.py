@@ -105,7 +105,8 @@ def draw(
             None for whole notes.
         link_host: Host of the files that places in source code are links to; None for no links.
         fold: Break words of notes that are longer than a line; a terminal wraps them itself.
-        cut: Cut the texts of tables and titles to the width; otherwise lines may be longer.
+        cut: Cut the texts of tables and titles to the width, and wrap notes; otherwise these lines may
+            be longer.
     """
     lines: list[Drawn] = []
     styles = _find_styles(console, link_host)
@@ -124,12 +125,14 @@ def draw(
             lines += _block(block, console, width)
     if width is None and least_width is not None:
         width = max(least_width, *(Segment.get_line_length(each) for each in lines))
+    if not cut:
+        width = None  # a line of notes is searched for as a whole, as in a log
     for note in document.notes_with(shown):
         lines += _wrap(note, console, width, fold=fold)
     inner = None if width is None else max(1, width - len(_INDENT.text))
     for part in document.failure:
         if isinstance(part, Excerpt):
-            indented = _mark(part, console, inner if cut else None)
+            indented = _mark(part, console, inner)
         else:
             indented = _wrap(part, console, inner, fold=fold)
         lines += ([_INDENT, *each] for each in indented)
