@@ -66,7 +66,7 @@ def one(tmp_path: Path) -> Path:
     state = {"w": torch.arange(6.0).reshape(2, 3), "n": 3, "b": torch.ones(4).bfloat16()}
     folder = tmp_path / "one"
     with pytest.warns(UserWarning, match="single process"):
-        save(state, checkpoint_id=str(folder), no_dist=True)
+        save(state, checkpoint_id=str(folder))
     return folder
 
 
