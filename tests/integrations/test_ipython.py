@@ -75,6 +75,10 @@ def test_magic_has_the_results_of_the_functions(shell: Shell) -> None:
         ),
         "diff model LeNet()": netinspect.diff(model, LeNet()),
         "models lenet": netinspect.models("lenet"),
+        "summary model --batch 4 --seed 3": netinspect.summary(model, batch=4, seed=3),
+        "tree torch.nn:Linear --arg in_features=3 --arg out_features=2": netinspect.tree(
+            "torch.nn:Linear", model_args={"in_features": 3, "out_features": 2}
+        ),
     }.items():
         assert str(run(shell, line)) == str(view), line
 

@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from netinspect._utils.classes import is_a
 from netinspect.analysis.rows import Selection
-from netinspect.api._load import load_or_read
-from netinspect.api._options import ViewOptions, takes
+from netinspect.api._load import is_checkpoint, load_or_read, resolve
+from netinspect.api._options import BuildOptions, given, takes
 from netinspect.api._view import View
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.request import Target
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
-@takes(ViewOptions)
+@takes(BuildOptions)
 def diff(
     a: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     b: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
@@ -39,7 +41,7 @@ def diff(
     counts: bool = False,
     fold: bool = True,
     progress: Progress | None = None,
-    **options: Unpack[ViewOptions],
+    **options: Unpack[BuildOptions],
 ) -> View[Diff]:
     """Show what is different in two models or checkpoints: names, shapes, dtypes, ties, classes.
 
@@ -57,7 +59,7 @@ def diff(
         counts: Show only counts, by module of the top level.
         fold: Whether identical changes share a row.
         progress: Called with bytes read and total bytes while values are compared.
-        options: `columns`, as for `summary`.
+        options: How targets are built, and `columns`, as for `summary`.
 
     Raises:
         UsageError: The section is missing, or there are no values to compare or sort by.
@@ -69,7 +71,10 @@ def diff(
 
     selection = Selection(sort=sort, top=top)
     check_selection(selection, values=compare_values)
-    sides = select_state_dicts(load_or_read(a, run=False), load_or_read(b, run=False), section)
+    named = [resolve(each) for each in (a, b)]
+    is_mixed = any(is_a(each, Target) and not is_checkpoint(each) for each in named)
+    old, new = (load_or_read(each, is_mixed=is_mixed, run=False, **given(options)) for each in named)
+    sides = select_state_dicts(old, new, section)
     shows: Literal["changes", "counts"] = "counts" if counts else "changes"
     if compare_values:
         pairing, found, moved = _compare(*sides, progress)

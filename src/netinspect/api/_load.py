@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netinspect._utils.classes import is_a, is_target
 from netinspect.api._inputs import read_inputs
-from netinspect.api._options import ForwardOptions
+from netinspect.api._options import FOR_CHECKPOINTS, ForwardOptions
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.request import Target, TraceRequest, format_model_args
@@ -128,7 +128,8 @@ def load(
     )
     found = resolve(model)
     if is_a(found, Trace):
-        refuse_to_run_again(found, (read.specs, read.args, read.kwargs), train=train)
+        inputs_or_sizes = (read.specs, read.args, read.kwargs, inputs_from, input_files, batch, symbolic)
+        refuse_to_run_again(found, (*inputs_or_sizes, model_args, run_file), train=train)
     text = format_model_args(model_args or {})
     request = TraceRequest(
         target=found if is_a(found, Target) else None,
@@ -225,24 +226,44 @@ def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool
 
 
 def load_or_read(
-    model: nn.Module | Trace | Checkpoint | str | os.PathLike[str], **options: Any
+    model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+    *,
+    is_mixed: bool = False,
+    **options: Any,
 ) -> Trace | Checkpoint:
-    """Return the checkpoint that a target names, or else the trace; see `load` for the options."""
+    """Return the checkpoint that a target names, or else the trace.
+
+    Args:
+        model: The model, trace, checkpoint or target.
+        is_mixed: Whether another target of the call is built, to which the options apply.
+        options: Options of `load`.
+
+    Raises:
+        UsageError: The target is a checkpoint, and an option is for models.
+    """
     found = resolve(model)
-    if is_a(found, Checkpoint) or (is_a(found, Target) and found.is_checkpoint):
-        run = [name for name in ForwardOptions.__annotations__ if options.get(name)]
-        if options.get("args") or run:
+    if is_mixed and not is_a(found, Target):
+        options.pop("model_args", None)
+    if is_a(found, Checkpoint) or is_checkpoint(found):
+        names = [name for name in ForwardOptions.__annotations__ if name not in FOR_CHECKPOINTS]
+        run = [name for name in names if options.get(name)]
+        if (options.get("args") or run) and not is_mixed:
             raise UsageError(
                 f"{'*args' if options.get('args') else run[0]} is for models: a checkpoint is not run",
                 hint="leave it out, or name the model itself",
             )
     if is_a(found, Checkpoint):
         return found
-    if is_a(found, Target) and found.is_checkpoint:
+    if is_checkpoint(found):
         from netinspect.runner.stored_files import read_checkpoint
 
-        return read_checkpoint(found)
+        return read_checkpoint(found, online=options.get("online", False))
     return load(found, **options)
+
+
+def is_checkpoint(found: Any) -> bool:
+    """Return whether what `resolve` returned names a checkpoint."""
+    return is_a(found, Target) and found.is_checkpoint
 
 
 def resolve(model: Any) -> Any:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from operator import index
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast
 
-from netinspect.errors import suggestion
+from netinspect.errors import UsageError, suggestion
 
 if TYPE_CHECKING:
     import torch
 
     from netinspect.api._view import View
+    from netinspect.trace_cache.lookup import TraceCache
 
 P = ParamSpec("P")
 V = TypeVar("V", bound="View[Any]")
@@ -33,15 +35,41 @@ class InputOptions(ViewOptions, total=False):
     dtypes: Any
 
 
-class ForwardOptions(InputOptions, total=False):
+class BuildOptions(ViewOptions, total=False):
+    """Options for building the model of a target; see `load`."""
+
+    model_args: Mapping[str, Any] | None
+    seed: int
+    online: bool
+    run_file: bool
+    tensors: str
+    device: str | torch.device | None
+    cache: bool | TraceCache
+
+
+class ForwardOptions(InputOptions, BuildOptions, total=False):
     """Options of a function that runs forward; see `load`."""
 
     inputs: str | Sequence[str]
-    device: str | torch.device | None
+    inputs_from: str | None
+    input_files: str | Sequence[str]
+    batch: int | None
     train: bool | None
+    symbolic: str | Sequence[str]
 
 
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+FOR_CHECKPOINTS = ("columns", "online", "cache")
+"""Options that also apply to a checkpoint."""
+
+_DEFAULTS = {
+    **dict.fromkeys(("inputs", "input_files", "symbolic"), ()),
+    **dict.fromkeys(("train", "online", "run_file", "cache"), False),
+    "seed": 0,
+    "tensors": "auto",
+}
+"""Defaults other than None."""
+
+_LOAD = ("run", "backward", "values", "stats", "code", "everything")
 _FORWARD = "an argument of forward goes in kwargs, as in kwargs={{{name!r}: ...}}"
 _TORCHINFO = {
     "col_names": "columns=[...] selects columns",
@@ -69,18 +97,21 @@ def takes(options: type) -> Callable[[Callable[P, V]], Callable[P, V]]:
         own = [each for each in described.parameters.values() if each.kind is not each.VAR_KEYWORD]
         named = [
             inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=_default(name), annotation=kind
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=_DEFAULTS.get(name),
+                annotation=getattr(kind, "__forward_arg__", kind),
             )
             for name, kind in options.__annotations__.items()
         ]
-        known = {each.name for each in (*own, *named) if each.kind is each.KEYWORD_ONLY}
-        known |= {each.name for each in own}
+        known = {each.name: str(each.annotation) for each in (*own, *named)}
 
         @wraps(function)
         def call(*args: Any, columns: str | Sequence[str] | None = None, **given: Any) -> V:
-            for name in given:
+            for name, value in given.items():
                 if name not in known:
-                    raise _unexpected(function.__name__, name, known)
+                    raise _unexpected(function.__name__, name, set(known))
+                given[name] = _checked(name, value, known[name])
             view = cast("Callable[..., V]", function)(*args, **given)
             return view if columns is None else view.with_columns(columns)
 
@@ -95,12 +126,31 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
     return dict(options)
 
 
-def _default(name: str) -> Any:
-    return {"inputs": (), "train": False}.get(name)
+def _checked(name: str, value: Any, kind: str) -> Any:
+    """Return the value of an option; a text that stands for a sequence of one as that sequence.
+
+    Raises:
+        UsageError: A number is expected, and the value is not one.
+    """
+    if kind == "Sequence[str]" and isinstance(value, str):
+        return (value,)
+    if kind in ("int", "int | None") and value is not None:
+        try:
+            return index(value)
+        except TypeError:
+            raise UsageError(
+                f"expected a whole number as {name}, got {value!r}", hint=f"write it like {name}=2"
+            ) from None
+    return value
 
 
 def _unexpected(function: str, name: str, known: set[str]) -> TypeError:
-    hint = _TORCHINFO.get(name) or suggestion(name, sorted(known))
+    hint = _TORCHINFO.get(name)
+    if hint is None and name in ForwardOptions.__annotations__ and "kwargs" not in known:
+        hint = f"{function}() does not run forward"
+    if hint is None and name in _LOAD:
+        hint = f"{function}(netinspect.load(model, {name}=...)) takes it"
+    hint = hint or suggestion(name, sorted(known))
     if hint is None and "kwargs" in known:
         hint = _FORWARD.format(name=name)
     message = f"{function}() got an unexpected keyword argument {name!r}"

@@ -13,7 +13,7 @@ from netinspect._utils.classes import is_a
 from netinspect.analysis.rows import Selection
 from netinspect.api._checkpoints import refuse_for_checkpoint, summarize_values
 from netinspect.api._load import load, load_or_read
-from netinspect.api._options import ForwardOptions, ViewOptions, given, takes
+from netinspect.api._options import BuildOptions, ForwardOptions, ViewOptions, given, takes
 from netinspect.api._summary import SummaryView
 from netinspect.api._view import View
 from netinspect.records.checkpoint import Checkpoint
@@ -105,6 +105,16 @@ def summary(
         device: Device of the inputs. A live model is not moved.
         train: Run forward in train mode, or None for the mode that each module has. The model is in its
             own modes afterwards.
+        batch: First dimension of every input.
+        symbolic: Input sizes to replace by symbols, such as `batch`.
+        inputs_from: A function that makes the inputs, such as `data.py:make`.
+        input_files: Files with the inputs, as `FILE` or `NAME=FILE`.
+        model_args: Arguments of the class or factory that a target names: `{"num_classes": 10}`.
+        seed: Seed of the weights of a target, of inputs and of random numbers that forward draws.
+        tensors: Tensors that a target is run on: `auto`, `real`, `zeros`, `meta` or `fake`.
+        online: Whether the configuration of a model on the hub may be fetched.
+        run_file: Whether files that do work when they are imported are run whole.
+        cache: Whether cached traces may be used, and new ones cached; see `load`.
         columns: Keys of the columns to show, such as `["path", "output", "params"]`, or `all`.
     """
     selection = Selection(include, exclude, sort, top)
@@ -121,7 +131,7 @@ def summary(
     )
 
 
-@takes(ViewOptions)
+@takes(BuildOptions)
 def params(
     model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *,
@@ -134,7 +144,7 @@ def params(
     sort: str | None = None,
     top: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-    **options: Unpack[ViewOptions],
+    **options: Unpack[BuildOptions],
 ) -> View[Parameters]:
     """Show every named parameter, or every tensor of a checkpoint.
 
@@ -151,12 +161,12 @@ def params(
             statistic, and by default tensors with anomalies come first.
         top: Keep only so many rows: the largest.
         progress: Called with bytes done and total bytes while the values of a checkpoint are read.
-        options: `columns`, as for `summary`.
+        options: How a target is built, and `columns`, as for `summary`.
     """
     from netinspect.reports.params.compute import ReadValues, list_tensors, matching_indices
 
     selection = Selection(include, exclude, sort, top)
-    found = load_or_read(model, run=False, values=values, stats=stats)
+    found = load_or_read(model, run=False, values=values, stats=stats, **given(options))
     if is_a(found, Checkpoint):
         refuse_for_checkpoint("--values", values, "the tensors of a checkpoint are not printed")
         if not stats:
@@ -257,14 +267,14 @@ def cost(
     )
 
 
-@takes(ViewOptions)
+@takes(BuildOptions)
 def tree(
     model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     path: str = "",
     *,
     depth: int | None = None,
     fold: bool = True,
-    **options: Unpack[ViewOptions],
+    **options: Unpack[BuildOptions],
 ) -> View[Tree]:
     """Show the module tree, or the one that the names of a checkpoint imply.
 
@@ -273,11 +283,12 @@ def tree(
         path: Module at the top.
         depth: Deepest level to show; None for all, up to the 128th.
         fold: Whether a run of identical siblings is one row.
-        options: `columns`, as for `summary`.
+        options: How a target is built, and `columns`, as for `summary`.
     """
     from netinspect.reports.tree.compute import build_tree
 
-    return View(build_tree(load_or_read(model, run=False), path=path, depth=depth, fold=fold))
+    found = load_or_read(model, run=False, **given(options))
+    return View(build_tree(found, path=path, depth=depth, fold=fold))
 
 
 @takes(ForwardOptions)
@@ -303,20 +314,20 @@ def source(
     return View(annotate_source(recorded, path=path, whole_class=whole_class))
 
 
-@takes(ViewOptions)
+@takes(BuildOptions)
 def internals(
-    model: nn.Module | Trace | str | os.PathLike[str], path: str = "", **options: Unpack[ViewOptions]
+    model: nn.Module | Trace | str | os.PathLike[str], path: str = "", **options: Unpack[BuildOptions]
 ) -> View[Internals]:
     """Show what one `nn.Module` holds, and what its `__call__` will run.
 
     Args:
         model: A model, a trace or a target; see `load`. Forward is not run.
         path: The module.
-        options: `columns`, as for `summary`.
+        options: How a target is built, and `columns`, as for `summary`.
     """
     from netinspect.reports.internals.compute import build_internals
 
-    return View(build_internals(load(model, run=False), path=path))
+    return View(build_internals(load(model, run=False, **given(options)), path=path))
 
 
 @takes(ViewOptions)

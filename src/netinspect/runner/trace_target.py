@@ -50,6 +50,11 @@ def trace_module(model: object, options: RunOptions, *, target: str | None = Non
         UsageError: The options do not apply to the module.
     """
     model = _checked_module(model)
+    if target is None and options.model_args:
+        raise UsageError(
+            f"--arg is for a model that netinspect builds: {plain_name(type(model))} is built already",
+            hint="build it with other arguments, or name its class, such as file.py:Class",
+        )
     tensor_mode: TensorMode = "meta" if lacks_values(model) else "real"
     mode, device = options.request.tensors, options.request.device
     if mode not in ("auto", tensor_mode):

@@ -54,7 +54,7 @@ def read_call(command: str, function: Callable[..., Any], line: str, namespace: 
                 f"{command} has no option --{option}",
                 hint=suggestion(f"--{option}", names) or f"its options: {', '.join(names)}",
             )
-        if parameters[key].default in (True, False):
+        if isinstance(parameters[key].default, bool):
             call.options[key] = not is_negated
             continue
         if not equals:
@@ -125,6 +125,8 @@ def _add(call: Call, key: str, value: Any, parameter: inspect.Parameter) -> None
     """Add a value; an option for several texts may be repeated."""
     if "Sequence[str]" in str(parameter.annotation) and key != "columns":
         value = [*call.options.get(key, []), value]
+    elif key == "model_args":
+        value = {**call.options.get(key, {}), **value}
     call.options[key] = value
 
 
