@@ -3,14 +3,28 @@
 Messages, hints and notes name options of the command line. What a Python caller reads is translated:
 `--arg num_classes=10` becomes `model_args={'num_classes': 10}`, `--input 1x3x8x8`
 `input_size=(1, 3, 8, 8)`, and `netinspect trace TARGET --train` `netinspect.trace(TARGET, train=True)`.
+A function with other arguments has a `Signature` of its own.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import NamedTuple
 
-_is_for_python = ContextVar("_is_for_python", default=False)
+
+class Signature(NamedTuple):
+    """Arguments of a Python function that advice can name."""
+
+    options: Mapping[str, str]
+    """Names of arguments by the option of the command line."""
+
+    flags: Mapping[str, str]
+    """Python code for options without a value, or with one that goes elsewhere."""
+
+    values: Mapping[str, Callable[[list[str]], str]]
+    """Functions that format all values of an option as Python code."""
+
 
 _OPTIONS = {
     "--input": "inputs", "--inputs-from": "inputs_from", "--input-file": "input_files",
@@ -57,31 +71,56 @@ _COMMAND = re.compile(
 )
 
 
+def _inputs(values: list[str]) -> str:
+    return _sizes(values) or f"inputs={values!r}"
+
+
+def _model_args(values: list[str]) -> str:
+    entries = []
+    for key, _, text in (value.partition("=") for value in values):
+        is_literal = text.isupper() or re.fullmatch(r"[-0-9.]+|True|False|None", text)
+        entries.append(f"{key!r}: {text if is_literal else repr(text)}")
+    return f"model_args={{{', '.join(entries)}}}"
+
+
+NETINSPECT = Signature(_OPTIONS, _FLAGS, {"--input": _inputs, "--arg": _model_args})
+"""Arguments of the public functions of netinspect."""
+
+_caller: ContextVar[Signature | None] = ContextVar("_caller", default=None)
+
+
 @contextmanager
-def for_python() -> Iterator[None]:
+def for_python(signature: Signature = NETINSPECT) -> Iterator[None]:
     """Translate the advice in documents for Python code while the context is open."""
-    token = _is_for_python.set(True)
+    token = _caller.set(signature)
     try:
         yield
     finally:
-        _is_for_python.reset(token)
+        _caller.reset(token)
 
 
 def is_for_python() -> bool:
     """Return whether advice is for Python code; see `for_python`."""
-    return _is_for_python.get()
+    return _caller.get() is not None
 
 
 def advise(text: str) -> str:
     """Return advice in the words of the caller; see `for_python`."""
-    return with_python_names(text) if _is_for_python.get() and "-" in text else text
+    signature = _caller.get()
+    return text if signature is None or "-" not in text else with_python_names(text, signature)
 
 
-def with_python_names(text: str) -> str:
-    """Replace command lines and options by calls and arguments of the Python API."""
+def with_python_names(text: str, signature: Signature = NETINSPECT) -> str:
+    """Replace command lines and options by calls of the Python API and arguments of a function."""
+
+    def joined(match: re.Match[str]) -> str:
+        return _joined(match, signature)
+
+    def name(match: re.Match[str]) -> str:
+        return _python_name(match, signature)
+
     return "\n".join(
-        _OPTION.sub(_python_name, _REPEATED.sub(_joined, _COMMAND.sub(_call, each)))
-        for each in text.split("\n")
+        _OPTION.sub(name, _REPEATED.sub(joined, _COMMAND.sub(_call, each))) for each in text.split("\n")
     )
 
 
@@ -96,7 +135,7 @@ def _call(match: re.Match[str]) -> str:
         options = options.replace(saves[0], "")
     arguments = [target if target.isupper() else repr(target.strip("'"))] if target else []
     for each in filter(None, re.split(r" (?=--)", options)):
-        arguments.append(_OPTION.sub(_python_name, each.strip().replace("'", "")))
+        arguments.append(with_python_names(each.strip().replace("'", "")))
     if saves:
         return f"netinspect.save(netinspect.load({', '.join(arguments)}), {saves[1]})"
     if not arguments:
@@ -104,7 +143,7 @@ def _call(match: re.Match[str]) -> str:
     return f"netinspect.{function}({', '.join(arguments)})"
 
 
-def _python_name(match: re.Match[str]) -> str:
+def _python_name(match: re.Match[str], signature: Signature) -> str:
     option, value = match[1], match[2]
     rest = match[0][len(option) :]
     if option == "--format" and value is not None and rest.startswith(" ") and value in _FORMATS:
@@ -113,20 +152,18 @@ def _python_name(match: re.Match[str]) -> str:
         return f"netinspect.save(trace, {value if value and value.isupper() else 'FILE'})" + (
             rest if value is None or not value.isupper() else ""
         )
-    if option in _FLAGS:
-        return _FLAGS[option] + rest
-    name = _OPTIONS.get(option)
+    if option in signature.flags:
+        return signature.flags[option] + rest
+    name = signature.options.get(option)
     if name is None:
         return match[0]
     if option in ("--depth", "--top") and value == "0":
         return f"{name}=None"
     if option == "--columns" and value is None:
-        return "columns=[...]"
+        return f"{name}=[...]"
     is_value = value is not None and (any(map(str.isupper, value)) or not value.isalpha())
-    if option in ("--input", "--arg"):
-        if not is_value:
-            return name + rest
-        return _argument(name, [value])
+    if option in signature.values:
+        return signature.values[option]([value]) if is_value else name + rest
     if option == "--format" and rest.startswith("="):
         return match[0]  # of another tool
     if value is None or not (is_value or option in ("--tensors", "--device")):
@@ -134,23 +171,15 @@ def _python_name(match: re.Match[str]) -> str:
     return f"{name}={value}" if option in _NUMBERS or value.isupper() else f"{name}={value!r}"
 
 
-def _joined(match: re.Match[str]) -> str:
+def _joined(match: re.Match[str], signature: Signature) -> str:
     words = match[0].split(" ")
     pairs = [*zip(words[::2], words[1::2], strict=True)]
     groups = [
         (name, [value for option, value in pairs if option == name]) for name in ("--arg", "--input")
     ]
-    return ", ".join(_argument(_OPTIONS[name], values) for name, values in groups if values)
-
-
-def _argument(name: str, values: list[str]) -> str:
-    if name == "inputs":
-        return _sizes(values) or f"inputs={values!r}"
-    entries = []
-    for key, _, text in (value.partition("=") for value in values):
-        is_literal = text.isupper() or re.fullmatch(r"[-0-9.]+|True|False|None", text)
-        entries.append(f"{key!r}: {text if is_literal else repr(text)}")
-    return f"model_args={{{', '.join(entries)}}}"
+    return ", ".join(
+        signature.values[name](values) for name, values in groups if values and name in signature.values
+    )
 
 
 def _sizes(values: list[str]) -> str | None:

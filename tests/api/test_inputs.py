@@ -6,6 +6,7 @@ import re
 from collections import OrderedDict, UserDict
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from models.lenet import LeNet
@@ -57,6 +58,43 @@ def test_input_size_scalar_and_batch_dim() -> None:
 @pytest.mark.parametrize("dtypes", [[torch.int64], torch.int64, ["long"], ("int64",)])
 def test_dtypes_given(dtypes: Any) -> None:
     assert inputs_of(input_size=(1, 3), dtypes=dtypes) == {"ids": "1x3:int64"}
+
+
+@pytest.mark.parametrize(
+    "dtypes",
+    [
+        torch.LongTensor,
+        [torch.LongTensor],
+        ["torch.LongTensor"],
+        "torch.int64",
+        ["torch.cuda.LongTensor"],
+        "LongTensor",
+        np.dtype("int64"),
+        np.int64,
+    ],
+    ids=str,
+)
+def test_dtypes_as_types_of_tensors(dtypes: Any) -> None:
+    assert inputs_of(input_size=(1, 3), dtypes=dtypes) == {"ids": "1x3:int64"}
+
+
+@pytest.mark.parametrize("dtype", [float, "nonsense", 3, torch.float8_e5m2], ids=str)
+def test_dtypes_unknown(dtype: Any) -> None:
+    with pytest.raises(netinspect.UsageError, match="expected a dtype in dtypes, got") as raised:
+        inputs_of(input_size=(1, 3), dtypes=[dtype])
+    assert "spec" not in str(raised.value)
+    assert "torch.int64" in str(raised.value) or "did you mean 'float32'" in str(raised.value)
+
+
+def test_dtypes_and_sizes_in_unequal_number() -> None:
+    with pytest.raises(netinspect.UsageError, match="expected a dtype for each of the 2 sizes, got 1"):
+        inputs_of(input_size=[(1, 3), (1, 3)], dtypes=[torch.int64])
+
+
+def test_input_size_too_large() -> None:
+    with pytest.raises(netinspect.UsageError, match="input_size is too large") as raised:
+        inputs_of(input_size=(10**6, 10**6))
+    assert "spec" not in str(raised.value)
 
 
 def test_dtypes_by_name() -> None:

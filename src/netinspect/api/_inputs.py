@@ -11,7 +11,8 @@ from operator import index
 from typing import Any
 
 from netinspect._utils.classes import plain_name
-from netinspect.errors import UsageError
+from netinspect._utils.tensors import DTYPES, MAXIMUM_ELEMENTS, dtype_named, fits
+from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import record
 
 _SIZES = "write it like input_size=(1, 3, 224, 224), or [(1, 128), (1, 10)] for two inputs"
@@ -94,11 +95,11 @@ def _arguments(data: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 def _specs(sizes: Any, dtypes: Any, batch_dim: int | None) -> tuple[str, ...]:
     named = _by_name(sizes)
-    types = _dtypes(dtypes, [*named])
+    types = map(_dtype, _dtypes(dtypes, [*named]))
     return tuple(
         f"{name}=" * isinstance(name, str)
         + ("x".join(map(str, _shape(size, batch_dim))) or "scalar")
-        + ("" if dtype is None else f":{str(dtype).removeprefix('torch.')}")
+        + ("" if dtype is None else f":{dtype}")
         for (name, size), dtype in zip(named.items(), types, strict=True)
     )
 
@@ -136,7 +137,32 @@ def _shape(size: Any, batch_dim: int | None) -> tuple[int, ...]:
                 hint=f"expected {-len(shape) - 1} to {len(shape)}",
             )
         shape.insert(batch_dim if batch_dim >= 0 else len(shape) + 1 + batch_dim, 1)
+    if not fits(shape):
+        raise UsageError(
+            f"input_size is too large: {size!r}",
+            cause=f"no more than {MAXIMUM_ELEMENTS:,} elements fit in memory",
+            hint="give smaller sizes",
+        )
     return tuple(shape)
+
+
+def _dtype(given: Any) -> str | None:
+    """Return the name of a dtype: of torch's or NumPy's, a type of tensors, or a name of one of them."""
+    if given is None:
+        return None
+    kind = getattr(given, "dtype", given)  # of a type of tensors, such as torch.LongTensor
+    text = (
+        given.__name__ if isinstance(given, type) and not str(kind).startswith("torch.") else str(kind)
+    )
+    name = dtype_named(text)
+    if name not in DTYPES or any(given is each for each in (bool, int, float)):
+        near = suggestion(name, DTYPES)
+        listed = ", ".join(f"torch.{each}" for each in DTYPES)
+        raise UsageError(
+            f"expected a dtype in dtypes, got {given!r}",
+            hint=near or f"one of {listed}; tensors of other dtypes are given as input_data",
+        )
+    return name
 
 
 def _dtypes(dtypes: Any, names: list[str | int]) -> list[Any]:

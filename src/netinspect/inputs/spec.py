@@ -15,21 +15,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 
+from netinspect._utils.tensors import DTYPES as DTYPES
+from netinspect._utils.tensors import MAXIMUM_ELEMENTS, dtype_named, fits
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import record, replace
-
-DTYPES = (
-    "float32", "float64", "float16", "bfloat16", "complex64", "complex128",
-    "int64", "int32", "int16", "int8", "uint8", "bool",
-)  # fmt: skip
-
-_ALIASES = {
-    "float": "float32", "double": "float64", "half": "float16", "fp32": "float32",
-    "fp64": "float64", "fp16": "float16", "bf16": "bfloat16", "f32": "float32", "f16": "float16",
-    "long": "int64", "int": "int64", "i64": "int64", "i32": "int32", "u8": "uint8",
-}  # fmt: skip
 
 _LIMITS: dict[str, tuple[int, int]] = {
     "float16": (-65504, 65504),
@@ -50,8 +40,7 @@ _LITERALS = ("True", "False", "None")
 _INTEGERS = frozenset(dtype for dtype in DTYPES if "int" in dtype)
 _EXAMPLE = "write it like 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999"
 _NUMBERS = "to pass a Python number, return it from a function: --inputs-from FILE:FUNCTION"
-_MAXIMUM_ELEMENTS = 1 << 34
-_TOO_LARGE = f"its sizes are too large: no more than {_MAXIMUM_ELEMENTS:,} elements fit in memory"
+_TOO_LARGE = f"its sizes are too large: no more than {MAXIMUM_ELEMENTS:,} elements fit in memory"
 _MAXIMUM_QUOTE = 100
 
 
@@ -133,7 +122,7 @@ class InputSpec:
             UsageError: The size is negative or too large.
         """
         shape = (*self.shape[:dimension], size, *self.shape[dimension + 1 :])
-        if size < 0 or not _fits(shape):
+        if size < 0 or not fits(shape):
             what = "the batch" if dimension == 0 else f"dimension {dimension}"
             raise UsageError(
                 f"cannot set {what} of {self} to {size}",
@@ -235,28 +224,16 @@ def _parse_shape(text: str, shape_text: str) -> tuple[int, ...]:
             if re.fullmatch(r"-?[0-9]*\.[0-9]+", shape_text):
                 raise UsageError(_message(text), cause=cause, hint=_NUMBERS)
             raise _bad(text, cause)
-        if len(size.lstrip("0")) > len(str(_MAXIMUM_ELEMENTS)):
+        if len(size.lstrip("0")) > len(str(MAXIMUM_ELEMENTS)):
             raise _bad(text, _TOO_LARGE)
         sizes.append(int(size.lstrip("0") or "0"))
-    if not _fits(sizes):
+    if not fits(sizes):
         raise _bad(text, _TOO_LARGE)
     return tuple(sizes)
 
 
-def _fits(shape: Sequence[int]) -> bool:
-    """Return whether a tensor of this shape can be allocated."""
-    elements = 1
-    for size in shape:
-        # Torch computes the strides of an empty tensor as if its sizes of 0 were 1.
-        elements *= max(size, 1)
-        if elements > _MAXIMUM_ELEMENTS:
-            return False
-    return True
-
-
 def _parse_dtype(text: str, part: str) -> str:
-    dtype = part.strip().lower().removeprefix("torch.")
-    dtype = _ALIASES.get(dtype, dtype)
+    dtype = dtype_named(part)
     if dtype not in DTYPES:
         raise UsageError(
             _message(text),

@@ -120,8 +120,8 @@ def _missing_hint(names: tuple[str, ...]) -> str:
     specs = " ".join(f"--input {name}=SIZES" for name in names)
     return (
         f"in train mode forward needs {' and '.join(names)}: pass all inputs and {specs}, such as "
-        f"{names[0]}=2:int64:0..9 for two labels of ten classes; use --inputs-from for values that are "
-        "not tensors"
+        f"--input {names[0]}=2:int64:0..9 for two labels of ten classes; use --inputs-from for values "
+        "that are not tensors"
     )
 
 
@@ -153,7 +153,7 @@ def _input_options(trace: Trace) -> str:
     if failure is not None and failure.type == "AttributeError":
         attribute = _TENSOR_ATTRIBUTE.search(failure.message)
         if attribute is not None:
-            return f"--inputs-from FILE:FUNCTION, which returns an object with .{attribute[1]}"
+            return f"--inputs-from FILE:FUNCTION for an object with .{attribute[1]}"
     specs = " ".join(f"--input {text}" for each in trace.inputs for text in each.spec.split())
     function = "--inputs-from FILE:FUNCTION for values that are not tensors"
     return f"{specs}, or {function}" if specs else function

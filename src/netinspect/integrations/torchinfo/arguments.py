@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from netinspect._utils.classes import plain_name
 from netinspect.errors import suggestion
 from netinspect.integrations.torchinfo.enums import ColumnSettings, Mode, RowSettings
 from netinspect.integrations.torchinfo.errors import (
@@ -20,6 +22,28 @@ if TYPE_CHECKING:
 Name = TypeVar("Name", ColumnSettings, RowSettings, Mode)
 
 _NEED_INPUT = (ColumnSettings.INPUT_SIZE, ColumnSettings.OUTPUT_SIZE, ColumnSettings.MULT_ADDS)
+
+
+def check_model(model: object) -> None:
+    """Refuse what is not a live module.
+
+    Raises:
+        InvalidTypeError: It is a class, a name or something else.
+    """
+    import torch
+
+    if isinstance(model, torch.nn.Module):
+        return
+    if isinstance(model, type) and issubclass(model, torch.nn.Module):
+        name = plain_name(model)
+        raise InvalidTypeError(
+            f"expected an nn.Module, got the class {name}", hint=f"build it first: {name}()"
+        )
+    hint = "netinspect.summary also takes names of files and models"
+    raise InvalidTypeError(
+        f"expected an nn.Module, got {plain_name(type(model))}",
+        hint=hint if isinstance(model, (str, os.PathLike)) else None,
+    )
 
 
 def read_formatting(
@@ -139,8 +163,7 @@ def read_dtypes(dtypes: Any, count: int) -> list[Any] | None:
     if dtypes is None:
         return None
     given = list(dtypes) if isinstance(dtypes, (list, tuple)) else [dtypes]
-    found = [getattr(each, "dtype", each) for each in given[:count]]
-    return found + [None] * (count - len(found))
+    return given[:count] + [None] * (count - len(given))
 
 
 def sizes_of(data: Any) -> Any:

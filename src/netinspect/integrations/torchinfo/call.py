@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from netinspect.api._inputs import read_inputs
@@ -72,16 +73,11 @@ def summary(
         TypeError: `input_size` is not a sequence of whole numbers, or the model is not a module.
         RuntimeError: Arguments contradict each other, the device does not exist, or forward raised.
     """
-    import torch
-
     from netinspect import api
     from netinspect.integrations.torchinfo import arguments, errors
+    from netinspect.integrations.torchinfo.advice import InputAdvice
 
-    if not isinstance(model, torch.nn.Module):
-        raise errors.InvalidTypeError(
-            f"expected an nn.Module, got {type(model).__name__}",
-            hint="netinspect.summary also takes names of files and models",
-        )
+    arguments.check_model(model)
     if verbose is None:
         verbose = 0 if getattr(sys, "ps1", None) else 1
     has_input = input_data is not None or input_size is not None
@@ -103,6 +99,9 @@ def summary(
         dtypes = arguments.read_dtypes(dtypes, len(shown_sizes))
     elif input_data is not None:
         shown_sizes, dtypes = arguments.sizes_of(input_data), None
+    advice = InputAdvice(
+        keywords=frozenset(kwargs), from_sizes=input_size is not None, batch_dim=batch_dim
+    )
     with ExitStack() as stack:
         try:
             if place is not None and has_input:
@@ -126,10 +125,10 @@ def summary(
                 device=None if place is None or input_size is None else str(place),
             )
         except UsageError as error:
-            raise errors.as_invalid_call(error) from error
+            raise errors.as_invalid_call(error, advice.signature) from error
     result = _statistics(model, trace, shown_sizes, formatting)
     if trace.failure is not None:
-        raise errors.run_failed(result)
+        raise errors.run_failed(result, replace(advice, inputs=trace.inputs).signature)
     if verbose:
         _print(result)
     return result

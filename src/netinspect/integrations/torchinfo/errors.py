@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from netinspect.advice import Signature, with_python_names
 from netinspect.errors import ForwardError, NetinspectError, UsageError
 
 if TYPE_CHECKING:
@@ -36,31 +37,28 @@ class RunFailedError(ForwardError, RuntimeError):
         self.statistics = statistics
 
 
-def as_invalid_call(error: NetinspectError) -> InvalidCallError:
+def as_invalid_call(error: NetinspectError, advice: Signature) -> InvalidCallError:
     """Return an error of netinspect as one that torchinfo's callers catch."""
-    return InvalidCallError(
-        error.message,
-        cause=error.cause,
-        place=error.place,
-        hint=error.hint,
-        excerpt=error.excerpt,
-    )
+    return InvalidCallError(**_parts(error, advice))
 
 
-def run_failed(statistics: ModelStatistics) -> RunFailedError:
+def run_failed(statistics: ModelStatistics, advice: Signature) -> RunFailedError:
     """Return the error of a forward that raised, with its explanation."""
     from netinspect.rendering.failure import forward_error
 
     diagnosis = statistics.report.header.failure
     assert diagnosis is not None
-    error = forward_error(diagnosis)
-    return RunFailedError(
-        error.message,
-        statistics=statistics,
-        cause=error.cause,
-        place=error.place,
-        hint=error.hint
-        if diagnosis.remedies
-        else "the attribute `statistics` of this error has the layers that ran",
-        excerpt=error.excerpt,
-    )
+    parts = _parts(forward_error(diagnosis), advice)
+    if not diagnosis.remedies:
+        parts["hint"] = "the attribute `statistics` of this error has the layers that ran"
+    return RunFailedError(**parts, statistics=statistics)
+
+
+def _parts(error: NetinspectError, advice: Signature) -> dict[str, Any]:
+    """Return the parts of an error, with advice in the arguments of torchinfo's `summary`."""
+    texts = {"message": error.message, "cause": error.cause, "hint": error.hint}
+    return {
+        "place": error.place,
+        "excerpt": error.excerpt,
+        **{name: text and with_python_names(text, advice) for name, text in texts.items()},
+    }
