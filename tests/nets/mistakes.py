@@ -162,6 +162,9 @@ FAMILIES: dict[str, dict[str, Mistake]] = {
         "tensor": on(rows(2, 6))(lambda s, x: x[torch.tensor([1, 7])]),
         "mask": on(rows(2, 6))(lambda s, x: x[torch.tensor([True, False, True])]),
         "floats": on(rows(2, 6))(lambda s, x: x[torch.tensor([1.0, 0.0])]),
+        "gather": on(rows(2, 6))(lambda s, x: x.gather(1, x)),
+        "float mask": on(rows(2, 6))(lambda s, x: x.masked_fill(x, 0.0)),
+        "condition": on(rows(2, 6))(lambda s, x: torch.where(x + 1, x, 0.0)),
         "one hot": on(torch.tensor([5]))(lambda s, x: F.one_hot(x, 3)),
     },
     "attention": {

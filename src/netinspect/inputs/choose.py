@@ -70,7 +70,7 @@ def choose_inputs(
     names = forward_names(model)
     if declared is not None and any(spec.only_sizes for spec, _ in declared) and inputs.specs:
         declared = inherit(declared, model, inputs, target, training=bool(request.train))
-    settled = {spec.head or names.at(index) for index, (spec, _) in enumerate(declared or ())}
+    settled = set(names.complete(spec.head for spec, _ in declared or ()))
     missing = [name for name in names.required if name not in settled]
     if values:
         made = make_arguments(model, declared or (), inputs, complete=False)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from torch import nn
 
 from netinspect.analysis.diagnosis.call import Call
+from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.analysis.diagnosis.table import mismatches
 from netinspect.errors import UsageError
 from netinspect.inputs.declared import OWN_EXAMPLE, declared_example, live_example
@@ -30,8 +31,8 @@ def inherit(
 ) -> list[Spec]:
     """Return given specs with the dtype and range that are known, where only sizes were given.
 
-    They are known from the model's own example, from an earlier run (`InputRequest.start`) or from the
-    model's library.
+    They are known from an earlier run (`InputRequest.expected`, `start`), from the model's own example
+    or from its library.
 
     Args:
         given: Specs, each with its origin.
@@ -44,9 +45,10 @@ def inherit(
     known: dict[str, Spec] = {}
     for name, spec, reason in _known(model, inputs, target, training=training):
         known.setdefault(name, (spec, reason))
+    completed = names.complete(spec.name for spec, _ in given)
     return [
-        _inherited(spec, origin, known.get(spec.name or names.at(index)))
-        for index, (spec, origin) in enumerate(given)
+        _inherited(spec, origin, known.get(name))
+        for name, (spec, origin) in zip(completed, given, strict=True)
     ]
 
 
@@ -68,6 +70,7 @@ def _inherited(spec: InputSpec, origin: str, known: Spec | None) -> Spec:
 def _known(
     model: nn.Module, inputs: InputRequest, target: str | None, *, training: bool
 ) -> Iterator[tuple[str, InputSpec, str]]:
+    yield from inputs.expected
     names = forward_names(model)
     for index, (texts, reason) in enumerate(inputs.start):
         for spec in _parsed(texts.split()):
@@ -97,7 +100,9 @@ def _parsed(texts: Iterable[str]) -> Iterator[InputSpec]:
 
 
 def infer_dtypes(model: nn.Module, inputs: InputRequest, trace: Trace) -> InputRequest | None:
-    """Return a request with the dtypes that a failed call expects, of inputs given by sizes only.
+    """Return a request with what a failed call expects of inputs that are given by sizes only.
+
+    A call fails at the first wrong input, so another run may show what the next one lacks.
 
     Args:
         model: The live module.
@@ -105,23 +110,34 @@ def infer_dtypes(model: nn.Module, inputs: InputRequest, trace: Trace) -> InputR
         trace: The trace of that run.
 
     Returns:
-        None if the failure has another cause, or the user gave the dtypes.
+        None if the failure has another cause, if the user gave the dtypes, or if nothing new is known.
     """
     failure = trace.failure
-    names = forward_names(model)
-    bare = {spec.name or names.at(at): spec for at, spec in enumerate(inputs.specs) if spec.only_sizes}
+    names = forward_names(model).complete(spec.name for spec in inputs.specs)
+    bare = [name for name, spec in zip(names, inputs.specs, strict=True) if spec.only_sizes]
     if failure is None or failure.step is None or failure.phase != "forward" or not bare:
         return None
     step = trace.steps[failure.step]
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, InputSpec, str]] = []
     for each in mismatches(Call(trace, step, failure)):
-        if each.kind != "dtype" or each.expected not in DTYPES:
+        expected = _expected(each, model, step.module)
+        if expected is None:
             continue
-        for name in each.sources:
-            if name in bare:
-                spec = replace(_of_layer(model, step.module, str(each.expected)), name=name)
-                found.append((str(spec), f"{step.module or 'the model'} expects {each.expected}"))
-    return replace(inputs, start=(*inputs.start, *found)) if found else None
+        where = step.module or "the model"
+        reason = each.requirement if each.kind == "range" else f"{where} expects {each.expected}"
+        found += [(name, expected, reason) for name in each.sources if name in bare]
+    new = [entry for entry in found if entry not in inputs.expected]
+    return replace(inputs, expected=(*new, *inputs.expected)) if new else None
+
+
+def _expected(mismatch: Mismatch, model: nn.Module, path: str) -> InputSpec | None:
+    """Return the dtype and range that a mismatch expects; None if it is about something else."""
+    if mismatch.kind == "dtype" and mismatch.expected in DTYPES:
+        return _of_layer(model, path, str(mismatch.expected))
+    if mismatch.kind == "range" and isinstance(mismatch.expected, str):
+        low, high = map(int, mismatch.expected.split(".."))
+        return InputSpec(name=None, shape=(1,), dtype="int64", low=low, high=high)
+    return None
 
 
 def _of_layer(model: nn.Module, path: str, dtype: str) -> InputSpec:

@@ -24,6 +24,9 @@ class InputRequest:
     start: tuple[tuple[str, str], ...] = ()
     """Specs with reasons that a search starts with: the result of a search in another tensor mode."""
 
+    expected: tuple[tuple[str, InputSpec, str], ...] = ()
+    """Arguments with the dtype and range that a failed call expects of them, and the reason."""
+
     @classmethod
     def parse(
         cls, specs: tuple[str, ...] = (), *, batch: int | None = None, seed: int = 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 import textwrap
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,11 @@ class ForwardNames:
         """Return the name of the argument at a position; the position itself if it has no name."""
         positional = self.positional
         return positional[position] if position < len(positional) else str(position)
+
+    def complete(self, names: Iterable[str | None]) -> list[str]:
+        """Return the names of arguments, where None stands for the next position."""
+        positions = itertools.count()
+        return [self.at(next(positions)) if name is None else name for name in names]
 
 
 def _forward_of(model: nn.Module) -> Any:

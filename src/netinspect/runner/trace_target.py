@@ -234,8 +234,11 @@ def _trace(
                 raise
             warnings = (f"saved without a forward: {error.message}",)
     trace = _captured(model, choice, tensor_mode, options, target)
-    typed = infer_dtypes(model, options.inputs, trace) if choice is not None else None
-    if typed is not None:
+    # Each run shows what the first wrong input lacks; one may lack a dtype and then a range.
+    for _ in range(2 * len(options.inputs.specs) if choice is not None else 0):
+        typed = infer_dtypes(model, options.inputs, trace)
+        if typed is None:
+            break
         options = replace(options, inputs=typed)
         choice = _choose(model, tensor_mode, options, target)
         trace = _captured(model, choice, tensor_mode, options, target)

@@ -158,11 +158,12 @@ def _explain_part(call: Call, given: Given, part: Any, position: int) -> Explana
             ["if the values are integers: x.long()"],
         )
     elif dtype is not None and "out of bounds" in call.message:
+        size = given.shape[position]
+        valid = f"0..{size - 1}" if isinstance(size, int) and size else None
         return Explanation(
             f"an index in the tensor is out of range: dimension {position} of "
-            f"{format_shape(given.shape)} has "
-            f"size {given.shape[position]}",
-            [Mismatch("range", None, None, {**_marks_of(call, part), **given.at(position)})],
+            f"{format_shape(given.shape)} has size {size}",
+            [Mismatch("range", valid, None, {**_marks_of(call, part), **given.at(position)})],
         )
     return None
 
@@ -218,11 +219,50 @@ def explain_one_hot(call: Call) -> Explanation | None:
     )
 
 
+_INDICES = {
+    **dict.fromkeys(("gather", "index_select", "take_along_dim"), ("2", "index", "indices")),
+    **dict.fromkeys(("scatter", "scatter_add", "scatter_reduce"), ("2", "index")),
+    **dict.fromkeys(("index_add", "index_copy", "index_fill"), ("2", "index")),
+    "take": ("1", "index"),
+}
+"""Keys of the operand that must be integers, by function."""
+
+_MASKED = ("masked_fill", "masked_select", "masked_scatter", "where")
+
+
+def explain_index(call: Call) -> Explanation | None:
+    """Explain an index that is not of integers."""
+    given = call.tensor(*_INDICES[call.name])
+    if given is None or "int" in given.spec.dtype:
+        return None
+    return Explanation(
+        f"{call.display_name} expects an index of integers, got {given.spec.dtype}",
+        [Mismatch("dtype", "int64", given.spec.dtype, given.at())],
+        input_options(call, given, given.shape, "int64") or ["if the values are integers: x.long()"],
+    )
+
+
+def explain_mask(call: Call) -> Explanation | None:
+    """Explain a mask that is not bool, in any function that takes one."""
+    if call.name not in _MASKED:
+        return None
+    is_first = call.step.qualified_name == "torch.where"
+    given = call.tensor("0" if is_first else "1", "mask", "condition")
+    if given is None or given.spec.dtype in ("bool", "uint8"):
+        return None
+    return Explanation(
+        f"{call.display_name} expects a bool mask, got {given.spec.dtype}",
+        [Mismatch("dtype", "bool", given.spec.dtype, given.at())],
+        input_options(call, given, given.shape, "bool") or ["convert the mask: mask.bool()"],
+    )
+
+
 FAMILY = Family(
     functions={
         **dict.fromkeys(("embedding", "embedding_bag"), explain_embedding),
         "getitem": explain_item,
         "one_hot": explain_one_hot,
+        **dict.fromkeys(_INDICES, explain_index),
     },
-    any_call=(explain_dimension,),
+    any_call=(explain_dimension, explain_mask),
 )
