@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netinspect._utils.classes import is_target, plain_name
 from netinspect.api._view import View
 from netinspect.errors import LoadError, UsageError
 from netinspect.records.checkpoint import Checkpoint
@@ -61,11 +62,12 @@ def pickle_globals(
     Raises:
         CheckpointError: It is damaged, and no pickle was found in it.
         LoadError: It cannot be read.
+        UsageError: It is not a path.
     """
     from netinspect.reports.globals.compute import list_globals
     from netinspect.targets.target import file_mode, is_on_hub
 
-    text = os.fspath(source)
+    text = path_of(source)
     if is_on_hub(text):
         from netinspect.checkpoints.hub.repository import scan_hub
 
@@ -78,6 +80,21 @@ def pickle_globals(
             hint="name a file with pickles, a folder, or hf:org/name; a model itself has none to read",
         )
     return View(list_globals(scan_pickles(text, name)))
+
+
+def path_of(source: object) -> str:
+    """Return the path or name of a checkpoint.
+
+    Raises:
+        UsageError: It is something else, such as the tensors themselves.
+    """
+    if not is_target(source):
+        raise UsageError(
+            f"expected the path of a checkpoint or a name such as hf:org/name, "
+            f"got {plain_name(type(source))}",
+            hint="tensors in memory are not a file: name the file that they are from",
+        )
+    return os.fspath(source)
 
 
 def refuse_for_checkpoint(option: str, given: object, why: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netinspect._utils.classes import is_a, is_target
+from netinspect.api._checkpoints import path_of
 from netinspect.api._inputs import read_inputs
 from netinspect.api._options import FOR_CHECKPOINTS, ForwardOptions
 from netinspect.errors import UsageError
@@ -222,7 +223,7 @@ def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool
     from netinspect.runner import stored_files
     from netinspect.targets.target import checkpoint_target
 
-    return stored_files.read_checkpoint(checkpoint_target(os.fspath(source)), online=online)
+    return stored_files.read_checkpoint(checkpoint_target(path_of(source)), online=online)
 
 
 def load_or_read(

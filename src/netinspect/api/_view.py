@@ -34,6 +34,12 @@ class View(Generic[R]):
     columns: tuple[str, ...] | None = None
     """Keys of the columns to show in every format but JSON; None for the default ones."""
 
+    exact: bool = False
+    """Whether numbers for people are never rounded."""
+
+    width: int | None = None
+    """Cells on a line where the view is shown; None for those of the terminal."""
+
     def with_columns(self, columns: str | Sequence[str]) -> Self:
         """Return the view with other columns.
 
@@ -61,7 +67,7 @@ class View(Generic[R]):
         """
         from netinspect.rendering.formats import Style, format_named
 
-        return self._render(Style(format=format_named(format), width=width, exact=exact))
+        return self._render(Style(format=format_named(format), width=width, exact=exact or self.exact))
 
     def save(
         self,
@@ -88,7 +94,8 @@ class View(Generic[R]):
 
         path = Path(file)
         chosen = format_of(path) if format is None else format_named(format)
-        text = self._render(Style(format=chosen, width=width or FILE_WIDTH, exact=exact))
+        cells = width or self.width or FILE_WIDTH
+        text = self._render(Style(format=chosen, width=cells, exact=exact or self.exact))
         header = getattr(self.record, "header", None)
         refuse_to_replace(path, [each.path for each in getattr(header, "files", ())])
         write_whole(path, text)
@@ -141,24 +148,27 @@ class View(Generic[R]):
     def __str__(self) -> str:
         from netinspect.rendering.formats import TEXT_WIDTH, Style
 
-        return self._render(Style(width=TEXT_WIDTH, cut=False)).rstrip("\n")
+        if self.width is not None:
+            return self.text(width=self.width).rstrip("\n")
+        return self._render(Style(width=TEXT_WIDTH, cut=False, exact=self.exact)).rstrip("\n")
 
     def __format__(self, spec: str) -> str:
         """Format what `str` gives, as an f-string or `format` asks for: `f"{view:>80}"`."""
         return format(str(self), spec)
 
     def __repr__(self) -> str:
-        width = _terminal_width()
+        width = _terminal_width() if self.width is None else self.width
         return str(self) if width is None else self.text(width=width).rstrip("\n")
 
     def _repr_html_(self) -> str:
         with preserved_random_state():
+            from netinspect._utils.units import exact_numbers
             from netinspect.advice import for_python
             from netinspect.rendering.html import format_html_fragment
             from netinspect.reports.render import lay_out
 
-            with for_python():
-                return format_html_fragment(lay_out(self.record), columns=self.columns)
+            with for_python(), exact_numbers(self.exact):
+                return format_html_fragment(lay_out(self.record), self.width, self.columns)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}

@@ -6,6 +6,9 @@
 >>> %netinspect summary model x --columns path,output,params
 
 A cell that begins with `%%netinspect summary` is run, and the value of its last line is shown.
+
+Options are the arguments of the function, and `--exact`, `--width N`, `-o FILE` and `--help` for any
+command. A variable takes precedence over a target of the same name; a word in quotes is a target.
 """
 
 from __future__ import annotations
@@ -15,11 +18,19 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from netinspect.api.command_names import COMMANDS
 from netinspect.errors import NetinspectError, UsageError, suggestion
-from netinspect.integrations.ipython.words import Call, evaluate, read_call, target_of
+from netinspect.integrations.ipython.words import (
+    Call,
+    evaluate,
+    read_call,
+    target_of,
+    unquoted,
+    without_comment,
+)
 
 _USAGE = "write it like %netinspect summary model --depth 2"
 
@@ -59,11 +70,27 @@ def run(shell: Any, line: str, cell: str | None = None) -> Any:
         NetinspectError: The command fails; an exception of the user's own code in a cell is not caught.
     """
     namespace: dict[str, Any] = shell.user_ns
+    line = without_comment(line)
+    is_silenced = line.endswith(";")  # as a notebook shows no value of an expression with it
+    line = line.rstrip("; ")
+    if line in ("--help", "-h"):
+        print(f"{__doc__}\nCommands: {', '.join(COMMANDS)}")
+        return None
     command, rest = _command(line, namespace, has_cell=cell is not None)
     function = _function(command)
     call = read_call(command, function, rest, namespace)
+    if call.help:
+        print(f"%netinspect {command}: {inspect.getdoc(function)}")
+        return None
+    if command == "cache" and call.words in (["clear"], ["info"]):
+        call.options["clear"] = call.words.pop() == "clear" or call.options.get("clear", False)
     given = [] if cell is None else [_value_of(shell, cell)]
-    return function(*_arguments(call, function, given, namespace), **call.options)
+    view = function(*_arguments(call, function, given, namespace), **call.options)
+    if call.exact or call.width is not None:
+        view = replace(view, exact=call.exact, width=call.width)
+    if call.output is not None:
+        view.save(call.output)
+    return None if is_silenced else view
 
 
 def _command(line: str, namespace: dict[str, Any], *, has_cell: bool) -> tuple[str, str]:
@@ -110,10 +137,10 @@ def _arguments(
     for word in call.words:
         if len(arguments) < len(required):
             arguments.append(target_of(word, namespace))
-        elif call.command == "models":
-            arguments.append(word)
+        elif call.command == "models" and not arguments:
+            arguments.append(unquoted(word))
         elif "path" in parameters and "path" not in call.options:
-            call.options["path"] = word
+            call.options["path"] = unquoted(word)
         elif "args" in parameters and "path" not in parameters:
             arguments.append(evaluate(word, word, namespace))
         else:
@@ -131,13 +158,15 @@ def _arguments(
 
 def _value_of(shell: Any, cell: str) -> Any:
     """Run a cell, and return the value of its last expression."""
-    tree = ast.parse(shell.transform_cell(cell))
+    code = shell.transform_cell(cell)
+    # With the lines in the cache of the shell, classes of the cell have a source, as in any other cell.
+    name = shell.compile.cache(code, shell.execution_count, raw_code=cell)
+    tree = shell.compile.ast_parse(code, name)
     if not tree.body or not isinstance(tree.body[-1], ast.Expr):
         raise UsageError(
             "the last line of the cell has no value",
             hint="end the cell with the model, such as a line with its name",
         )
     *statements, last = tree.body
-    exec(compile(ast.Module(statements, []), "<%%netinspect>", "exec"), shell.user_ns)
-    assert isinstance(last, ast.Expr)
-    return eval(compile(ast.Expression(last.value), "<%%netinspect>", "eval"), shell.user_ns)
+    exec(shell.compile(ast.Module(statements, []), name, "exec"), shell.user_ns)
+    return eval(shell.compile(ast.Expression(last.value), name, "eval"), shell.user_ns)
