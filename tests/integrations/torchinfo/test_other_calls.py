@@ -170,6 +170,7 @@ INVALID: tuple[tuple[type[Exception], dict[str, Any], str], ...] = (
     (ValueError, {"row_settings": ("invalid",)}, "row_settings does not have"),
     (ValueError, {"col_names": ("output_size",)}, "need an input"),
     (ValueError, {"mode": "invalid", "input_size": (1, 28)}, "mode does not have"),
+    (TypeError, {"depth": None}, "expected a number as depth, got None"),
     (RuntimeError, {"input_size": (1, 28), "input_data": torch.ones(1, 28)}, "got both"),
     (RuntimeError, {"input_size": (1, 28), "device": "invalid"}, "'invalid' is not a device"),
 )
@@ -182,6 +183,21 @@ def test_invalid_user_params(kind: type[Exception], options: dict[str, Any], mes
     with pytest.raises(kind, match=message) as raised:
         summary(LAYER, **options)
     assert isinstance(raised.value, NetinspectError)
+
+
+def test_class_instead_of_instance() -> None:
+    with pytest.raises(TypeError, match="got the class Digits") as raised:
+        summary(nets.Digits, (1, 1, 28, 28))  # type: ignore[arg-type]
+    assert "build it first: Digits()" in str(raised.value)
+
+
+def test_depth_below_zero_shows_totals_only() -> None:
+    result = summary(nets.Digits(), (1, 1, 28, 28), depth=-1, col_names=list(ColumnSettings))
+    lines = str(result).splitlines()
+    assert lines[0] == "Digits"
+    assert lines[1].startswith("Total params: ")
+    assert result.total_mult_adds == nets.DIGITS_MACS
+    assert "<table" not in result._repr_html_()
 
 
 def test_incorrect_model_forward() -> None:

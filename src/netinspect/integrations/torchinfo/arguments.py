@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from netinspect._utils.classes import plain_name
@@ -58,6 +59,7 @@ def read_formatting(
     """Return the options of the table.
 
     Raises:
+        InvalidTypeError: `depth` is not a number.
         InvalidValueError: A name or a number is not accepted, or a column needs an input.
     """
     if col_names is None:
@@ -69,6 +71,10 @@ def read_formatting(
     rows = ("depth",) if row_settings is None else _several(row_settings)
     if col_width <= 0:
         raise InvalidValueError(f"expected a col_width above 0, got {col_width}")
+    if not _is_number(depth):
+        raise InvalidTypeError(
+            f"expected a number as depth, got {depth!r}", hint="depth=99 shows all levels"
+        )
     if verbose not in (0, 1, 2):
         raise InvalidValueError(
             f"expected verbose 0, 1 or 2, got {verbose!r}",
@@ -147,6 +153,10 @@ def read_sizes(input_size: Any) -> list[Sequence[int]]:
     if not input_size:
         raise InvalidValueError("input_size is empty", hint=hint)
     return sizes
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real)
 
 
 def _is_whole(size: object) -> bool:

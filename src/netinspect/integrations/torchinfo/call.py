@@ -57,11 +57,11 @@ def summary(
         col_names: Columns: `input_size`, `output_size`, `num_params`, `params_percent`, `kernel_size`,
             `groups`, `mult_adds`, `trainable`.
         col_width: Cells that each of these columns takes at least; nothing is cut.
-        depth: Deepest level with rows.
+        depth: Deepest level with rows: 0 for the row of the model alone, -1 for the totals alone.
         device: Device for the run: the model, the inputs and the tensors in `kwargs` are placed there
             for its time only.
-        dtypes: Dtypes of the inputs of `input_size`. If omitted, they are inferred, as int64 for an
-            embedding.
+        dtypes: Dtypes of the inputs of `input_size`, or their names; or types of tensors, such as
+            `torch.LongTensor`. If omitted, they are inferred, as int64 for an embedding.
         mode: `eval`, `train`, or `same` for the mode of each module; None for `eval`.
         row_settings: What rows show: `depth`, `var_names`, `ascii_only`, `hide_recursive_layers`.
         verbose: 0 prints nothing, 1 the table, 2 also the parameters of each layer. None for 1 in a
@@ -70,7 +70,8 @@ def summary(
 
     Raises:
         ValueError: A name, a number or a size is not accepted.
-        TypeError: `input_size` is not a sequence of whole numbers, or the model is not a module.
+        TypeError: `input_size` is not a sequence of whole numbers, `depth` is not a number, or the model
+            is not a module.
         RuntimeError: Arguments contradict each other, the device does not exist, or forward raised.
     """
     from netinspect import api

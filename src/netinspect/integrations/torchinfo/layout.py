@@ -49,16 +49,15 @@ def lay_out(statistics: ModelStatistics) -> Document:
         text="; ".join(filter(None, meanings)),
         about=(ColumnSettings.NUM_PARAMS.value,) if marks else (),
     )
+    table = make_table(
+        "summary",
+        _columns(statistics),
+        rows,
+        level=lambda row: row.layer.depth + (row.parameter is not None),
+    )
     return Document(
         title=line((statistics.summary_list[0].class_name, "title")),
-        blocks=(
-            make_table(
-                "summary",
-                _columns(statistics),
-                rows,
-                level=lambda row: row.layer.depth + (row.parameter is not None),
-            ),
-        ),
+        blocks=(table,) if rows else (),  # no rows with a depth below 0
         legends=(legend,),
         notes=(*_totals(statistics), *_notes(statistics, rows)),
     )
