@@ -79,12 +79,14 @@ def test_pickle_globals_lists_other_names_first(payload: Path) -> None:
 def test_globals_screen(payload: Path, cli: Cli) -> None:
     outcome = cli("globals", str(payload), "--width", "160")
     lines = outcome.out.splitlines()
-    assert lines[0] == f"{payload}  torch zip, 1.7 KiB"
+    tensors = [name for name in members_of(payload) if "/data" in name]
+    texts = len(members_of(payload)) - len(tensors)  # three to five, by torch's version
+    assert lines[0] == f"{payload}  torch zip, {payload.stat().st_size / 1024:.1f} KiB"
     assert lines[2].split()[:4] == ["posix.mkdir", "NOT", "NEEDED", "1"]
     assert lines[-3:] == [
         "4 names in 1 pickle, 1 of them not needed for tensors",
         "nothing was executed; what these names would do was not examined",
-        "examined: text (5), pickle (1), tensor storages (1)",
+        f"examined: text ({texts}), pickle (1), tensor storages (1)",
     ]
     assert "safe" not in outcome.out.lower()
 
