@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import pathlib
 import pickle
 import re
 import shutil
@@ -64,6 +65,10 @@ def sharded(saved: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def one(tmp_path: Path) -> Path:
     """Return a folder saved by one process."""
+    return save_alone(tmp_path)
+
+
+def save_alone(tmp_path: Path) -> Path:
     state = {"w": torch.arange(6.0).reshape(2, 3), "n": 3, "b": torch.ones(4).bfloat16()}
     folder = tmp_path / "one"
     with warnings.catch_warnings():
@@ -162,7 +167,8 @@ class TestSharded:
         found = scan_pickles(str(saved / "sharded"))
         assert (found.problems, found.unexamined) == ((), ())
         assert len(found.pickles) > 50
-        assert {each.name for each in found.globals if each.verdict == "other"} == {"pathlib.PosixPath"}
+        path = f"{type(Path()).__module__}.PosixPath"
+        assert {each.name for each in found.globals if each.verdict == "other"} == {path}
 
     def test_read_distributed_reports_missing_file(self, sharded: Path) -> None:
         (sharded / "__0_0.distcp").unlink()
@@ -196,6 +202,16 @@ class TestOne:
         assert {name: each.shape for name, each in by_name(found).items()} == {"w": (2, 3), "b": (4,)}
         assert [(each.name, each.text) for each in found.metadata] == [("n", "3")]
         assert read_checkpoint(str(one / ".metadata"), "it") == found
+
+    @pytest.mark.parametrize("module", ["pathlib", "pathlib._local"])
+    def test_read_distributed_expects_paths_of_any_python(
+        self, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, module, pathlib)
+        monkeypatch.setattr(type(tmp_path), "__module__", module)
+        found = read_checkpoint(str(save_alone(tmp_path)))
+        assert f"{module}.PosixPath" in {each.name for each in found.globals}
+        assert found.warnings == ()
 
     def test_read_distributed_single_file_hints_at_folder(self, one: Path) -> None:
         with pytest.raises(CheckpointError, match="one file of a checkpoint of torch") as caught:

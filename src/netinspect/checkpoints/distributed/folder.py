@@ -21,8 +21,12 @@ from netinspect.records.checkpoint import Checkpoint, Entry, StoredFile, StoredP
 _MOST_FILES = 100_000
 _MOST_OBJECTS = 200
 _LARGEST_OBJECT = 64 << 10
-_PLAIN = "pathlib.PosixPath"
-"""Class of the path under which the folder was saved."""
+_PATHS = {
+    f"{module}.{name}"
+    for module in ("pathlib", "pathlib._local")  # the latter in Python 3.13
+    for name in ("PosixPath", "WindowsPath")
+}
+"""Classes of the path under which the folder was saved."""
 
 
 def read_distributed(file_set: FileSet) -> Checkpoint:
@@ -85,7 +89,7 @@ class _Folder:
         content = self._facts.content
         entries = self._objects()
         others = [each.name for each in content.globals if each.verdict == "other"]
-        if set(others) - {_PLAIN}:
+        if set(others) - _PATHS:
             content.warn_of_names()
         lost = [
             f"{file} {why}; it should hold pieces of {some(names)}"
