@@ -42,6 +42,9 @@ COMMAND = re.compile(
         ("choose one with --format, or", "choose one with format, or"),
         ("add --train", "add train=True"),
         ("use --tensors real, or leave", "use tensors='real', or leave"),
+        ("--tensors takes auto, real or meta", "tensors takes auto, real or meta"),
+        ("--device is cpu or cuda", "device is cpu or cuda"),
+        ("leave --device cuda:1 out", "leave device='cuda:1' out"),
         (
             "netinspect trace TARGET --train --backward",
             "netinspect.trace(TARGET, train=True, backward=True)",
@@ -105,3 +108,17 @@ def test_no_text_has_advice_for_the_command_line_only() -> None:
                 left.append(f"{file.relative_to(SOURCE)}: {text!r} -> {translated!r}")
     assert len(files) > 300
     assert not left, "\n".join(left)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("netinspect cache clear empties it", "netinspect.cache(clear=True) empties it"),
+        ("netinspect summary NAME", "netinspect.summary(NAME)"),
+        ("a well-known name", "a well-known name"),
+    ],
+)
+def test_advise_translates_commands_without_options(text: str, expected: str) -> None:
+    assert advise(text) == text
+    with for_python():
+        assert advise(text) == expected

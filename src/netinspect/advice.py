@@ -56,6 +56,13 @@ _FLAGS = {
 
 _FORMATS = ("rich", "plain", "json", "csv", "markdown", "latex", "html", "svg")
 _NUMBERS = ("--batch", "--seed", "--depth", "--top", "--points", "--width")
+_WORDS = {
+    "--tensors": "auto|real|zeros|meta|fake",
+    "--device": "cpu|cuda|mps|xpu",
+    "--allocator": "cuda|cpu",
+}
+"""Values that are words, by their option; any other word after it belongs to the sentence."""
+
 _VALUE = r"[^\s;]*[^\s,;.:?!)]"
 _OPTION = re.compile(rf"(?<![\w-])(--[a-z]+(?:-[a-z]+)*)(?![\w-])(?:[ =]({_VALUE}))?")
 _REPEATED = re.compile(rf"(?<![\w-])--(?:input|arg) {_VALUE}(?: --(?:input|arg) {_VALUE})+")
@@ -107,7 +114,9 @@ def is_for_python() -> bool:
 def advise(text: str) -> str:
     """Return advice in the words of the caller; see `for_python`."""
     signature = _caller.get()
-    return text if signature is None or "-" not in text else with_python_names(text, signature)
+    if signature is None or ("--" not in text and "netinspect " not in text):
+        return text
+    return with_python_names(text, signature)
 
 
 def with_python_names(text: str, signature: Signature = NETINSPECT) -> str:
@@ -166,7 +175,7 @@ def _python_name(match: re.Match[str], signature: Signature) -> str:
         return signature.values[option]([value]) if is_value else name + rest
     if option == "--format" and rest.startswith("="):
         return match[0]  # of another tool
-    if value is None or not (is_value or option in ("--tensors", "--device")):
+    if value is None or not (is_value or re.fullmatch(_WORDS.get(option, ""), value)):
         return name + rest
     return f"{name}={value}" if option in _NUMBERS or value.isupper() else f"{name}={value!r}"
 

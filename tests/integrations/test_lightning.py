@@ -122,6 +122,37 @@ def test_callback_prints_summary_and_leaves_module_unchanged(tmp_path: Path) -> 
     assert "FAILED: net.0 (Linear) failed in linear" in done.stdout
 
 
+STUB = (
+    "import sys, types\n"
+    "module = types.ModuleType('pytorch_lightning')\nmodule.Callback = type('Callback', (), {})\n"
+    "sys.modules['lightning'] = None\nsys.modules['pytorch_lightning'] = module\n"
+    "from netinspect.integrations.lightning import NetinspectSummary\n"
+)
+
+
+def test_callback_checks_its_options_when_it_is_made(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        STUB + "import torch\nfrom netinspect import UsageError\nstate = torch.get_rng_state()\n"
+        "for options, error, words in (\n"
+        "    ({'bogus': 1}, TypeError, \"unexpected keyword argument 'bogus'\"),\n"
+        "    ({'columns': ['q']}, UsageError, \"there is no column 'q'\"),\n"
+        "    ({'sort': 'q'}, UsageError, \"cannot sort by 'q'\"),\n"
+        "    ({'depth': 'q'}, UsageError, 'expected a whole number as depth'),\n"
+        "    ({'input_size': 3}, UsageError, 'expected sizes in input_size, got int'),\n"
+        "):\n"
+        "    try:\n        NetinspectSummary(**options)\n"
+        "    except error as raised:\n        assert words in str(raised), raised\n"
+        "    else:\n        raise AssertionError(options)\n"
+        "NetinspectSummary(columns=['path', 'output', 'macs'], include=['fc*'],\n"
+        "    exclude=['a'], depth=1, functions=True, order='calls', fold=False,\n"
+        "    input_size={'x': (2, 8)}, dtypes={'x': 'int64'}, batch=2, train=None, device='cuda')\n"
+        "NetinspectSummary(columns='all', sort='macs', top=3, kwargs={'y': 1}, input_data=[1])\n"
+        "assert torch.equal(state, torch.get_rng_state())\n",
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("name", ["lightning.pytorch", "pytorch_lightning"])
 def test_callback_extends_the_imported_package(name: str, tmp_path: Path) -> None:
     done = run(

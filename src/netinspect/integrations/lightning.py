@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from netinspect.api._options import ForwardOptions
@@ -43,6 +43,26 @@ def _callback_classes() -> tuple[type, ...]:
     )
 
 
+def _check(options: Mapping[str, Any]) -> None:
+    """Check options by the summary of a module without layers, before training is set up.
+
+    Raises:
+        TypeError: `netinspect.summary` has no such option.
+        UsageError: An option has a wrong value.
+    """
+    from torch import nn
+
+    from netinspect.api import load, summary
+    from netinspect.api._inputs import read_inputs
+
+    read_inputs(**{name: value for name, value in options.items() if name in (*_INPUTS, "dtypes")})
+    # No row of this module matches the patterns of another.
+    left_out = {*ForwardOptions.__annotations__, "include"} - {"columns"}
+    summary(
+        load(nn.Identity(), run=False), **{key: options[key] for key in options if key not in left_out}
+    )
+
+
 _BASES: Any = _callback_classes()
 
 
@@ -57,6 +77,11 @@ class NetinspectSummary(*_BASES):  # type: ignore[misc]
     Args:
         show: Called with the text; `print` if omitted.
         options: Options of `netinspect.summary`, such as `depth=2`, `columns=[...]` or `input_size=...`.
+
+    Raises:
+        TypeError: `netinspect.summary` has no such option.
+        UsageError: An option has a wrong value. What depends on the module, such as the names of its
+            inputs, is checked when fitting begins.
     """
 
     view: View[Any] | None
@@ -64,6 +89,7 @@ class NetinspectSummary(*_BASES):  # type: ignore[misc]
 
     def __init__(self, *, show: Callable[[str], object] = print, **options: Any) -> None:
         super().__init__()
+        _check(options)
         self.view = None
         self._show = show
         self._options = options
