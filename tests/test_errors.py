@@ -107,7 +107,7 @@ def test_error_has_message_cause_place_and_hint() -> None:
 @pytest.mark.parametrize(
     ("hint", "python"),
     [
-        ("--input x=1x3x8x8:int64:0..9", "inputs=['x=1x3x8x8:int64:0..9']"),
+        ("--input x=1x3x8x8:int64:0..9", "input_size={'x': (1, 3, 8, 8)}, dtypes={'x': 'int64:0..9'}"),
         ("use --input a=2 --input b=3, or c", "use input_size={'a': (2,), 'b': (3,)}, or c"),
         ("--arg num_classes=10", "model_args={'num_classes': 10}"),
         ("--arg a=VALUE --arg b=small", "model_args={'a': VALUE, 'b': 'small'}"),

@@ -66,7 +66,10 @@ _WORDS = {
 _VALUE = r"[^\s;]*[^\s,;.:?!)]"
 _OPTION = re.compile(rf"(?<![\w-])(--[a-z]+(?:-[a-z]+)*)(?![\w-])(?:[ =]({_VALUE}))?")
 _REPEATED = re.compile(rf"(?<![\w-])--(?:input|arg) {_VALUE}(?: --(?:input|arg) {_VALUE})+")
-_SIZES = re.compile(r"(?:(?P<name>[A-Za-z_][\w.]*)=)?(?P<sizes>[0-9]+(?:x[0-9]+)*|SIZES)")
+_SIZES = re.compile(
+    r"(?:(?P<name>[A-Za-z_][\w.]*)=)?(?P<sizes>[0-9]+(?:x[0-9]+)*|SIZES)"
+    r"(?::(?P<dtype>(?:bool|[a-z]+[0-9]+)(?::-?[0-9]+\.\.-?[0-9]+)?))?"
+)
 _COMMANDS = (
     "cache", "config", "cost", "diff", "doctor", "globals", "internals", "memory", "models", "params",
     "source", "summary", "trace", "tree",
@@ -192,7 +195,7 @@ def _joined(match: re.Match[str], signature: Signature) -> str:
 
 
 def _sizes(values: list[str]) -> str | None:
-    """Return specs that are sizes, all with names or all without, as an `input_size`."""
+    """Return specs of sizes and dtypes, all with names or all without, as `input_size` and `dtypes`."""
     found = [_SIZES.fullmatch(value) for value in values]
     matches = [each for each in found if each is not None]
     names = [each["name"] for each in matches]
@@ -202,8 +205,13 @@ def _sizes(values: list[str]) -> str | None:
         each["sizes"] if each["sizes"] == "SIZES" else str(tuple(map(int, each["sizes"].split("x"))))
         for each in matches
     ]
+    dtypes = [each["dtype"] for each in matches]
     if names[0] is None:
         listed = ", ".join(sizes)
-        return f"input_size={listed}" if len(sizes) == 1 else f"input_size=[{listed}]"
+        text = f"input_size={listed}" if len(sizes) == 1 else f"input_size=[{listed}]"
+        if not any(dtypes):
+            return text
+        return f"{text}, dtypes={dtypes if len(dtypes) > 1 else repr(dtypes[0])}"
     listed = ", ".join(f"{name!r}: {size}" for name, size in zip(names, sizes, strict=True))
-    return f"input_size={{{listed}}}"
+    chosen = {name: dtype for name, dtype in zip(names, dtypes, strict=True) if dtype}
+    return f"input_size={{{listed}}}" + (f", dtypes={chosen}" if chosen else "")

@@ -93,6 +93,22 @@ def test_unknown_options_have_advice() -> None:
         assert advice in str(raised.value)
 
 
+def test_capture_refuses_options_of_load() -> None:
+    with pytest.raises(UsageError) as raised:
+        netinspect.capture(LeNet(), input_size=(1, 1, 28, 28), batch=2)
+    assert str(raised.value) == (
+        "forward of LeNet has no argument 'input_size'\n"
+        "hint: capture passes its arguments to forward: "
+        "use netinspect.load(model, input_size=..., batch=...)"
+    )
+
+    class Batched(torch.nn.Module):
+        def forward(self, batch: torch.Tensor) -> torch.Tensor:
+            return batch + 1
+
+    assert netinspect.capture(Batched(), batch=torch.ones(2)).failure is None
+
+
 def test_numbers_are_checked() -> None:
     for name in ("depth", "top", "batch"):
         with pytest.raises(UsageError) as raised:

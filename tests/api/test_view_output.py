@@ -60,6 +60,23 @@ def test_text_is_whole_in_files_and_loggers_of_a_narrow_terminal(tmp_path: Path)
     assert max(map(len, fitted.splitlines())) <= 40
 
 
+def test_text_in_a_process_with_an_ascii_stdout() -> None:
+    code = (
+        "import netinspect, torch\n"
+        "model = torch.nn.Sequential()\nmodel.add_module('é', torch.nn.Linear(3, 2))\n"
+        "view = netinspect.summary(model)\nprint(view)\nprint(f'{view}' == repr(view))\n"
+        "assert '├' in view.text() or '└' in view.text()\n"
+    )
+    variables = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=variables, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert "`- \\xe9" in done.stdout
+    assert done.stdout.endswith("True\n")
+
+
 def test_text_has_all_rows_and_whole_names() -> None:
     model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(40)))
     model.add_module(LONG, nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 5)))

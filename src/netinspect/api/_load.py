@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netinspect._utils.classes import is_a, is_target
+from netinspect._utils.classes import is_a, is_target, plain_name
 from netinspect.api._checkpoints import path_of
 from netinspect.api._inputs import read_inputs
 from netinspect.api._options import FOR_CHECKPOINTS, ForwardOptions
@@ -35,9 +36,27 @@ def capture(model: nn.Module, /, *args: Any, **kwargs: Any) -> Trace:
         args: Positional arguments of forward. If omitted, the inputs that the file of the model declares
             are used, or inputs are inferred.
         kwargs: Keyword arguments of forward.
+
+    Raises:
+        UsageError: A keyword argument is an option of `load`, which forward does not take.
     """
+    _refuse_options_of_load(model, kwargs)
     # With the source of the classes, every view can be made of the trace without a second run.
     return load(model, args=args or None, kwargs=kwargs or None, code=True)
+
+
+def _refuse_options_of_load(model: Any, kwargs: Mapping[str, Any]) -> None:
+    options = [name for name in kwargs if name in signature(load).parameters]
+    if not options or not hasattr(type(model), "forward"):
+        return
+    from netinspect.runner.loading import unknown_arguments
+
+    if unknown := unknown_arguments(model, options):
+        given = ", ".join(f"{name}=..." for name in unknown)
+        raise UsageError(
+            f"forward of {plain_name(type(model))} has no argument {unknown[0]!r}",
+            hint=f"capture passes its arguments to forward: use netinspect.load(model, {given})",
+        )
 
 
 def load(
@@ -80,8 +99,8 @@ def load(
             names of arguments, as in `{"ids": (1, 128), "mask": (1, 128)}`. Tensors are made of them.
         input_data: Tensors of your own: a list or tuple of positional arguments, a dictionary of keyword
             arguments, or the only argument.
-        dtypes: Dtypes of the tensors of `input_size`, in their order or by their names. If omitted, they
-            are inferred.
+        dtypes: Dtypes of the tensors of `input_size`, in their order or by their names; as text also
+            with the range of the values, such as `int64:0..999`. If omitted, they are inferred.
         inputs_from: A function such as `data.py:make` that returns arguments, a dictionary of keyword
             arguments, or a pair of both. It is called.
         input_files: `FILE` or `NAME=FILE`, arrays of NumPy or tensors saved by torch or safetensors.

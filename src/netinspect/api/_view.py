@@ -27,7 +27,8 @@ class View(Generic[R]):
     """A report that can be read by programs, in `record`, and shown to people.
 
     `str`, and so `print`, f-strings and loggers, gives the same text everywhere: all rows and whole
-    names, with the columns that usually fit 80 cells. The prompt of Python shows what fits the terminal.
+    names, with the columns that usually fit 80 cells, and only ASCII characters if stdout has no others.
+    The prompt of Python shows what fits the terminal, and `text` has more columns.
     """
 
     record: R
@@ -148,9 +149,8 @@ class View(Generic[R]):
     def __str__(self) -> str:
         from netinspect.rendering.formats import TEXT_WIDTH, Style
 
-        if self.width is not None:
-            return self.text(width=self.width).rstrip("\n")
-        return self._render(Style(width=TEXT_WIDTH, cut=False, exact=self.exact)).rstrip("\n")
+        width = TEXT_WIDTH if self.width is None else self.width
+        return self._printed(Style(width=width, cut=self.width is not None, exact=self.exact))
 
     def __format__(self, spec: str) -> str:
         """Format what `str` gives, as an f-string or `format` asks for: `f"{view:>80}"`."""
@@ -158,7 +158,19 @@ class View(Generic[R]):
 
     def __repr__(self) -> str:
         width = _terminal_width() if self.width is None else self.width
-        return str(self) if width is None else self.text(width=width).rstrip("\n")
+        if width is None:
+            return str(self)
+        from netinspect.rendering.formats import Style
+
+        return self._printed(Style(width=width, exact=self.exact))
+
+    def _printed(self, style: Style) -> str:
+        from netinspect._utils.stdout_text import escaped_for_stdout, stdout_is_ascii
+        from netinspect.records.base import replace as changed
+
+        if not stdout_is_ascii():
+            return self._render(style).rstrip("\n")
+        return escaped_for_stdout(self._render(changed(style, ascii_only=True)).rstrip("\n"))
 
     def _repr_html_(self) -> str:
         with preserved_random_state():

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from netinspect._utils.safe_text import safe
+from netinspect._utils.stdout_text import is_ascii
 from netinspect.cli.options import Color, OutputOptions
 from netinspect.cli.streams import result_stream
 from netinspect.errors import UsageError
@@ -86,15 +87,6 @@ def _shows_links(environment: Mapping[str, str]) -> bool:
         or term.startswith(_LINKING_TERMS)
         or (vte.isdecimal() and int(vte[:9]) > 5000)  # 0.50.0 crashes
     )
-
-
-def is_ascii(stream: TextIO | None) -> bool:
-    """Return whether a stream cannot encode the characters of tree lines."""
-    try:
-        "├…".encode(getattr(stream, "encoding", None) or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return True
-    return False
 
 
 def style_for(options: OutputOptions, columns: str | None = None, *, fits: bool = False) -> Style:

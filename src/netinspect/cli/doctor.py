@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netinspect._utils.stdout_text import is_ascii
 from netinspect.api._view import View
-from netinspect.cli.console import is_ascii, is_terminal, link_host, wants_color
+from netinspect.cli.console import is_terminal, link_host, wants_color
 from netinspect.cli.options import SETTINGS, Color, ColumnsOption, OutputOptions
 from netinspect.cli.pager import is_found, pager_command
 from netinspect.cli.results import show

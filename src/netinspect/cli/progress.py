@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from netinspect._utils import process, units
+from netinspect._utils.stdout_text import is_ascii
 from netinspect.cli import streams
-from netinspect.cli.console import is_ascii, is_terminal, terminal_width, wants_color
+from netinspect.cli.console import is_terminal, terminal_width, wants_color
 from netinspect.cli.options import Color
 
 PERIOD = 0.1

@@ -6,6 +6,7 @@ Torch is imported only if a model has to be run.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from netinspect._utils import process
@@ -65,6 +66,14 @@ def trace_live(model: object, request: TraceRequest, given: GivenValues | None =
 
     with model_code(class_name(type(model))):
         return trace_module(model, options)
+
+
+def unknown_arguments(model: Any, names: Sequence[str]) -> list[str]:
+    """Return the names that `forward` of a live module does not take."""
+    from netinspect.inputs.signature import ForwardNames
+
+    forward = ForwardNames(model)
+    return [name for name in names if name not in forward.names and not forward.takes_any_name]
 
 
 def not_a_model(target: str) -> UsageError:

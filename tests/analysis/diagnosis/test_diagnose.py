@@ -88,6 +88,7 @@ def test_diagnose_embedding_indices() -> None:
     assert found.remedies[0] == "--input tokens=2x16:int64:0..255"
     found = failure("tiny_gpt", "tokens=2x16:float32")
     assert found.explanation == "token_embedding expects integer indices, got float32"
+    assert found.remedies[:2] == ("--input tokens=2x16:int64:0..255", "convert the input: tokens.long()")
 
 
 def test_diagnose_grouped_and_transposed_convolutions(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ def explain_embedding(call: Call) -> Explanation | None:
     limit = rows - 1 if isinstance(rows, int) else rows
     remedies = input_options(call, given, given.shape, f"int64:0..{limit}")
     if "int" not in given.spec.dtype:
+        source = call.as_input(given)
+        if source is not None and source.name.isidentifier():
+            remedies.append(f"convert the input: {source.name}.long()")
         if not remedies:
             remedies = ["if the values are integers: x.long()"]
         return Explanation(

@@ -131,7 +131,7 @@ def summary(
     if trace.failure is not None:
         raise errors.run_failed(result, replace(advice, inputs=trace.inputs).signature)
     if verbose:
-        _print(result)
+        print(result)
     return result
 
 
@@ -145,10 +145,3 @@ def _statistics(
     report = api.summary(trace, order="calls", fold=False).record
     layers = list_layers(trace, report, model)
     return ModelStatistics(layers, trace, report, input_size, formatting)
-
-
-def _print(result: ModelStatistics) -> None:
-    try:
-        print(result)
-    except UnicodeEncodeError:  # as with an ASCII locale
-        print(result.text(ascii_only=True))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from netinspect._utils.random_state import preserved_random_state
+from netinspect._utils.stdout_text import escaped_for_stdout, stdout_is_ascii
 from netinspect.integrations.torchinfo.enums import Units
 from netinspect.integrations.torchinfo.formatting import FormattingOptions, format_total, scale
 from netinspect.integrations.torchinfo.layer_info import LayerInfo
@@ -74,7 +75,9 @@ class ModelStatistics:
         return lay_out(self)
 
     def __str__(self) -> str:
-        return self.text(ascii_only=self.formatting.ascii_only)
+        if not stdout_is_ascii():
+            return self.text(ascii_only=self.formatting.ascii_only)
+        return escaped_for_stdout(self.text(ascii_only=True))
 
     def text(self, *, ascii_only: bool = False) -> str:
         """Return the whole table, without colour and without a limit of the width.
