@@ -12,6 +12,7 @@ from torch import nn
 from netinspect.errors import UsageError
 from netinspect.tracing.model.members import TENSORS, Table, entries, modules, put
 from netinspect.tracing.snapshot.model_snapshot import preserved
+from netinspect.tracing.snapshot.run_lock import run_lock
 
 
 @contextmanager
@@ -29,9 +30,16 @@ def placed_on(model: nn.Module, device: torch.device) -> Iterator[None]:
         UsageError: A tensor cannot be placed there, because the device does not exist or has no memory
             left.
     """
-    if all(is_on(tensor, device) for tensor in _tensors(model)):
-        yield
-        return
+    with run_lock():  # another run may have placed the model elsewhere
+        if all(is_on(tensor, device) for tensor in _tensors(model)):
+            yield
+        else:
+            with _all_placed_on(model, device):
+                yield
+
+
+@contextmanager
+def _all_placed_on(model: nn.Module, device: torch.device) -> Iterator[None]:
     replaced: dict[int, torch.Tensor] = {}
     """Tensors that had to be replaced, by the identity of the old ones, which the model still has."""
 

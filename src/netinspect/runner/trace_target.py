@@ -38,10 +38,12 @@ from netinspect.tracing.model.offload import lacks_values
 from netinspect.tracing.recording.functions import reads
 from netinspect.tracing.safe_access import is_a
 from netinspect.tracing.snapshot.random_state import preserved_randomness
+from netinspect.tracing.snapshot.run_lock import run_lock
 
 _SELECTS = frozenset({"nonzero", "masked_select", "unique"})
 
 
+@run_lock()
 def trace_module(model: object, options: RunOptions, *, target: str | None = None) -> Trace:
     """Trace a live module on its own device.
 
@@ -101,6 +103,7 @@ def _checked_module(model: object) -> nn.Module:
     return model
 
 
+@run_lock()
 def trace_target(factory: ModelFactory, options: RunOptions) -> Trace:
     """Trace the model of a target in the first tensor mode that works.
 

@@ -230,3 +230,44 @@ def test_layers_in_older_threads_are_recorded_and_noted(pool: ThreadPoolExecutor
 def test_memory_of_layers_in_threads_is_tracked() -> None:
     found = netinspect.memory(Towers(in_executor), rows(4, 8), allocator="cpu").record
     assert {each.path for each in found.modules} == {"", "a", "b"}
+
+
+def test_threads_started_by_unrelated_code_are_not_recorded() -> None:
+    begin, other = threading.Event(), nn.Linear(8, 8)
+    profiles: list[object] = []
+
+    def work() -> None:
+        profiles.append(sys.getprofile())
+        other(rows(100, 8))
+
+    def unrelated() -> None:
+        begin.wait()
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+    def run(net: Any, x: Tensor) -> Any:
+        begin.set()
+        older.join()
+        return in_threads(net, x)
+
+    older = threading.Thread(target=unrelated)
+    older.start()
+    trace = capture_trace(Towers(run), rows(4, 8))
+    check_steps(trace)
+    assert build_summary(trace).cost.macs == 2 * MACS
+    assert (trace.counted, trace.warnings) == ("yes", ())
+    assert profiles == [None]
+
+
+def test_threads_of_threads_are_recorded() -> None:
+    def run(net: Any, x: Tensor) -> Any:
+        found: list[Tensor] = []
+        thread = threading.Thread(target=lambda: found.append(in_executor(net, x)))
+        thread.start()
+        thread.join()
+        return found[0]
+
+    trace = capture_trace(Towers(run), rows(4, 8))
+    check_steps(trace)
+    assert build_summary(trace).cost.macs == 2 * MACS

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol
 
+from netinspect._utils.thread_starters import ancestry, record_starters
+
 
 class Part(Protocol):
     """Recording of one thread."""
@@ -29,27 +31,50 @@ class Run(Protocol):
         """Start recording in the calling thread."""
 
 
-_runs: list[Run] = []
-"""Active runs, innermost last."""
+_runs: list[tuple[tuple[object, ...], Run]] = []
+"""Active runs with the ancestry of their own threads, innermost last."""
+
+_before: Any = None
+"""Function for new threads outside all runs."""
 
 
 @contextmanager
 def in_all_threads(run: Run) -> Iterator[None]:
-    """Record threads that start within the block."""
-    before = threading.getprofile()
-
-    def begin(frame: FrameType, event: str, arg: Any) -> None:
-        profile = _ThreadProfile(frame, before)
-        sys.setprofile(profile)
-        profile(frame, event, arg)
-
-    _runs.append(run)
-    threading.setprofile(begin)
+    """Record threads that start within the block, if the calling thread or a descendant starts them."""
+    global _before
+    record_starters()
+    active = (ancestry(), run)
+    # A run in a thread of forward may end after the outer run, so the last to end restores the function.
+    if not _runs:
+        _before = threading.getprofile()
+        threading.setprofile(_begin)
+    _runs.append(active)
     try:
         yield
     finally:
-        threading.setprofile(before)
-        _runs.remove(run)
+        _runs.remove(active)
+        if not _runs:
+            threading.setprofile(_before)
+
+
+def _begin(frame: FrameType, event: str, arg: Any) -> None:
+    innermost = _runs[-1:]  # in one operation, because another thread may end it
+    assumed = innermost[0][0] if innermost else ()
+    before = _before
+    if _innermost_run(ancestry(assumed)) is None:  # started by unrelated code
+        sys.setprofile(before)
+        if before is not None:
+            before(frame, event, arg)
+        return
+    profile = _ThreadProfile(frame, before)
+    sys.setprofile(profile)
+    profile(frame, event, arg)
+
+
+def _innermost_run(threads: tuple[object, ...]) -> Run | None:
+    """Return the innermost run in the calling thread or in one that has led to it."""
+    # The copy is one operation, because another thread may end a run.
+    return next((run for own, run in reversed(_runs[:]) if own[-1] in threads), None)
 
 
 class _ThreadProfile:
@@ -65,9 +90,10 @@ class _ThreadProfile:
         self._before = before
         self._run: Run | None = None
         self._part: Part | None = None
+        self._ancestry = ancestry()
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> None:
-        run = next(iter(_runs[-1:]), None)  # in one operation, because another thread may end it
+        run = _innermost_run(self._ancestry)
         is_ending = event == "return" and frame is self._outermost
         if is_ending or run is not self._run:
             self._switch_to(None if is_ending else run)

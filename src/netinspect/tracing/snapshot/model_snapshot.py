@@ -41,6 +41,7 @@ from netinspect.tracing.snapshot.containers import copy_of, refill
 from netinspect.tracing.snapshot.process_flags import preserved_flags
 from netinspect.tracing.snapshot.random_state import preserved_randomness
 from netinspect.tracing.snapshot.reachable_objects import ReachableObjects
+from netinspect.tracing.snapshot.run_lock import run_lock
 from netinspect.tracing.tensors.describe import is_uninitialised
 from netinspect.tracing.tensors.inner_tensors import NO_STORAGE, SPARSE
 
@@ -272,12 +273,14 @@ def preserved(model: nn.Module, inputs: Any = (), *, closures: bool = False) -> 
         closures: Whether to restore closures of user functions in the model, such as hooks.
     """
     with ExitStack() as stack:
+        turn = stack.enter_context(run_lock())
         stack.enter_context(preserved_randomness())
         stack.enter_context(preserved_defaults())
         stack.enter_context(preserved_flags())
         with torch._C.DisableTorchFunction():
             snapshot = ModelSnapshot(model, inputs, closures=closures)
         stack.callback(snapshot.restore)
+        stack.callback(turn.close)  # runs in threads of forward end before the model is restored
         yield snapshot
 
 
