@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -67,7 +67,7 @@ def test_device_is_restored_after_runs_in_two_threads() -> None:
 
 def test_memory_and_summary_in_two_threads() -> None:
     model = Slow().eval()
-    acts = iter([netinspect.summary, netinspect.memory, netinspect.summary])
+    acts: Iterator[Any] = iter([netinspect.summary, netinspect.memory, netinspect.summary])
     in_two_threads(lambda: next(acts)(model, rows(3, 4), train=True))
     assert not model.training
 
