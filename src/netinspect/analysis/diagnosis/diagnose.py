@@ -96,7 +96,8 @@ def _more_remedies(trace: Trace, failure: Failure, explanation: Explanation | No
         specs = " to ".join(f"--input {spec}" for spec in failure.working_inputs)
         yield f"use another input size; these pass: {specs}"
     given = [entry.spec for entry in trace.inputs]
-    if trace.example and list(trace.example) != given and failure.phase == "forward":
+    is_other = list(trace.example) != given and (explanation is None or explanation.input_helps)
+    if trace.example and is_other and failure.phase == "forward":
         specs = " ".join(f"--input {spec}" for spec in trace.example)
         yield f"{_OWN_EXAMPLE}{specs}"
 
@@ -154,9 +155,19 @@ def _input_options(trace: Trace) -> str:
         attribute = _TENSOR_ATTRIBUTE.search(failure.message)
         if attribute is not None:
             return f"--inputs-from FILE:FUNCTION for an object with .{attribute[1]}"
-    specs = " ".join(f"--input {text}" for each in trace.inputs for text in each.spec.split())
+    # The specs that were guessed have failed, so only their names are of use.
+    specs = " ".join(
+        f"--input {text if is_given(each.origin) else _without_sizes(text)}"
+        for each in trace.inputs
+        for text in each.spec.split()
+    )
     function = "--inputs-from FILE:FUNCTION for values that are not tensors"
     return f"{specs}, or {function}" if specs else function
+
+
+def _without_sizes(spec: str) -> str:
+    name, equals, _ = spec.rpartition("=")
+    return f"{name}{equals}SIZES"
 
 
 def _summarize(trace: Trace, failure: Failure, call: Call | None) -> str:

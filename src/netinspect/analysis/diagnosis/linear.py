@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given
+from netinspect.analysis.diagnosis.fixed_sizes import with_makers
 from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.analysis.diagnosis.wording import (
     find_size,
@@ -32,6 +33,9 @@ def explain_linear(call: Call) -> Explanation | None:
     layer = call.display_name
     text = f"{layer} expects {wanted} features in the last dimension, got {features}"
     remedies = []
+    requirement = f"{call.place}.in_features = {wanted}"
+    mismatch = unequal(given, given.rank - 1, weight, 1, requirement)
+    makers = with_makers(call, mismatch).makers
     before = before_flatten(call)
     if before is not None:
         flatten, spec = before
@@ -42,21 +46,18 @@ def explain_linear(call: Call) -> Explanation | None:
         )
         if isinstance(wanted, int) and isinstance(channels, int) and channels and wanted % channels == 0:
             text += f"; {wanted} = {channels} * {_factors(wanted // channels, len(spatial))}"
-        remedies.append(f"to accept this input size: {layer} = Linear({features}, {outputs})")
-    elif layer == call.name:
-        remedies.append(
-            f"use a {weight.name} of shape ({outputs}, {features}), or an input with {wanted} features"
-        )
-    else:
-        remedies.append(
-            f"use {layer} = Linear({features}, {outputs}), or an input with {wanted} features"
-        )
+        if not makers:
+            remedies.append(f"to accept this input size: {layer} = Linear({features}, {outputs})")
+    if before is None or makers:
+        change = f"{layer} = Linear({features}, {outputs})"
+        if layer == call.name:
+            change = f"a {weight.name} of shape ({outputs}, {features})"
+        other = f"make {makers[0]} output {wanted}" if makers else f"an input with {wanted}"
+        remedies.append(f"use {change}, or {other} features")
     if before is None:
         addition, transpose = find_size(given, wanted)
         text += addition
         remedies += transpose
-    requirement = f"{call.place}.in_features = {wanted}"
-    mismatch = unequal(given, given.rank - 1, weight, 1, requirement)
     return Explanation(text, [mismatch], remedies, size_helps=True)
 
 

@@ -38,6 +38,9 @@ class Mismatch(NamedTuple):
     sources: tuple[str, ...] = ()
     """Arguments of the model that the first operand of `marks` was computed from; empty if unknown."""
 
+    makers: tuple[str, ...] = ()
+    """Layers whose parameters determine all marked sizes, so that no input size helps; usually empty."""
+
 
 def merge_marks(mismatches: Iterable[Mismatch]) -> dict[str, tuple[int, ...]]:
     """Return the marked dimensions of several mismatches by operand."""

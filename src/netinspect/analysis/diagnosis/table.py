@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 from netinspect.analysis.diagnosis import (
@@ -25,6 +26,7 @@ from netinspect.analysis.diagnosis.dtype_device import (
     explain_dtype,
     explain_missing_device,
 )
+from netinspect.analysis.diagnosis.fixed_sizes import with_makers
 from netinspect.analysis.diagnosis.messages import reported_mismatches
 from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.analysis.diagnosis.wording import format_shape
@@ -65,8 +67,19 @@ def explain(call: Call) -> tuple[Call, Explanation] | None:
         for each in _explanations(candidate):
             found = each(candidate)
             if found is not None:
-                return candidate, found
+                return candidate, _of_the_model(candidate, found)
     return None
+
+
+def _of_the_model(call: Call, found: Explanation) -> Explanation:
+    """Add that no input size helps, if parameters alone determine sizes that do not match."""
+    fixed = [with_makers(call, each).makers for each in found.mismatches]
+    makers = next(filter(None, fixed), ())
+    if not makers:
+        return found
+    verb = "determine these sizes" if len(makers) > 1 else "determines this size"
+    text = f"{found.text}; {' and '.join(makers)} {verb}, so no input size helps"
+    return dataclasses.replace(found, text=text, size_helps=False, input_helps=False)
 
 
 def mismatches(call: Call) -> tuple[Mismatch, ...]:
@@ -77,7 +90,7 @@ def mismatches(call: Call) -> tuple[Mismatch, ...]:
     shapes = " and ".join(format_shape(each.shape) for each in call.given[:2])
     requirement = f"{call.name} of {shapes} in {call.place}"
     found = [
-        mismatch._replace(
+        with_makers(candidate, mismatch)._replace(
             requirement=mismatch.requirement or requirement, sources=candidate.sources(mismatch.marks)
         )
         for candidate in _candidates(call)

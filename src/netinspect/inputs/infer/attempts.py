@@ -25,6 +25,8 @@ from netinspect.records.trace import Attempt, Trace
 from netinspect.tracing.capture import Forward, capture
 
 MAXIMUM_ELEMENTS = 1 << 27
+_MOST_FAULTS = 5
+"""Attempts that may fail at one call for a fault of the model."""
 
 
 class Exhausted(Exception):
@@ -87,6 +89,11 @@ class AttemptResult:
         return self.failure is not None and self.failure.type == InvalidCandidate.__name__
 
     @property
+    def is_fault_of_model(self) -> bool:
+        """True if sizes that do not match are determined by parameters, so that no input size helps."""
+        return any(each.makers for each in self.mismatches)
+
+    @property
     def step(self) -> Step | None:
         """Innermost step that failed."""
         return failed_step(self.forward.steps)
@@ -117,6 +124,9 @@ class AttemptRunner:
     budget: Budget
     attempts: list[Attempt] = field(default_factory=list)
     _results: dict[tuple[str, ...], AttemptResult] = field(default_factory=dict)
+    _faults: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Number of attempts that failed for a fault of the model, by module and function."""
+
     _model: Trace | None = None
     """The modules and tensors of the model, once an attempt has failed."""
 
@@ -152,9 +162,24 @@ class AttemptRunner:
         self._results[key] = result
         failure = result.failure
         self.attempts.append(Attempt(inputs=key, why=why, outcome=_outcome(result)))
-        if failure is not None and self.stops_at(failure):
+        if failure is not None and (self.stops_at(failure) or self._stops_at_fault(result)):
             raise Stopped(result)
         return result
+
+    def _stops_at_fault(self, result: AttemptResult) -> bool:
+        """Return whether a fault of the model ends the search.
+
+        An argument that was left out, or another value of a flag, may lead past the failed call.
+        """
+        if not result.is_fault_of_model or result.step is None:
+            return False
+        place = (result.step.module, result.step.name)
+        self._faults[place] = self._faults.get(place, 0) + 1
+        names = self.facts.names
+        passed = {name.partition(".")[0] for name in result.candidate}
+        has_flags = any(guess.spec.literal is not None for guess in result.candidate.values())
+        is_whole = {*names.names} <= passed and not names.takes_any_name and not has_flags
+        return is_whole or self._faults[place] >= _MOST_FAULTS
 
     def has_run(self, candidate: Candidate) -> bool:
         """Return whether a candidate was run."""

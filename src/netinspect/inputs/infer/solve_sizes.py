@@ -55,7 +55,7 @@ def solve_sizes(runner: AttemptRunner, failed: AttemptResult) -> Candidate | Non
         A candidate, or None if neither a single dimension nor the sides of an image can be solved for.
     """
     step, sizes = failed.step, _unequal_sizes(failed.mismatches)
-    if step is None:
+    if step is None or failed.is_fault_of_model:
         return None
     where, kinds = step.module or step.name, {each.kind for each in failed.mismatches}
     sources = sources_of(step.input_origins, failed.forward.steps)
