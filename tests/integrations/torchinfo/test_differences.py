@@ -47,14 +47,46 @@ class Attention(nn.Module):
         return self.attend(x, x, x)
 
 
+class OwnConv1D(nn.Module):
+    """A product of matrices in a class with "Conv" in its name, like that of GPT-2 in transformers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(8, 5))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.weight
+
+
+class NamedOutputs(nn.Module):
+    """A model that returns a dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 5, bias=False)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        states = self.layer(x)
+        return {"states": states, "mean": states.mean(1)}
+
+
 MACS, PARAMS, BYTES = "total_mult_adds", "total_params", "total_param_bytes"
 OUTPUTS, INPUTS = "total_output_bytes", "total_input"
+OUTPUT_SIZE = "output_size"
+"""Of the first row of the list."""
+
 PACKED = {"input_data": TOKENS, "lengths": torch.tensor([20, 11, 9, 2])}
 ROWS = (
     Row("bias", MACS, lambda: nn.Linear(3, 4), {"input_size": (2, 3)}),
     Row("`Linear` on 3 dimensions", MACS, lambda: nn.Linear(8, 5), {"input_size": (4, 6, 8)}),
     Row("`Linear` on 1 dimension", MACS, lambda: nn.Linear(9, 9), {"input_size": (9,)}),
     Row("`x @ weight`", MACS, nets.Product, {"input_size": (3, 24)}),
+    Row(
+        "class named like a convolution",
+        MACS,
+        lambda: nn.Sequential(OwnConv1D()),
+        {"input_size": (4, 6, 8)},
+    ),
     Row("attention", MACS, Attention, {"input_size": (5, 1, 8)}),
     Row("batch norm", MACS, lambda: nn.BatchNorm2d(4), {"input_size": (2, 4, 3, 3)}),
     Row(
@@ -95,6 +127,8 @@ ROWS = (
         {"input_size": (1, 5, 3, 3), "shape": "pool", "bend": "prelu"},
     ),
     Row("outputs of several tensors", OUTPUTS, lambda: nn.LSTM(12, 16), {"input_size": (25, 1, 12)}),
+    Row("output that is a dictionary", OUTPUT_SIZE, NamedOutputs, {"input_size": (4, 6, 8)}),
+    Row("one input", INPUTS, lambda: nn.Linear(3, 4), {"input_size": (2, 3)}),
     Row(
         "inputs as keyword arguments",
         INPUTS,
@@ -139,6 +173,8 @@ def measure(row: Row, function: Callable[..., Any]) -> str:
         return f"`{type(error).__name__}`"
     if row.change is not None:
         return str(row.change(model))
+    if row.number == OUTPUT_SIZE:
+        return str(result.summary_list[0].output_size)
     return f"{getattr(result, row.number):,}"
 
 
