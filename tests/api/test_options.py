@@ -117,3 +117,37 @@ def test_numbers_are_checked() -> None:
             f"expected a whole number as {name}, got '2'\nhint: write it like {name}=2"
         )
     assert len(netinspect.summary(LeNet(), include="fc*").record.rows) < 6
+
+
+class Sum(torch.nn.Module):
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        return left + right
+
+
+def test_container_of_the_inputs_has_advice() -> None:
+    left, right = torch.ones(2, 3), torch.ones(2, 3)
+    for data, advice in (
+        ({"left": left, "right": right}, "model(**inputs), or input_data=inputs"),
+        ((left, right), "model(*inputs), or input_data=inputs"),
+        (left, "model(left, right)"),
+    ):
+        view = netinspect.summary(Sum(), data)
+        assert view.failed
+        assert view.failure is not None
+        assert advice in view.failure.remedies[0]
+        assert advice in str(view)
+    passed = netinspect.summary(Sum(), input_data={"left": left, "right": right})
+    assert (passed.failed, passed.failure) == (False, None)
+
+
+def test_values_that_are_not_models_have_advice() -> None:
+    for value, advice in {None: "returned nothing", "state": "name the file"}.items():
+        model: Any = LeNet().state_dict() if value else None
+        with pytest.raises(LoadError, match=advice):
+            netinspect.summary(model)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="tests torch without a GPU")
+def test_device_without_gpu() -> None:
+    with pytest.raises(UsageError, match=r"^cannot run on cuda: (torch finds|this torch is built)"):
+        netinspect.summary(LeNet(), device="cuda")

@@ -85,7 +85,7 @@ def test_live_model_keeps_device() -> None:
     with pytest.raises(UsageError, match="cannot run a live model on meta tensors"):
         netinspect.load(nn.Linear(3, 2), tensors="meta")
     assert netinspect.load(nn.Linear(3, 2), device="cpu").tensor_mode == "real"
-    with pytest.raises(UsageError, match="on cuda:0: its tensors are on cpu"):
+    with pytest.raises(UsageError, match=r"cannot run (a live model )?on cuda:0: "):
         netinspect.load(nn.Linear(3, 2), device="cuda:0")
 
 

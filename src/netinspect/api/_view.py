@@ -16,6 +16,7 @@ from netinspect._utils.random_state import preserved_random_state
 if TYPE_CHECKING:
     from typing import Self
 
+    from netinspect.records.report_header import Diagnosis
     from netinspect.rendering.formats import Style
     from netinspect.rendering.machine import Report
 
@@ -40,6 +41,17 @@ class View(Generic[R]):
 
     width: int | None = None
     """Cells on a line where the view is shown; None for those of the terminal."""
+
+    @property
+    def failure(self) -> Diagnosis | None:
+        """Explanation of the failure of forward; None if it passed or was not run."""
+        found: Diagnosis | None = getattr(getattr(self.record, "header", None), "failure", None)
+        return found
+
+    @property
+    def failed(self) -> bool:
+        """Whether forward failed."""
+        return self.failure is not None
 
     def with_columns(self, columns: str | Sequence[str]) -> Self:
         """Return the view with other columns.

@@ -82,6 +82,12 @@ def _device_for_inputs(model: nn.Module, device: str) -> str:
     for each in own:
         if each.type == wanted.type and wanted.index in (None, each.index):
             return str(each)
+    if wanted.type == "cuda" and not torch.cuda.is_available():
+        built = torch.version.cuda or torch.version.hip
+        why = "torch finds no GPU" if built else "this torch is built without CUDA"
+        raise UsageError(
+            f"cannot run on {device}: {why}", hint="leave --device out: the model runs where it is"
+        )
     if own:
         raise UsageError(
             f"cannot run a live model on {device}: its tensors are on {' and '.join(map(str, own))}",
@@ -95,6 +101,10 @@ def _checked_module(model: object) -> nn.Module:
         hint = None
         if is_a(model, type) and issubclass(model, nn.Module):
             hint = f"build it first: {plain_name(model)}()"
+        elif is_a(model, dict):
+            hint = "load it into its model, or save it by torch.save and name the file"
+        elif model is None:
+            hint = "the function that makes the model returned nothing"
         raise LoadError(
             f"cannot inspect {plain_name(type(model))}: "
             "expected an nn.Module, a Trace or a target string",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from netinspect.analysis.diagnosis.call import Call, Explanation, Family
 from netinspect.analysis.diagnosis.mismatch import Mismatch
@@ -36,7 +37,8 @@ def explain_arguments(call: Call) -> Explanation | None:
         return _explain_call(call, f"takes {wanted} positional argument{'s' * (most != 1)}", positions)
     missing = _MISSING.search(call.message)
     if missing is not None and missing[1] in known:
-        return _explain_call(call, f"is missing {missing[3]}", positions)
+        remedies = _missing_arguments(call, re.findall(r"'(\w+)'", missing[3]))
+        return _explain_call(call, f"is missing {missing[3]}", positions, remedies)
     unknown = _UNKNOWN.search(call.message)
     if unknown is not None and unknown[1] in known:
         keys = {item.key for item in call.step.inputs.items}
@@ -45,12 +47,27 @@ def explain_arguments(call: Call) -> Explanation | None:
     return None
 
 
-def _explain_call(call: Call, wants: str, positions: int) -> Explanation:
+def _missing_arguments(call: Call, names: list[str]) -> list[str]:
+    """Suggest how to pass the arguments that the model itself lacks."""
+    assert call.module is not None
+    if call.module.path:
+        return []
+    inputs = call.trace.inputs
+    value = inputs[0].value if len(inputs) == 1 else None
+    if isinstance(value, Structure):
+        if {*names} <= {item.key for item in value.items}:
+            return ["pass the entries by name: model(**inputs), or input_data=inputs in netinspect"]
+        if value.type in ("tuple", "list") and len(value.items) == len(names) + 1:
+            return ["pass the values one by one: model(*inputs), or input_data=inputs in netinspect"]
+    return [f"pass all arguments: model({', '.join([*(each.name for each in inputs), *names])})"]
+
+
+def _explain_call(call: Call, wants: str, positions: int, remedies: Sequence[str] = ()) -> Explanation:
     assert call.module is not None
     named = [item.key for item in call.step.inputs.items if not item.key.isdigit()]
     given = f"{positions} positional" + (f" and {', '.join(named)} by name" if named else "")
     who = call.module.path or call.module.class_name
-    remedies = []
+    remedies = [*remedies]
     if call.module.class_name == "Sequential" and positions > 1:
         remedies.append(
             "Sequential passes one value from layer to layer: write a module with its own forward"
