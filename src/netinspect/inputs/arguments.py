@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,10 +62,11 @@ def make_arguments(
         try:
             value: Any = build_value(spec, generator, device)
         except (RuntimeError, MemoryError) as error:
+            cause = message_of(error).partition("\n")[0] or "not enough memory"
             raise UsageError(
                 f"cannot make the input {spec}",
-                cause=message_of(error).partition("\n")[0] or "not enough memory",
-                hint="use a smaller batch or smaller sizes",
+                cause=cause,
+                hint="use a smaller batch or smaller sizes" if _is_too_large(error, cause) else None,
             ) from error
         text = str(spec)
         before = arguments.get(name)
@@ -84,6 +86,10 @@ def make_arguments(
     if complete:
         _check_complete(model, names, made)
     return _by_position(names, made)
+
+
+def _is_too_large(error: Exception, cause: str) -> bool:
+    return isinstance(error, MemoryError) or re.search("memory|overflow|too large", cause) is not None
 
 
 def join_arguments(

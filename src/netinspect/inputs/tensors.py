@@ -36,18 +36,22 @@ def build_tensor(
         device: Device of the tensor.
     """
     dtype: torch.dtype = getattr(torch, spec.dtype)
+    drawn_on = generator.device  # torch's default device may be another one
     if spec.values:
         elements = math.prod(spec.shape)
         exact = torch.int64 if all(isinstance(each, int) for each in spec.values) else torch.float64
-        repeated = torch.tensor(spec.values, dtype=exact).repeat(elements // len(spec.values) + 1)
+        repeated = torch.tensor(spec.values, dtype=exact, device=drawn_on).repeat(
+            elements // len(spec.values) + 1
+        )
         tensor = repeated[:elements].reshape(spec.shape).clone()  # not a view of a larger storage
     elif dtype is torch.bool or not (dtype.is_floating_point or dtype.is_complex):
         low, high = (0, 1) if spec.low is None or spec.high is None else (spec.low, spec.high)
-        tensor = torch.randint(int(low), int(high) + 1, spec.shape, generator=generator)
+        tensor = torch.randint(int(low), int(high) + 1, spec.shape, generator=generator, device=drawn_on)
     elif dtype.is_complex:
-        tensor = torch.randn(spec.shape, generator=generator, dtype=torch.complex64)
+        tensor = torch.randn(spec.shape, generator=generator, dtype=torch.complex64, device=drawn_on)
     elif spec.low is None or spec.high is None:
-        tensor = torch.randn(spec.shape, generator=generator)
+        tensor = torch.randn(spec.shape, generator=generator, device=drawn_on)
     else:
-        tensor = torch.rand(spec.shape, generator=generator) * (spec.high - spec.low) + spec.low
+        tensor = torch.rand(spec.shape, generator=generator, device=drawn_on)
+        tensor = tensor * (spec.high - spec.low) + spec.low
     return tensor.to(device=device, dtype=dtype)

@@ -13,6 +13,7 @@ from netinspect.errors import UsageError
 from netinspect.tracing.model.members import TENSORS, Table, entries, modules, put
 from netinspect.tracing.snapshot.model_snapshot import preserved
 from netinspect.tracing.snapshot.run_lock import run_lock
+from netinspect.tracing.tensors.describe import is_uninitialised
 
 
 @contextmanager
@@ -64,6 +65,13 @@ def _place(
     if id(tensor) in replaced:
         put(module, table, name, replaced[id(tensor)])
         return
+    if is_uninitialised(tensor):
+        # A lazy parameter gets its size on its own device, so that another one has to become real.
+        cls: Any = type(tensor)
+        lazy = cls(requires_grad=tensor.requires_grad, device=device, dtype=tensor.dtype)
+        replaced[id(tensor)] = lazy
+        put(module, table, name, lazy)
+        return
     try:
         placed = tensor.detach().to(device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -88,8 +96,15 @@ def _tensors(model: nn.Module) -> Iterator[torch.Tensor]:
 
 def is_on(tensor: torch.Tensor, device: torch.device) -> bool:
     """Return whether a tensor is on a device; one without an index stands for any of its type."""
-    own = tensor.device
-    return own.type == device.type and device.index in (None, own.index)
+    return is_same(tensor.device, device)
+
+
+def is_same(own: torch.device, wanted: torch.device) -> bool:
+    """Return whether a tensor's device is the wanted one, which without an index is any of its type.
+
+    Tensors on the CPU and on meta have no index, but `cpu:0` is a name of their device.
+    """
+    return own.type == wanted.type and wanted.index in (None, own.index or 0)
 
 
 def moved(value: Any, device: torch.device) -> Any:

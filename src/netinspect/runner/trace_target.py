@@ -28,6 +28,7 @@ from netinspect.records.base import replace
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
+from netinspect.runner.placement import is_same
 from netinspect.runner.run_options import ZEROS_NOTE, RunOptions
 from netinspect.runner.tensor_modes import TensorModes, fallback_reason, is_caused_by_mode
 from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_meta
@@ -80,7 +81,7 @@ def _device_for_inputs(model: nn.Module, device: str) -> str:
         ) from error
     own = devices_of(model)
     for each in own:
-        if each.type == wanted.type and wanted.index in (None, each.index):
+        if is_same(each, wanted):
             return str(each)
     if wanted.type == "cuda" and not torch.cuda.is_available():
         built = torch.version.cuda or torch.version.hip
@@ -91,9 +92,17 @@ def _device_for_inputs(model: nn.Module, device: str) -> str:
     if own:
         raise UsageError(
             f"cannot run a live model on {device}: its tensors are on {' and '.join(map(str, own))}",
-            hint=f"move it there first, as by model.to({device!r}); netinspect leaves it where it is",
+            hint=_hint_to_move(device, wanted, own),
         )
     return device
+
+
+def _hint_to_move(device: str, wanted: torch.device, own: list[torch.device]) -> str:
+    if wanted.type == "meta":  # the move of the model itself would lose its weights
+        return f"use a copy, as by copy.deepcopy(model).to({device!r}); netinspect moves no model"
+    if any(each.type == "meta" for each in own):  # `to` cannot copy what has no values
+        return "leave device out: the model then runs on meta, without values"
+    return f"move it there first, as by model.to({device!r}); netinspect leaves it where it is"
 
 
 def _checked_module(model: object) -> nn.Module:
