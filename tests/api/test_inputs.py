@@ -78,6 +78,11 @@ def test_dtypes_as_types_of_tensors(dtypes: Any) -> None:
     assert inputs_of(input_size=(1, 3), dtypes=dtypes) == {"ids": "1x3:int64"}
 
 
+def test_dtypes_with_range() -> None:
+    found = inputs_of(input_size={"ids": (1, 3)}, dtypes={"ids": "torch.LongTensor:2..7"})
+    assert found == {"ids": "ids=1x3:int64:2..7"}
+
+
 @pytest.mark.parametrize("dtype", [float, "nonsense", 3, torch.float8_e5m2], ids=str)
 def test_dtypes_unknown(dtype: Any) -> None:
     with pytest.raises(netinspect.UsageError, match="expected a dtype in dtypes, got") as raised:

@@ -154,6 +154,7 @@ def _dtype(given: Any) -> str | None:
     text = (
         given.__name__ if isinstance(given, type) and not str(kind).startswith("torch.") else str(kind)
     )
+    text, colon, values = text.partition(":")  # of a name with a range of values, as in int64:0..9
     name = dtype_named(text)
     if name not in DTYPES or any(given is each for each in (bool, int, float)):
         near = suggestion(name, DTYPES)
@@ -162,7 +163,7 @@ def _dtype(given: Any) -> str | None:
             f"expected a dtype in dtypes, got {given!r}",
             hint=near or f"one of {listed}; tensors of other dtypes are given as input_data",
         )
-    return name
+    return f"{name}{colon}{values}"
 
 
 def _dtypes(dtypes: Any, names: list[str | int]) -> list[Any]:
