@@ -153,7 +153,12 @@ def _no_match(patterns: Sequence[str], paths: Sequence[str], *, deeper: bool) ->
     names = " or ".join(map(repr, dict.fromkeys(near)))
     known = ", ".join(each for each in dict.fromkeys(paths[:_NAMED]) if each)
     more = ", ..." if len(paths) > _NAMED else ""
-    hint = f"did you mean {names}?" if names else f"the rows are: {known}{more}"
+    if names:
+        hint = f"did you mean {names}?"
+    elif known:
+        hint = f"the rows are: {known}{more}"
+    else:
+        hint = "the only row is the model itself, which has no name: leave --include out"
     if deeper:
         hint += "\nrows further down come with --depth 0"
     return UsageError(f"no row matches {' or '.join(patterns)}", hint=hint)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netinspect._utils.classes import is_a, is_target, plain_name
 from netinspect.api._checkpoints import path_of
+from netinspect.api._checks import checks_arguments
 from netinspect.api._inputs import read_inputs
 from netinspect.api._options import FOR_CHECKPOINTS, ForwardOptions
 from netinspect.errors import UsageError
@@ -59,6 +60,7 @@ def _refuse_options_of_load(model: Any, kwargs: Mapping[str, Any]) -> None:
         )
 
 
+@checks_arguments
 def load(
     model: nn.Module | Trace | str | os.PathLike[str],
     *,
@@ -149,7 +151,9 @@ def load(
     found = resolve(model)
     if is_a(found, Trace):
         inputs_or_sizes = (read.specs, read.args, read.kwargs, inputs_from, input_files, batch, symbolic)
-        refuse_to_run_again(found, (*inputs_or_sizes, model_args, run_file), train=train)
+        refuse_to_run_again(
+            found, (*inputs_or_sizes, model_args, run_file, device is not None), train=train
+        )
     text = format_model_args(model_args or {})
     request = TraceRequest(
         target=found if is_a(found, Target) else None,
@@ -189,7 +193,8 @@ def refuse_to_run_again(trace: Trace, inputs: Sequence[Any], *, train: bool | No
     """
     if any(inputs) or (train and trace.mode != "train"):
         raise UsageError(
-            f"a trace of {trace.target} cannot be run again on other inputs or in another mode",
+            f"a trace of {trace.target} cannot be run again on other inputs or devices, "
+            "or in another mode",
             hint="give the model itself, or its target",
         )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from operator import index
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast
 
-from netinspect.errors import UsageError, suggestion
+from netinspect.api._checks import checked
+from netinspect.errors import suggestion
 
 if TYPE_CHECKING:
     import torch
@@ -111,7 +111,7 @@ def takes(options: type) -> Callable[[Callable[P, V]], Callable[P, V]]:
             for name, value in given.items():
                 if name not in known:
                     raise _unexpected(function.__name__, name, set(known))
-                given[name] = _checked(name, value, known[name])
+                given[name] = checked(name, value, known[name])
             view = cast("Callable[..., V]", function)(*args, **given)
             return view if columns is None else view.with_columns(columns)
 
@@ -124,24 +124,6 @@ def takes(options: type) -> Callable[[Callable[P, V]], Callable[P, V]]:
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that a function got from `takes`, without `columns`."""
     return dict(options)
-
-
-def _checked(name: str, value: Any, kind: str) -> Any:
-    """Return the value of an option; a text that stands for a sequence of one as that sequence.
-
-    Raises:
-        UsageError: A number is expected, and the value is not one.
-    """
-    if kind == "Sequence[str]" and isinstance(value, str):
-        return (value,)
-    if kind in ("int", "int | None") and value is not None:
-        try:
-            return index(value)
-        except TypeError:
-            raise UsageError(
-                f"expected a whole number as {name}, got {value!r}", hint=f"write it like {name}=2"
-            ) from None
-    return value
 
 
 def _unexpected(function: str, name: str, known: set[str]) -> TypeError:

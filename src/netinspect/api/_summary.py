@@ -32,7 +32,7 @@ class Layer:
     """Multiply-accumulates of its calls; None if they are not known exactly."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class SummaryView(View[Summary]):
     """The summary of a model; see `View`.
 

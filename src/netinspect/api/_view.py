@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from netinspect._utils.random_state import preserved_random_state
+from netinspect.errors import UsageError
 
 if TYPE_CHECKING:
     from typing import Self
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="Report", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
+# With slots, dataclasses raise a TypeError instead of FrozenInstanceError for names that are not fields.
+@dataclass(frozen=True)
 class View(Generic[R]):
     """A report that can be read by programs, in `record`, and shown to people.
 
@@ -62,7 +64,14 @@ class View(Generic[R]):
         Raises:
             UsageError: The view has no such column, or no columns.
         """
-        keys = columns.split(",") if isinstance(columns, str) else columns
+        from netinspect.api._checks import texts
+
+        keys = columns.split(",") if isinstance(columns, str) else texts("columns", columns)
+        if not any(map(str.strip, keys)):
+            raise UsageError(
+                "expected at least one column in columns",
+                hint="write it like columns=['path', 'params']",
+            )
         with preserved_random_state():
             from netinspect.reports.render import checked_columns, lay_out
 
