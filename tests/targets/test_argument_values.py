@@ -119,6 +119,30 @@ def test_with_named_values_misspelled_name(tmp_path: Path) -> None:
     assert "'GELU'" in (error.value.hint or "")
 
 
+def test_with_named_values_misspelled_name_for_a_default(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match=r"takes a class or function, but 'nn\.Gelu' was not") as error:
+        given(tmp_path, "act=nn.ReLU", "nn.Gelu")
+    assert "'GELU'" in (error.value.hint or "")
+
+
+def test_failed_construction_names_arguments_passed_as_text(tmp_path: Path) -> None:
+    file = tmp_path / "text.py"
+    file.write_text(
+        "from torch import nn\n\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, classes, kind='a', act=nn.ReLU):\n"
+        "        super().__init__()\n"
+        "        self.act, self.fc = act(), nn.Linear(4, classes)\n"
+    )
+    for arguments, hint in (
+        ({"classes": "ten", "kind": "b"}, "classes was passed as text: 'ten'"),
+        ({"classes": 2, "act": "gelu"}, "act was passed as text: 'gelu'"),
+    ):
+        with pytest.raises(LoadError) as error:
+            build_module(parse_target(f"{file}:Net"), arguments, seed=0)
+        assert error.value.hint == hint
+
+
 def test_with_named_values_keeps_other_values(tmp_path: Path) -> None:
     file = tmp_path / "words.py"
     file.write_text(HEAD.format(parameter="cls: type", name="cls"))

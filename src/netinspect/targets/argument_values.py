@@ -73,6 +73,26 @@ def with_named_values(
     }
 
 
+def text_hint(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str | None:
+    """Return a hint that lists arguments passed as text without an annotation or default for it."""
+    try:
+        parameters: Mapping[str, inspect.Parameter] = signature_of(function).parameters
+    except (TypeError, ValueError):
+        parameters = {}
+    texts = [
+        f"{name} was passed as text: {value!r}"
+        for name, value in arguments.items()
+        if type(value) is str and not _takes_text(parameters.get(name))
+    ]
+    return "; ".join(texts) or None
+
+
+def _takes_text(parameter: inspect.Parameter | None) -> bool:
+    return parameter is not None and (
+        bool(_TEXT.search(_annotation(parameter))) or is_a(parameter.default, str)
+    )
+
+
 def _resolve(
     name: str, text: str, parameter: inspect.Parameter | None, namespace: ModuleType | None
 ) -> Any:
@@ -81,14 +101,15 @@ def _resolve(
     annotation = _annotation(parameter)
     default = None if parameter is None or parameter.default is parameter.empty else parameter.default
     takes_callable = bool(_CALLABLE.search(annotation)) or _is_callable(default)
-    takes_text = bool(_TEXT.search(annotation)) or is_a(default, str)
+    takes_text = _takes_text(parameter)
     if takes_text and not (takes_callable and "." in text):
         return text
     found = _find(text, namespace, may_import=takes_callable)
     if found is _MISSING:
-        if "." in text and _CALLABLE.search(annotation):
+        if "." in text and takes_callable:
+            wanted = annotation or "a class or function"
             raise LoadError(
-                f"argument {name} takes {annotation}, but {text!r} was not found",
+                f"argument {name} takes {wanted}, but {text!r} was not found",
                 hint=_suggestion(text, namespace),
             )
         return text

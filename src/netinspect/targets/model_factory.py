@@ -19,7 +19,7 @@ from netinspect._utils.process import begin_phase
 from netinspect._utils.signatures import signature_of
 from netinspect.errors import LoadError, UsageError, suggestion
 from netinspect.records.request import Target
-from netinspect.targets.argument_values import with_named_values
+from netinspect.targets.argument_values import text_hint, with_named_values
 from netinspect.targets.file_imports import import_file, import_package
 from netinspect.targets.isolation.process_state import current_folder
 from netinspect.targets.isolation.project_imports import Project, project_code
@@ -242,7 +242,8 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
         )
     if is_a(found, type) and not issubclass(found, nn.Module):
         raise LoadError(f"{name} in {target.place} is a class, but not an nn.Module", hint=_NAME_A_MODEL)
-    with user_code_errors(f"cannot build {name} from {target.place}"), at_the_users_line():
+    failed = f"cannot build {name} from {target.place}"
+    with user_code_errors(failed, text_hint(found, arguments)), at_the_users_line():
         model = run_constructor(found, arguments)
     if not is_a(model, nn.Module):
         if type(model) is CoroutineType:

@@ -29,11 +29,12 @@ _LONGEST_LINE = 500
 
 
 @contextmanager
-def user_code_errors(failed: str) -> Iterator[None]:
+def user_code_errors(failed: str, wrong_type: str | None = None) -> Iterator[None]:
     """Convert exceptions of user code in the block to LoadError.
 
     Args:
         failed: Message of the error, such as `cannot import net.py`.
+        wrong_type: Hint for a TypeError or AttributeError; None for the usual one.
 
     Raises:
         LoadError: The code raised.
@@ -78,7 +79,7 @@ def user_code_errors(failed: str) -> Iterator[None]:
             failed,
             cause=text_of(error),
             place=_place(error),
-            hint=hint_for(error),
+            hint=(isinstance(error, (TypeError, AttributeError)) and wrong_type) or hint_for(error),
             excerpt=raising_excerpt(error),
         ) from error
 
