@@ -9,6 +9,7 @@ from torch import nn
 
 import netinspect
 from netinspect.rendering.layer_facts import DEFAULTS, without_defaults
+from tests.support import TORCH
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
@@ -21,6 +22,8 @@ def test_defaults_are_those_of_torch(name: str) -> None:
     ]
     printed = layer_class(*[4] * len(needed)).extra_repr()
     for fact in DEFAULTS[name]:
+        if TORCH <= (2, 6) and fact.startswith("bias=") and "bias=" not in printed:
+            continue  # norms did not have it
         assert fact in printed
         assert fact not in without_defaults(name, printed).split(", ")
 

@@ -30,7 +30,7 @@ _SAME_DTYPE = frozenset(
 """Calls that do not convert dtypes: all operands must have the same one."""
 
 _DTYPE_ERROR = re.compile(
-    r"dtype|scalar type|[Ii]nput type|same type|not implemented for|"
+    r"dtype|scalar type|[Ii]nput type|same type|type torch\.|not implemented for|"
     r"\b(Half|Float|Double|Long|BFloat16)\b"
 )
 _UNKNOWN = re.compile(r'"\w+" not implemented for \'(\w+)\'')
