@@ -151,7 +151,9 @@ class _Search:
         for size in sizes:
             product *= size
         joins = len(output.shape) == 2 and output.shape == (first.shape[0], product)
-        if place != 1 or not joins or len(sizes) != first.rank - 1:
+        # A batch of 1 may have been joined too, as by view(1, -1); its size would then help.
+        is_single = first.shape[0] == 1 and made.number("1", "start_dim") != 1
+        if is_single or place != 1 or not joins or len(sizes) != first.rank - 1:
             return None
         makers = [self.maker(made, first, at, depth) for at in range(1, first.rank)]
         return None if None in makers else makers[-1]
