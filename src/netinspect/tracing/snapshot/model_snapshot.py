@@ -14,7 +14,6 @@ objects of libraries that no module references.
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -38,6 +37,7 @@ from netinspect.tracing.safe_access import (
     state_of,
 )
 from netinspect.tracing.snapshot.containers import copy_of, refill
+from netinspect.tracing.snapshot.delayed_signals import delayed_signals
 from netinspect.tracing.snapshot.process_flags import preserved_flags
 from netinspect.tracing.snapshot.random_state import preserved_randomness
 from netinspect.tracing.snapshot.reachable_objects import ReachableObjects
@@ -192,8 +192,8 @@ class ModelSnapshot:
             yield f"forward wrote to {name} in a way that cannot be observed; its old values are lost"
 
     def restore(self) -> None:
-        """Restore everything; Ctrl-C takes effect at the end."""
-        with _uninterrupted(), torch._C.DisableTorchFunction():
+        """Restore everything; signals such as Ctrl-C take effect at the end."""
+        with delayed_signals(), torch._C.DisableTorchFunction():
             self._restore()
 
     def _restore(self) -> None:
@@ -241,26 +241,6 @@ class ModelSnapshot:
         if storage is None:
             return state.data.layout in SPARSE
         return storage._cdata in self._copies
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Delay Ctrl-C until the end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed: list[Any] = []
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before):
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda *args: pressed.append(args))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if pressed:
-            before(*pressed[0])
 
 
 @contextmanager
