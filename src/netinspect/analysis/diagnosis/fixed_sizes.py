@@ -152,8 +152,9 @@ class _Search:
             product *= size
         joins = len(output.shape) == 2 and output.shape == (first.shape[0], product)
         # A batch of 1 may have been joined too, as by view(1, -1); its size would then help.
-        is_single = first.shape[0] == 1 and made.number("1", "start_dim") != 1
-        if is_single or place != 1 or not joins or len(sizes) != first.rank - 1:
+        is_after_batch = made.name == "flatten" and made.number("1", "start_dim") == 1
+        is_ambiguous = first.shape[0] == 1 and not is_after_batch
+        if is_ambiguous or place != 1 or not joins or len(sizes) != first.rank - 1:
             return None
         makers = [self.maker(made, first, at, depth) for at in range(1, first.rank)]
         return None if None in makers else makers[-1]
