@@ -152,7 +152,7 @@ def test_device_of_live_model() -> None:
     model = LeNet()
     with pytest.raises(netinspect.UsageError, match="its tensors are on cpu") as raised:
         netinspect.load(model, input_size=(1, 1, 28, 28), device="meta")
-    assert "model.to('meta')" in str(raised.value)
+    assert "copy.deepcopy(model).to('meta')" in str(raised.value)
     assert {each.device.type for each in model.parameters()} == {"cpu"}
 
 
