@@ -9,15 +9,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from netinspect.api.command_names import COMMANDS
 from netinspect.rendering.html import style_sheet
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from netinspect.records.request import Target
@@ -29,7 +29,8 @@ MODEL_COMMANDS = tuple(
 )
 """Commands with the options of a model."""
 
-TORCH = tuple(map(int, torch.__version__.split(".")[:2]))
+# Not from torch itself: processes whose memory is measured import this file.
+TORCH = tuple(map(int, version("torch").split(".")[:2]))
 """Major and minor version of torch."""
 
 _FIRST_TORCH = {"float8_e8m0fnu": (2, 7), "float4_e2m1fn_x2": (2, 8)}
@@ -43,6 +44,7 @@ PATIENCE = 600.0
 
 def torch_dtypes(*names: str) -> list[torch.dtype]:
     """Return dtypes by name, without those that only newer versions of torch have."""
+    torch = import_module("torch")
     return [getattr(torch, name) for name in names if _FIRST_TORCH.get(name, (0, 0)) <= TORCH]
 
 

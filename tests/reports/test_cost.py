@@ -393,4 +393,4 @@ def test_cost_tree_names_what_it_leaves_out() -> None:
     short = count_cost(trace, tree=True, depth=1)
     assert (short.empty, short.below) == (1, 2)
     text = netinspect.cost(trace, tree=True, depth=1).text()
-    assert "2 modules below these levels (--depth 0 shows all)" in text
+    assert "2 modules below these levels (depth=None shows all)" in text

@@ -160,7 +160,7 @@ class Net(nn.Module):
         self.first, self.second = nn.Linear(10, 20), nn.Linear(30, 5)
 
     def forward(self, x):
-        return self.second(self.first(x))
+        return self.second(self.first(x).flip(0))
 """
 
 
