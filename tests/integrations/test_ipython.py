@@ -210,7 +210,8 @@ CELLS = (
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     folder = tmp_path_factory.mktemp("notebook")
-    return folder, execute(folder, *CELLS)
+    cells = [each.replace("lenet.csv", str(folder / "lenet.csv")) for each in CELLS]
+    return folder, execute(folder, *cells)
 
 
 @pytest.mark.slow
