@@ -233,7 +233,7 @@ def evaluate(text: str, place: str, namespace: dict[str, Any]) -> Any:
     """
     try:
         return eval(text, namespace)
-    except Exception as error:
+    except Exception as error:  # whatever the user's expression raises
         near = suggestion(str(error.name), namespace) if isinstance(error, NameError) else None
         raise UsageError(
             f"cannot evaluate {text} in this notebook" + (f", for {place}" if place != text else ""),
