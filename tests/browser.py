@@ -1,159 +1,136 @@
-"""A headless Chromium, controlled through the pipes of its DevTools protocol."""
+"""Pages in Debian's Chromium, which Playwright controls: fixtures `chromium` and `page`."""
 
 from __future__ import annotations
 
-import base64
-import json
+import asyncio
 import os
-import select
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from tests.support import PATIENCE
+from tests.support import PATIENCE, fail_or_skip
 
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Request
+    from playwright.sync_api import Page as RawPage
+
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+_ARGUMENTS = (
+    "--no-sandbox",  # root needs it
     "--disable-dev-shm-usage",
-    "--hide-scrollbars",
-    "--no-first-run",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "--remote-debugging-pipe",
 )
-
-_IS_CI = bool(os.environ.get("CI"))
-"""Read when tests are collected, before their environment is replaced."""
 
 
 class Page:
-    """The one page of a browser."""
+    """A page that records errors and requests.
 
-    def __init__(self, read: int, write: int) -> None:
-        self._read, self._write = read, write
-        self._buffer = b""
-        self._number = 0
-        self._session: str | None = None
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self.send("Page.enable")
+    Attributes:
+        raw: The page of Playwright, for locators and everything else that it offers.
+        errors: Uncaught exceptions and errors in the console since `open`, such as refusals of the
+            content security policy.
+        requests: Addresses requested since `open`, without the opened one and `data:` addresses.
+    """
 
-    def send(self, method: str, **params: Any) -> dict[str, Any]:
-        """Call a method of the protocol and return its result."""
-        self._number += 1
-        call = {"id": self._number, "method": method, "params": params}
-        if self._session is not None:
-            call["sessionId"] = self._session
-        os.write(self._write, json.dumps(call).encode() + b"\0")
-        while (message := self._receive()).get("id") != self._number:
-            pass
-        assert "error" not in message, message
-        result: dict[str, Any] = message["result"]
-        return result
+    def __init__(self, context: BrowserContext) -> None:
+        self.raw: RawPage = context.new_page()
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        self._address = ""
+        self.raw.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.raw.on("crash", lambda _: self.errors.append("the page crashed"))
+        self.raw.on("console", self._record_message)
+        context.on("request", self._record_request)
 
-    def _receive(self) -> dict[str, Any]:
-        while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._read], [], [], PATIENCE)
-            assert ready, "the browser does not answer"
-            part = os.read(self._read, 1 << 20)
-            assert part, "the browser has ended"
-            self._buffer += part
-        text, _, self._buffer = self._buffer.partition(b"\0")
-        message: dict[str, Any] = json.loads(text)
-        return message
+    def _record_message(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def _record_request(self, request: Request) -> None:
+        if request.url.partition("#")[0] != self._address and not request.url.startswith("data:"):
+            self.requests.append(request.url)
 
     def open(
         self, place: Path | str, *, width: int = 1000, height: int = 800, dark: bool = False
     ) -> None:
-        """Open a file or an address, and wait until it is loaded."""
-        self.send(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
-        preference = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.send("Emulation.setEmulatedMedia", features=[preference])
-        self.send("Page.navigate", url=place if isinstance(place, str) else place.as_uri())
-        while self._receive().get("method") != "Page.loadEventFired":
-            pass
+        """Open a file or an address in a window of that size, and wait until it is loaded."""
+        scheme: Literal["dark", "light"] = "dark" if dark else "light"
+        self.raw.set_viewport_size({"width": width, "height": height})
+        self.raw.emulate_media(color_scheme=scheme)
+        address = place if isinstance(place, str) else place.absolute().as_uri()
+        self._address = address.partition("#")[0]
+        self.errors.clear()
+        self.requests.clear()
+        self.raw.goto(address)
 
     def run(self, script: str) -> Any:
         """Return the value of a JavaScript expression."""
-        answer = self.send("Runtime.evaluate", expression=script, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
+        return self.raw.evaluate(script)
 
     def press(self, key: str) -> None:
-        """Press a key: `Tab`, `Enter` or a blank."""
-        code = {"Tab": 9, "Enter": 13, " ": 32}[key]
-        text = {"Enter": "\r", " ": " "}.get(key, "")
-        common = {"key": key, "windowsVirtualKeyCode": code}
-        self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
-        self.send("Input.dispatchKeyEvent", type="keyUp", **common)
+        """Press a key, such as `Tab`, `Enter`, `a` or `Control+f`."""
+        self.raw.keyboard.press(key)
 
     def click(self, x: float, y: float) -> None:
         """Click at a position."""
-        for kind in ("mousePressed", "mouseReleased"):
-            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        self.raw.mouse.click(x, y)
 
     def screenshot(self, file: Path) -> None:
         """Write a PNG picture of the whole page."""
-        data = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
-        file.write_bytes(base64.b64decode(data))
+        self.raw.screenshot(path=file, full_page=True)
 
 
 @contextmanager
-def browser(folder: Path) -> Iterator[Page]:
-    """Start a browser with an empty profile in a folder.
+def _running_loop(loop: asyncio.AbstractEventLoop | None) -> Iterator[None]:
+    """Mark an event loop as the one that runs in this thread.
 
-    Without Chromium the test is skipped; under CI it fails.
+    Playwright leaves the mark between its calls, and needs it. Other tests on the same thread call
+    `asyncio.run`, which refuses to run in a running loop.
     """
-    program = (
-        shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    )
-    if program is None:
-        if _IS_CI:
-            pytest.fail("chromium is not installed, and .ci/run has to install it")
-        pytest.skip("needs Chromium")
-    to_browser, write = os.pipe()
-    read, from_browser = os.pipe()
-    # The protocol is spoken on descriptors 3 and 4.
-    process = subprocess.Popen(
-        [
-            "bash",
-            "-c",
-            f'exec "$@" 3<&{to_browser} 4>&{from_browser}',
-            "bash",
-            program,
-            *_FLAGS,
-            f"--user-data-dir={folder / 'profile'}",
-        ],
-        pass_fds=(to_browser, from_browser),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "HOME": str(folder)},
-    )
-    os.close(to_browser)
-    os.close(from_browser)
+    previous = asyncio._get_running_loop()
+    asyncio._set_running_loop(loop)
     try:
-        page = Page(read, write)
-        yield page
-        page._session = None
-        page.send("Browser.close")
+        yield
     finally:
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        os.close(read)
-        os.close(write)
+        asyncio._set_running_loop(previous)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Start one browser for all tests of a process, since a start takes a second."""
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if program is None:
+        fail_or_skip("Chromium")
+    from playwright.sync_api import sync_playwright
+
+    home = str(tmp_path_factory.mktemp("chromium"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=_ARGUMENTS,
+            env={**os.environ, "HOME": home},
+            timeout=PATIENCE * 1000,
+        )
+        with _running_loop(None):
+            yield browser
+        browser.close()
+
+
+@contextmanager
+def new_page(chromium: Browser) -> Iterator[Page]:
+    """Open an empty page in a profile of its own."""
+    with _running_loop(chromium._loop), chromium.new_context() as context:
+        context.set_default_timeout(PATIENCE * 1000)
+        yield Page(context)
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """Return an empty page."""
+    with new_page(chromium) as found:
+        yield found

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from netinspect.memory_tracker import parent
 from tests import forked, operators
+from tests.browser import chromium, page  # noqa: F401 (fixtures)
 from tests.support import PATIENCE, Outcome
 
 operators.declare()

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
 
 from netinspect.api.command_names import COMMANDS
 from netinspect.rendering.html import style_sheet
@@ -40,6 +42,16 @@ GOLDEN = Path(__file__).parent / "golden"
 
 PATIENCE = 600.0
 """Timeout in seconds of a process that should end; it is not a performance bound."""
+
+IS_CI = bool(os.environ.get("CI"))
+"""Read when tests are collected, before their environment is replaced."""
+
+
+def fail_or_skip(tool: str) -> NoReturn:
+    """Skip a test because a tool is missing; with `CI` set, fail it."""
+    if IS_CI:
+        pytest.fail(f"{tool} is missing, which .ci/run installs")
+    pytest.skip(f"needs {tool}")
 
 
 def torch_dtypes(*names: str) -> list[torch.dtype]:

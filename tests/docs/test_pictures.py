@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shlex
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import browser
+from tests.browser import Page
 from tests.docs.test_examples import PAGES, README, ROOT, text_of
 from tests.support import Outcome
 
@@ -59,22 +58,21 @@ def test_readme_shows_the_command_of_each_picture() -> None:
 
 
 @pytest.mark.slow
-def test_pictures_in_a_page_follow_its_reader(tmp_path: Path) -> None:
+def test_pictures_in_a_page_follow_its_reader(page: Page, tmp_path: Path) -> None:
     """As on GitHub: in an `img` element, which runs no scripts and loads nothing."""
     from PIL import Image
 
-    page = tmp_path / "page.html"
+    file = tmp_path / "page.html"
     images = "".join(f'<p><img src="{(PICTURES / each).as_uri()}.svg">' for each in COMMANDS)
-    page.write_text(f"<!DOCTYPE html><body style='margin: 0'>{images}", encoding="utf-8")
-    with browser(tmp_path) as chromium:
-        for dark, background in ((False, (255, 255, 255)), (True, (13, 17, 23))):
-            chromium.open(page, width=1100, height=2000, dark=dark)
-            corners = chromium.run(
-                "[...document.images].map(each => [each.getBoundingClientRect(), each.naturalWidth])"
-                ".map(([box, width]) => [box.x, box.y, width])"
-            )
-            chromium.screenshot(tmp_path / "page.png")
-            shot = Image.open(io.BytesIO((tmp_path / "page.png").read_bytes())).convert("RGB")
-            for x, y, width in corners:
-                assert width > 500
-                assert shot.getpixel((int(x) + 8, int(y) + 8)) == background
+    file.write_text(f"<!DOCTYPE html><body style='margin: 0'>{images}", encoding="utf-8")
+    for dark, background in ((False, (255, 255, 255)), (True, (13, 17, 23))):
+        page.open(file, width=1100, height=2000, dark=dark)
+        corners = page.run(
+            "[...document.images].map(each => [each.getBoundingClientRect(), each.naturalWidth])"
+            ".map(([box, width]) => [box.x, box.y, width])"
+        )
+        page.screenshot(tmp_path / "page.png")
+        shot = Image.open(tmp_path / "page.png").convert("RGB")
+        for x, y, width in corners:
+            assert width > 500
+            assert shot.getpixel((int(x) + 8, int(y) + 8)) == background

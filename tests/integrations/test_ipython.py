@@ -14,7 +14,7 @@ from models.lenet import LeNet
 import netinspect
 from netinspect.integrations.ipython.magic import describe
 from netinspect.integrations.ipython.words import split
-from tests.browser import browser
+from tests.browser import Page
 from tests.rendering.test_notebook import execute
 
 
@@ -215,7 +215,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
 
 
 @pytest.mark.slow
-def test_magic_in_a_notebook(outputs: tuple[Path, list[dict[str, Any]]]) -> None:
+def test_magic_in_a_notebook(page: Page, outputs: tuple[Path, list[dict[str, Any]]]) -> None:
     folder, (summary, cost, error, total, source, first_line) = outputs
     assert '<div class="netinspect"' in "".join(summary["data"]["text/html"])
     assert "(10, 6, 24, 24)" in "".join(summary["data"]["text/plain"])
@@ -227,8 +227,6 @@ def test_magic_in_a_notebook(outputs: tuple[Path, list[dict[str, Any]]]) -> None
     assert "".join(total["text"]) == "44426\n"
     assert "return x + x  # twice" in "".join(source["data"]["text/plain"])
     assert "".join(first_line["text"]).startswith("path,class,")
-    with browser(folder) as page:
-        for theme in ("light", "dark"):
-            page.open(folder / f"{theme}.html", dark=theme == "dark")
-            assert page.run("document.querySelectorAll('.netinspect table').length") == 2
-            page.screenshot(folder / f"{theme}.png")
+    for theme in ("light", "dark"):
+        page.open(folder / f"{theme}.html", dark=theme == "dark")
+        assert page.raw.locator(".netinspect table").count() == 2

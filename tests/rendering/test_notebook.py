@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import netinspect
 from netinspect.rendering.document import Document, line
 from netinspect.rendering.html import format_html_fragment, format_html_page
 from netinspect.rendering.styles import style_names
-from tests.browser import Page, browser
+from tests.browser import Page
 from tests.rendering.test_html import document, outline
 from tests.support import PATIENCE, Outcome
 
@@ -45,12 +45,6 @@ for theme in ("light", "dark"):
     with open(f"{folder}/{theme}.html", "w", encoding="utf-8") as file:
         file.write(page)
 """
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with browser(tmp_path_factory.mktemp("browser")) as found:
-        yield found
 
 
 def execute(folder: Path, *cells: str) -> list[dict[str, Any]]:
@@ -296,7 +290,7 @@ def test_branch_opens_and_closes_by_keyboard(tree: Page) -> None:
 
 
 def test_branch_is_announced_by_screen_readers(tree: Page) -> None:
-    nodes = tree.send("Accessibility.getFullAXTree")["nodes"]
+    nodes = tree.raw.context.new_cdp_session(tree.raw).send("Accessibility.getFullAXTree")["nodes"]
     states = {}
     for node in nodes:
         expanded = [each for each in node.get("properties", ()) if each["name"] == "expanded"]
