@@ -1,0 +1,186 @@
+"""Building of a picture from calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from netinspect.analysis.header import build_header
+from netinspect.analysis.picture.bodies import Body, Box, Flows, enclose, lift_flows
+from netinspect.analysis.picture.calls import Call
+from netinspect.analysis.picture.grouping import chains, chapters, items_of, repeated_groups
+from netinspect.analysis.picture.layers import arrange
+from netinspect.analysis.picture.trace_calls import calls_of_trace, notes_of_trace
+from netinspect.records.base import replace
+from netinspect.records.checkpoint_header import CheckpointHeader
+from netinspect.records.picture import BoxKind, Edge, Item, Picture, Template
+from netinspect.records.report_header import ReportHeader
+from netinspect.records.trace import Trace
+from netinspect.records.work import Cost, sum_of
+
+
+def picture_of_trace(trace: Trace, *, fold: bool = True) -> Picture:
+    """Build the picture of a trace.
+
+    Args:
+        trace: The trace; of a model that was not run, the picture has its modules and no edges.
+        fold: Whether boxes that are alike are one item.
+    """
+    return build_picture(
+        calls_of_trace(trace), build_header(trace), fold=fold, notes=notes_of_trace(trace)
+    )
+
+
+def build_picture(
+    calls: Sequence[Call],
+    header: ReportHeader | CheckpointHeader,
+    *,
+    fold: bool = True,
+    notes: tuple[str, ...] = (),
+) -> Picture:
+    """Build a picture from calls, of which the first is the root."""
+    templates = _Templates(fold=fold)
+    flows = lift_flows(calls)
+    made: list[int] = [0] * len(calls)
+    for index in _children_first(calls):
+        call = calls[index]
+        boxes = [
+            Box(made[child], _name(calls[child], call.path), calls[child].number)
+            for child in call.children
+        ]
+        made[index] = templates.add(call.look, Body(boxes, flows[index]))
+    root = made[0]
+    return Picture(
+        header=header,
+        root=root,
+        templates=tuple(templates.found),
+        folded=fold,
+        failed_path=_failed_path(templates.found, root),
+        notes=notes,
+    )
+
+
+def _children_first(calls: Sequence[Call]) -> list[int]:
+    """Return the indices of all calls, each after the calls in it."""
+    found = [0]
+    for index in found:
+        found += calls[index].children
+    return found[::-1]
+
+
+def _name(call: Call, above: str) -> str:
+    """Return the path of a call as a continuation of the path of the body that it is in."""
+    if call.look.kind != "module":
+        return call.path
+    if not above:
+        return f".{call.path}"
+    inside = call.path.removeprefix(above)
+    return inside if inside != call.path and inside[:1] in ("", ".") else call.path
+
+
+class _Templates:
+    """The templates of a picture, each once."""
+
+    def __init__(self, *, fold: bool) -> None:
+        self.found: list[Template] = []
+        self._fold = fold
+        self._known: dict[tuple[Template, tuple[Item, ...], tuple[Edge, ...]], int] = {}
+
+    def add(self, look: Template, body: Body) -> int:
+        """Return the index of the template with a look and a body, in which boxes are put together."""
+        if self._fold:
+            body = self._put_together(body, repeated_groups(body, self.found), "group", chained=True)
+        body = self._put_together(body, chains(body, self.found), "chain")
+        items = items_of(body, self.found, fold=self._fold)
+        while parts := chapters(items):
+            body = self._put_together(body, parts, "chapter")
+            items = items_of(body, self.found, fold=self._fold)
+        return self._intern(look, items, body.edges())
+
+    def _put_together(
+        self, body: Body, parts: Sequence[range], kind: BoxKind, *, chained: bool = False
+    ) -> Body:
+        """Return a body in which each part of several boxes is one box with these inside."""
+        if all(len(part) == 1 for part in parts):
+            return body
+        outer, inner = enclose(body, parts)
+        boxes = []
+        calls = 0
+        for part, flows in zip(parts, inner, strict=True):
+            inside = body.boxes[part.start : part.stop]
+            if len(part) == 1:
+                boxes.append(inside[0])
+            else:
+                label = f"calls {calls + 1} to {calls + len(part)}" if kind == "chapter" else ""
+                boxes.append(Box(self._enclosed(inside, flows, kind, label, chained=chained), ""))
+            calls += len(part)
+        return Body(boxes, outer)
+
+    def _enclosed(
+        self, boxes: list[Box], flows: Flows, kind: BoxKind, label: str, *, chained: bool
+    ) -> int:
+        body = Body(boxes, flows)
+        if chained:
+            body = self._put_together(body, chains(body, self.found), "chain")
+        items = items_of(body, self.found, fold=self._fold)
+        between = " + " if kind == "group" else " · "
+        label = label or between.join(self.found[item.template].label for item in items)
+        inside = [self.found[box.template] for box in boxes]
+        look = Template(
+            kind=kind,
+            label=label,
+            inputs=inside[0].inputs,
+            output=inside[-1].output,
+            site=inside[0].site,
+            cost=Cost() if all(each.cost is not None for each in inside) else None,
+            parameters=sum(each.parameters for each in inside),
+            parameter_bytes=sum(each.parameter_bytes for each in inside),
+        )
+        return self._intern(look, items, body.edges())
+
+    def _intern(self, look: Template, items: tuple[Item, ...], edges: tuple[Edge, ...]) -> int:
+        key = (look, items, edges)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = len(self.found)
+            self.found.append(self._complete(look, items, edges) if items else look)
+        return known
+
+    def _complete(self, look: Template, items: tuple[Item, ...], edges: tuple[Edge, ...]) -> Template:
+        inside = [(self.found[item.template], item.count) for item in items]
+        cost = look.cost
+        if cost is not None:
+            below = [each.cost for each, count in inside for _ in range(count) if each.cost is not None]
+            cost = sum_of([cost, *below])
+        return replace(
+            look,
+            steps=look.steps + sum(each.steps * count for each, count in inside),
+            cost=cost,
+            failed=look.failed or any(each.failed for each, _ in inside),
+            items=items,
+            edges=edges,
+            layers=arrange(items, edges),
+        )
+
+
+def _failed_path(templates: Sequence[Template], root: int) -> tuple[int, ...]:
+    path = []
+    at = templates[root]
+    while at.failed:
+        numbers = _numbers(at.items, lambda item: templates[item.template].failed)
+        if not numbers:
+            break
+        # The failed step that began last is the innermost.
+        path.append(numbers[-1][0])
+        at = templates[numbers[-1][1].template]
+    return tuple(path)
+
+
+def _numbers(items: Sequence[Item], wanted: Callable[[Item], bool]) -> list[tuple[int, Item]]:
+    """Return the wanted items, each with the number of its last box."""
+    found = []
+    last = -1
+    for item in items:
+        last += item.count
+        if wanted(item):
+            found.append((last, item))
+    return found

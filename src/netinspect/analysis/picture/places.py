@@ -1,0 +1,64 @@
+"""Boxes of a picture with their place: what one box is, where a template is many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from netinspect.records.picture import Item, Picture, Template
+
+
+class Place(NamedTuple):
+    """One box of a picture."""
+
+    numbers: tuple[int, ...]
+    """Number of the box in its body, and before it those of all boxes around it; empty for the root."""
+
+    template: Template
+    path: str
+    """Path of the module; for a box that is not a module, of the module around it."""
+
+    name: str
+    """Path of the module as its body has it, without the leading dot; empty for functions."""
+
+    step: int
+    """Index of its step; of a group, chain or chapter of the first step in it. For a box without steps,
+    the index of the step that would be next."""
+
+    item: Item | None
+    """The item that it is one box of; None for the root."""
+
+    occurrence: int = 0
+    """Number of the box in its item, from 0."""
+
+
+def root_place(picture: Picture) -> Place:
+    """Return the box of the whole model."""
+    return Place((), picture.templates[picture.root], "", "", 0, None)
+
+
+def places_in(picture: Picture, place: Place) -> Iterator[Place]:
+    """Yield the boxes in a box, in the order of the calls."""
+    is_call = place.template.kind in ("module", "function") and place.template.steps > 0
+    step = place.step + is_call
+    number = 0
+    for item in place.template.items:
+        template = picture.templates[item.template]
+        for occurrence, name in enumerate(item.names):
+            path = place.path
+            if template.kind == "module":
+                path = (f"{place.path}{name}" if place.path else name[1:]) if name[:1] == "." else name
+            yield Place(
+                (*place.numbers, number), template, path, name.lstrip("."), step, item, occurrence
+            )
+            step += template.steps
+            number += 1
+
+
+def all_places(picture: Picture) -> Iterator[Place]:
+    """Yield every box of a picture, each before the boxes in it: as many as there are calls."""
+    waiting = [root_place(picture)]
+    while waiting:
+        place = waiting.pop()
+        yield place
+        waiting += reversed([*places_in(picture, place)])
