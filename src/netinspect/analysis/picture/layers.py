@@ -99,8 +99,8 @@ def _rows_with_lanes(
             ends[source] = max(ends.get(source, -1), end - 1)
     for source, end in ends.items():
         lane = -1 - (source if source != OUTSIDE else count)
-        for row in range((ranks[source] if source != OUTSIDE else -1) + 1, end + 1):
-            rows[row].append(lane)
+        for passed in range((ranks[source] if source != OUTSIDE else -1) + 1, end + 1):
+            rows[passed].append(lane)
     present = [set(row) for row in rows]
     for source, target in lines:
         if target == OUTSIDE or (rank := ranks[target]) == 0:
