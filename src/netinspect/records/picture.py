@@ -57,7 +57,7 @@ OUTSIDE = -1
 
 @record
 class Item:
-    """One box of a body, or several consecutive ones that are alike."""
+    """One box of a body, or several consecutive ones that are identical."""
 
     template: int
     """Index of its template."""
@@ -79,9 +79,9 @@ class Item:
 
 @record
 class Template:
-    """A distinct structure: everything that boxes which are alike have in common.
+    """A distinct structure: everything that identical boxes have in common.
 
-    Boxes are alike if they have the same class or function, facts, shapes, costs, source line and
+    Boxes are identical if they have the same class or function, facts, shapes, costs, source line and
     inside.
     """
 
@@ -133,8 +133,8 @@ class Template:
 
     layers: tuple[tuple[int, ...], ...] = ()
     """Rows of the body from the source of the data to its end, each from left to right. A number from 0
-    is an item; -1 - i is the lane of the long edges whose source is item i, and i is the number of items
-    for data from outside."""
+    is an item; -1 - i is the place that the long edges of item i pass, a dummy vertex; i is the number of
+    items for data from outside."""
 
     change: Change = ""
     changes: tuple[str, ...] = ()
@@ -155,11 +155,11 @@ class Picture:
     """Each after all templates that its body uses; so the root is the last one."""
 
     folded: bool
-    """Whether boxes that are alike are one item."""
+    """Whether identical boxes are one item."""
 
     failed_path: tuple[int, ...] = ()
     """For a failed run the number of the box to open in each body from the root on, down to the call
     that raised."""
 
     notes: tuple[str, ...] = ()
-    """What the picture does not show, and why."""
+    """Parts of the model that the picture does not show, with the reason."""

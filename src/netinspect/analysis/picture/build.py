@@ -23,7 +23,7 @@ def picture_of_trace(trace: Trace, *, fold: bool = True) -> Picture:
 
     Args:
         trace: The trace; of a model that was not run, the picture has its modules and no edges.
-        fold: Whether boxes that are alike are one item.
+        fold: Whether identical boxes are one item.
     """
     return build_picture(
         calls_of_trace(trace), build_header(trace), fold=fold, notes=notes_of_trace(trace)
@@ -47,7 +47,7 @@ def build_picture(
             Box(made[child], _name(calls[child], call.path), calls[child].number)
             for child in call.children
         ]
-        made[index] = templates.add(call.look, Body(boxes, flows[index]))
+        made[index] = templates.add(call.own, Body(boxes, flows[index]))
     root = made[0]
     return Picture(
         header=header,
@@ -69,7 +69,7 @@ def _children_first(calls: Sequence[Call]) -> list[int]:
 
 def _name(call: Call, above: str) -> str:
     """Return the path of a call as a continuation of the path of the body that it is in."""
-    if call.look.kind != "module":
+    if call.own.kind != "module":
         return call.path
     if not above:
         return f".{call.path}"
@@ -85,8 +85,8 @@ class _Templates:
         self._fold = fold
         self._known: dict[tuple[Template, tuple[Item, ...], tuple[Edge, ...]], int] = {}
 
-    def add(self, look: Template, body: Body) -> int:
-        """Return the index of the template with a look and a body, in which boxes are put together."""
+    def add(self, own: Template, body: Body) -> int:
+        """Return the index of the template with a own and a body, in which boxes are put together."""
         if self._fold:
             body = self._put_together(body, repeated_groups(body, self.found), "group", chained=True)
         body = self._put_together(body, chains(body, self.found), "chain")
@@ -94,7 +94,7 @@ class _Templates:
         while parts := chapters(items):
             body = self._put_together(body, parts, "chapter")
             items = items_of(body, self.found, fold=self._fold)
-        return self._intern(look, items, body.edges())
+        return self._intern(own, items, body.edges())
 
     def _put_together(
         self, body: Body, parts: Sequence[range], kind: BoxKind, *, chained: bool = False
@@ -125,7 +125,7 @@ class _Templates:
         between = " + " if kind == "group" else " · "
         label = label or between.join(self.found[item.template].label for item in items)
         inside = [self.found[box.template] for box in boxes]
-        look = Template(
+        own = Template(
             kind=kind,
             label=label,
             inputs=inside[0].inputs,
@@ -135,27 +135,27 @@ class _Templates:
             parameters=sum(each.parameters for each in inside),
             parameter_bytes=sum(each.parameter_bytes for each in inside),
         )
-        return self._intern(look, items, body.edges())
+        return self._intern(own, items, body.edges())
 
-    def _intern(self, look: Template, items: tuple[Item, ...], edges: tuple[Edge, ...]) -> int:
-        key = (look, items, edges)
+    def _intern(self, own: Template, items: tuple[Item, ...], edges: tuple[Edge, ...]) -> int:
+        key = (own, items, edges)
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = len(self.found)
-            self.found.append(self._complete(look, items, edges) if items else look)
+            self.found.append(self._complete(own, items, edges) if items else own)
         return known
 
-    def _complete(self, look: Template, items: tuple[Item, ...], edges: tuple[Edge, ...]) -> Template:
+    def _complete(self, own: Template, items: tuple[Item, ...], edges: tuple[Edge, ...]) -> Template:
         inside = [(self.found[item.template], item.count) for item in items]
-        cost = look.cost
+        cost = own.cost
         if cost is not None:
             below = [each.cost for each, count in inside for _ in range(count) if each.cost is not None]
             cost = sum_of([cost, *below])
         return replace(
-            look,
-            steps=look.steps + sum(each.steps * count for each, count in inside),
+            own,
+            steps=own.steps + sum(each.steps * count for each, count in inside),
             cost=cost,
-            failed=look.failed or any(each.failed for each, _ in inside),
+            failed=own.failed or any(each.failed for each, _ in inside),
             items=items,
             edges=edges,
             layers=arrange(items, edges),

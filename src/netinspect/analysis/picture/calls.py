@@ -29,8 +29,8 @@ class Call:
     parent: int | None
     """Index of the enclosing call; None for the root."""
 
-    look: Template
-    """What its box shows, without its inside: `cost` and `steps` are its own."""
+    own: Template
+    """Content of its box, without the calls inside: `cost` and `steps` are its own."""
 
     path: str = ""
     """Path of the called module, or name of an input; empty for a function."""

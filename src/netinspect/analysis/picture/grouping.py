@@ -28,14 +28,14 @@ def repeated_groups(body: Body, templates: Sequence[Template]) -> list[range]:
             templates[box.template].kind == "module"
             for box in body.boxes[group.start : group.start + group.length]
         )
-        if group.length > 1 and has_module and _are_alike(body.flows, periods):
+        if group.length > 1 and has_module and _are_identical(body.flows, periods):
             parts += periods
         else:
             parts += (range(index, index + 1) for index in range(group.start, end))
     return parts
 
 
-def _are_alike(flows: Flows, periods: Sequence[range]) -> bool:
+def _are_identical(flows: Flows, periods: Sequence[range]) -> bool:
     """Return whether the edges inside of all periods are equal."""
     first, last = periods[0].start, periods[-1].stop
     length = len(periods[0])
@@ -115,7 +115,7 @@ def chapters(items: Sequence[Item]) -> list[range]:
 
 
 def items_of(body: Body, templates: Sequence[Template], *, fold: bool) -> tuple[Item, ...]:
-    """Return the boxes of a body as items; consecutive ones that are alike are one if `fold` is set."""
+    """Return the boxes of a body as items; consecutive ones that are identical are one if `fold` is set."""
     items: list[Item] = []
     start = 0
     for index, box in enumerate(body.boxes):

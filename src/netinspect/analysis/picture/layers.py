@@ -53,7 +53,7 @@ def arrange(items: Sequence[Item], edges: Iterable[Edge]) -> tuple[tuple[int, ..
     hidden = stubs(projected)
     lines = sorted(ends for ends in projected if ends not in hidden)
     ranks = _ranks(len(items), lines)
-    rows, links = _rows_with_lanes(ranks, lines)
+    rows, links = _rows_with_dummies(ranks, lines)
     return _ordered(rows, links)
 
 
@@ -80,10 +80,10 @@ def _ranks(count: int, lines: Sequence[Ends]) -> list[int]:
     return ranks
 
 
-def _rows_with_lanes(
+def _rows_with_dummies(
     ranks: Sequence[int], lines: Sequence[Ends]
 ) -> tuple[list[list[int]], list[dict[int, list[int]]]]:
-    """Return rows of items and lanes, and for each row the links to the row before it."""
+    """Return rows of items and dummies, and for each row the links to the row before it."""
     count = len(ranks)
     last = max(ranks, default=-1)
     rows: list[list[int]] = [[] for _ in range(last + 1)]
@@ -91,27 +91,27 @@ def _rows_with_lanes(
     for item, rank in enumerate(ranks):
         rows[rank].append(item)
     ends: dict[int, int] = {}
-    """For each source with long edges, the last row that its lane passes."""
+    """For each source with long edges, the last row that its dummy passes."""
     for source, target in lines:
         start = ranks[source] if source != OUTSIDE else -1
         end = ranks[target] if target != OUTSIDE else last + 1
         if end - start > 1 and not (source == OUTSIDE and target == OUTSIDE):
             ends[source] = max(ends.get(source, -1), end - 1)
     for source, end in ends.items():
-        lane = -1 - (source if source != OUTSIDE else count)
+        dummy = -1 - (source if source != OUTSIDE else count)
         for passed in range((ranks[source] if source != OUTSIDE else -1) + 1, end + 1):
-            rows[passed].append(lane)
+            rows[passed].append(dummy)
     present = [set(row) for row in rows]
     for source, target in lines:
         if target == OUTSIDE or (rank := ranks[target]) == 0:
             continue
-        lane = -1 - (source if source != OUTSIDE else count)
-        before = lane if lane in present[rank - 1] else source
+        dummy = -1 - (source if source != OUTSIDE else count)
+        before = dummy if dummy in present[rank - 1] else source
         links[rank].setdefault(target, []).append(before)
     for rank, row in enumerate(rows[1:], 1):
-        for lane in (node for node in row if node < 0):
-            above = lane if lane in present[rank - 1] else -1 - lane
-            links[rank].setdefault(lane, []).append(above)
+        for dummy in (node for node in row if node < 0):
+            above = dummy if dummy in present[rank - 1] else -1 - dummy
+            links[rank].setdefault(dummy, []).append(above)
     return rows, links
 
 

@@ -36,7 +36,7 @@ class _TraceCalls:
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
         self._structure = Structure(trace)
-        self._looks: dict[str, Template] = {}
+        self._owns: dict[str, Template] = {}
         self._calls: list[Call] = []
         self._inputs: dict[str, int] = {}
 
@@ -61,12 +61,12 @@ class _TraceCalls:
             self._add_modules(path, self._nearest(path), called=False)
         if trace.output is not None:
             reads = self._reads(trace.output_origins, [*tensors_in(trace.output)])
-            look = Template(kind="output", label="output", inputs=_operands(trace.output))
-            self._calls.append(Call(0, look, "output", reads=reads))
+            own = Template(kind="output", label="output", inputs=_operands(trace.output))
+            self._calls.append(Call(0, own, "output", reads=reads))
         connect(self._calls)
         # Inputs come before what reads them.
         root = self._calls[0]
-        root.children.sort(key=lambda index: self._calls[index].look.kind != "input")
+        root.children.sort(key=lambda index: self._calls[index].own.kind != "input")
         return self._calls
 
     def _call_of(self, step: Step) -> Call:
@@ -77,32 +77,32 @@ class _TraceCalls:
             "steps": 1,
             "cost": cost,
             "failed": step.failed,
-            # Calls on one line are alike, wherever they are in it.
+            # Calls on one line are identical, wherever they are in it.
             "site": step.source and replace(step.source, instruction=0),
         }
         if step.kind == "module":
             # A layer of torch that calls other modules, such as `Sequential`, is opened like any other.
             inside = self._structure.children.get(step.index, ())
-            look = self._module_look(step.module, step)
+            own = self._of_module(step.module, step)
             is_leaf = not any(each.kind == "module" for each in inside)
-            look = replace(look, **shown, library=look.library and is_leaf)
-            return Call(step.parent, look, step.module, step.call)
-        look = Template(
+            own = replace(own, **shown, library=own.library and is_leaf)
+            return Call(step.parent, own, step.module, step.call)
+        own = Template(
             kind="function",
             label=step.name,
             qualified_name=step.qualified_name,
             facts=_plain_arguments(step),
             **shown,  # type: ignore[arg-type]
         )
-        return Call(step.parent, look)
+        return Call(step.parent, own)
 
-    def _module_look(self, path: str, step: Step | None = None) -> Template:
+    def _of_module(self, path: str, step: Step | None = None) -> Template:
         """Return what is the same in all calls of a module."""
-        look = self._looks.get(path)
-        if look is None:
+        own = self._owns.get(path)
+        if own is None:
             module = self._structure.modules.get(path)
-            look = self._looks[path] = (
-                self._registered_look(module)
+            own = self._owns[path] = (
+                self._of_registered(module)
                 if module is not None
                 else Template(
                     kind="module",
@@ -110,9 +110,9 @@ class _TraceCalls:
                     qualified_name=step.qualified_name if step else "",
                 )
             )
-        return look
+        return own
 
-    def _registered_look(self, module: Module) -> Template:
+    def _of_registered(self, module: Module) -> Template:
         below = self._structure.branch_sums[module.path]
         return Template(
             kind="module",
@@ -146,8 +146,8 @@ class _TraceCalls:
         index = self._inputs.get(name)
         if index is None:
             index = self._inputs[name] = len(self._calls)
-            look = Template(kind="input", label=name, output=_operands(value))
-            self._calls.append(Call(0, look, name))
+            own = Template(kind="input", label=name, output=_operands(value))
+            self._calls.append(Call(0, own, name))
         return index
 
     def _add_modules(self, path: str, parent: int | None, *, called: bool) -> None:
@@ -156,8 +156,8 @@ class _TraceCalls:
         for module in self._structure.branch(path):
             above = indices.get(module.path.rpartition(".")[0], parent)
             indices[module.path] = len(self._calls)
-            look = replace(self._module_look(module.path), called=called)
-            self._calls.append(Call(above if module.path != path else parent, look, module.path))
+            own = replace(self._of_module(module.path), called=called)
+            self._calls.append(Call(above if module.path != path else parent, own, module.path))
 
     @cached_property
     def _first_calls(self) -> dict[str, int]:
