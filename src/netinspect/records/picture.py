@@ -133,8 +133,8 @@ class Template:
 
     layers: tuple[tuple[int, ...], ...] = ()
     """Rows of the body from the source of the data to its end, each from left to right. A number from 0
-    is an item; -1 - i is the place that the long edges of item i pass, a dummy vertex; i is the number of
-    items for data from outside."""
+    is an item; -1 - i is a dummy vertex, which the long edges of item i pass; i is the number of items
+    for data from outside."""
 
     change: Change = ""
     changes: tuple[str, ...] = ()

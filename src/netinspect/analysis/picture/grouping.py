@@ -115,7 +115,7 @@ def chapters(items: Sequence[Item]) -> list[range]:
 
 
 def items_of(body: Body, templates: Sequence[Template], *, fold: bool) -> tuple[Item, ...]:
-    """Return the boxes of a body as items; consecutive ones that are identical are one if `fold` is set."""
+    """Return the boxes of a body as items; with `fold`, consecutive identical ones are one item."""
     items: list[Item] = []
     start = 0
     for index, box in enumerate(body.boxes):
