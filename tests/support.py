@@ -13,8 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import pytest
-
 from netinspect.api.command_names import COMMANDS
 from netinspect.rendering.html import style_sheet
 
@@ -49,8 +47,10 @@ IS_CI = bool(os.environ.get("CI"))
 
 def fail_or_skip(tool: str) -> NoReturn:
     """Skip a test because a tool is missing; with `CI` set, fail it."""
+    import pytest
+
     if IS_CI:
-        pytest.fail(f"{tool} is missing, which .ci/run installs")
+        pytest.fail(f"needs {tool}; .ci/run installs such programs")
     pytest.skip(f"needs {tool}")
 
 

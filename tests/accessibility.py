@@ -1,0 +1,31 @@
+"""Check of a page by axe-core against the success criteria of WCAG 2.2, levels A and AA."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.npm_files import npm_file
+
+if TYPE_CHECKING:
+    from tests.browser import Page
+
+_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa")
+
+_CHECK = """async rules => {
+    const options = { iframes: false, runOnly: { type: "tag", values: rules } };
+    const { violations, passes } = await axe.run(document, options);
+    return [passes.length, violations.flatMap(rule => rule.nodes.map(node => [
+        `${rule.id} (${rule.impact})`, node.target, node.failureSummary, node.html.slice(0, 200),
+    ].join(": ")))];
+}"""
+
+
+def axe_violations(page: Page) -> list[str]:
+    """Return the violations of a page and its frames, as they are shown now, each with its element."""
+    found: list[str] = []
+    for frame in page.raw.frames:
+        frame.evaluate(npm_file("axe-core"))
+        passed, violations = frame.evaluate(_CHECK, _RULES)
+        assert passed, "no rule applies to the page"
+        found += violations
+    return found
