@@ -59,8 +59,9 @@ ALLOWED = {
     "trace_cache": BASE,
     "targets": {"tracing", *BASE},
     "inputs": {"analysis", "tracing", *BASE},
-    "tracing": BASE,
-    "checkpoints": BASE,
+    "tracing": {"quantiles", *BASE},
+    "checkpoints": {"quantiles", *BASE},
+    "quantiles": {"records"},
     "reports": {"analysis", "rendering", *BASE},
     "analysis": BASE,
     "rendering": BASE,
@@ -78,7 +79,7 @@ ALLOWED = {
 
 THIRD_PARTIES = {
     "torch": {"api", "inputs", "integrations", "memory_tracker", "runner", "targets", "tracing"},
-    "numpy": {"checkpoints", "inputs", "tracing"},
+    "numpy": {"checkpoints", "inputs", "quantiles", "tracing"},
     "huggingface_hub": {"checkpoints"},
     "safetensors": {"inputs"},
     "msgspec": {"records"},

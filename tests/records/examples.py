@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from netinspect.records.distribution import Statistics
 from netinspect.records.modules import Attribute, Hook, Module
 from netinspect.records.steps import Failure, Origin, SourceLine, Step
-from netinspect.records.tensors import Buffer, Gradient, Parameter, Statistics
+from netinspect.records.tensors import Buffer, Gradient, Parameter
 from netinspect.records.trace import Backward, Code, Input, Trace, Versions
 from netinspect.records.values import Item, Literal, Structure, TensorSpec, Value
 

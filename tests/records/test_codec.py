@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from netinspect.records.base import field_names, record
 from netinspect.records.codec import CodecError, from_data, to_data
+from netinspect.records.distribution import Statistics
 from netinspect.records.steps import Failure, Step
-from netinspect.records.tensors import Gradient, Statistics
+from netinspect.records.tensors import Gradient
 from netinspect.records.trace import Trace
 from netinspect.records.values import Item, Literal, Structure, TensorSpec, Value
 from tests.records.examples import small_trace, step, tensor

@@ -46,6 +46,7 @@ def _of_trace(trace: Trace) -> tuple[NamedTensor, ...]:
             layout=entry.spec.layout,
             shared_bytes=entry.shared_bytes,
             statistics=entry.statistics,
+            distribution=entry.distribution,
             not_read=entry.not_read,
             values=entry.values,
         )

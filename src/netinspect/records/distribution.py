@@ -1,11 +1,27 @@
-"""Records of the value distribution of a stored tensor, and of anomalies in values."""
+"""Records of the values of a tensor: statistics, distribution and anomalies."""
 
 from __future__ import annotations
 
 from typing import Literal as OneOf
 
 from netinspect.records.base import Number, record
-from netinspect.records.tensors import Statistics
+
+
+@record
+class Statistics:
+    """Statistics of a tensor's finite elements, and counts over all elements."""
+
+    mean: Number | None
+    """None if no element is finite, or the dtype is not a number."""
+
+    std: Number | None
+    """Sample standard deviation (n - 1), as `Tensor.std`; None below two finite elements."""
+
+    min: Number | None
+    max: Number | None
+    zeros: int
+    nan: int
+    inf: int
 
 
 @record
@@ -44,7 +60,7 @@ class Distribution:
 
 @record
 class ValueSummary:
-    """Summary of the values of one stored tensor."""
+    """Summary of the values of one tensor."""
 
     statistics: Statistics | None = None
     """None if the values cannot be read."""

@@ -6,8 +6,7 @@ from typing import Literal as OneOf
 
 from netinspect.records.base import record
 from netinspect.records.checkpoint import StoredPiece
-from netinspect.records.distribution import Distribution
-from netinspect.records.tensors import Statistics
+from netinspect.records.distribution import Distribution, Statistics
 from netinspect.records.values import Layout
 
 
@@ -88,7 +87,7 @@ class NamedTensor:
 
     statistics: Statistics | None = None
     distribution: Distribution | None = None
-    """Quantiles; only for a checkpoint whose values were read."""
+    """Quantiles and histogram; None if its values were not read."""
 
     constant: bool = False
     """Whether it has several elements, all of the same finite value; read with the statistics."""

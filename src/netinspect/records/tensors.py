@@ -5,24 +5,8 @@ from __future__ import annotations
 from typing import Literal as OneOf
 
 from netinspect.records.base import Number, record
+from netinspect.records.distribution import Distribution, Statistics
 from netinspect.records.values import TensorSpec
-
-
-@record
-class Statistics:
-    """Statistics of a tensor's finite elements, and counts over all elements."""
-
-    mean: Number | None
-    """None if no element is finite, or the dtype is not a number."""
-
-    std: Number | None
-    """Sample standard deviation (n - 1), as `Tensor.std`; None below two finite elements."""
-
-    min: Number | None
-    max: Number | None
-    zeros: int
-    nan: int
-    inf: int
 
 
 @record
@@ -47,6 +31,9 @@ class RegisteredTensor:
     """Entries with the same number share memory: they are tied, and count once."""
 
     statistics: Statistics | None = None
+    distribution: Distribution | None = None
+    """None if its values were not read, without finite elements, and for complex or sparse tensors."""
+
     values: str | None = None
     """The tensor as torch prints it, if values were requested."""
 

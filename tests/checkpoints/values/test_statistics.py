@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 
 from netinspect.checkpoints.values import statistics as module
 from netinspect.checkpoints.values.data import PIECE, CheckpointData
-from netinspect.checkpoints.values.quantiles import BARS, SAMPLE, sample_places
 from netinspect.checkpoints.values.statistics import summarize_values
 from netinspect.errors import LoadError
+from netinspect.quantiles import BARS, SAMPLE, sample_places
 from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
-from netinspect.records.distribution import ValueSummary
-from netinspect.records.tensors import Statistics
-from netinspect.tracing.tensors.statistics import statistics as observed
+from netinspect.records.distribution import Statistics, ValueSummary
+from netinspect.tracing.tensors.statistics import summarize_values as observed
 from tests.checkpoints.values.tensor_values import (
     COMPLEX,
     FLOATS,
@@ -141,7 +140,7 @@ def test_summarize_ordinary_values(summarize: Summarize, dtype: torch.dtype) -> 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int32, torch.float8_e5m2])
 def test_summarize_equals_statistics_of_live_model(summarize: Summarize, dtype: torch.dtype) -> None:
     tensor = normal(torch.float32, 300, 400).mul(9).to(dtype)
-    found, wanted = summarize(tensor).statistics, observed(tensor.float())[0]
+    found, wanted = summarize(tensor).statistics, observed(tensor.float()).statistics
     assert found is not None
     assert wanted is not None
     for name in Statistics.__slots__:  # type: ignore[attr-defined]

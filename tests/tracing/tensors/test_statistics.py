@@ -15,7 +15,7 @@ from torch.testing._internal.two_tensor import TwoTensor
 
 import netinspect
 from netinspect.records.saved import read_trace
-from netinspect.tracing.tensors.statistics import statistics
+from netinspect.tracing.tensors.statistics import summarize_values
 from tests.support import torch_dtypes
 from tests.tracing.tensors.test_inner_tensors import COO, Holder, nested, per_channel
 
@@ -68,7 +68,8 @@ def dense_of(tensor: Tensor) -> Tensor:
 )
 def test_statistics_equal_those_of_dense_values(make: Callable[[], Tensor]) -> None:
     tensor = make()
-    found, reason = statistics(tensor)
+    summary = summarize_values(tensor)
+    found, reason = summary.statistics, summary.not_read
     values = dense_of(tensor).double()
     assert not reason
     assert found is not None
@@ -96,7 +97,8 @@ def test_statistics_equal_those_of_dense_values(make: Callable[[], Tensor]) -> N
     ids=["meta", "lazy", "masked", "two", *map(str, torch_dtypes("bits8", "float4_e2m1fn_x2"))],
 )
 def test_tensor_without_readable_values_has_a_reason(make: Callable[[], Tensor], reason: str) -> None:
-    found, why = statistics(make())
+    summary = summarize_values(make())
+    found, why = summary.statistics, summary.not_read
     assert found is None
     assert why.startswith(reason)
     model = Holder(odd=make())
@@ -112,7 +114,7 @@ def test_complex_values_have_counts_only() -> None:
         [0, 1 + 2j, complex("nan"), complex("inf"), complex(float("inf"), float("nan"))]
     )
     for each in (tensor, tensor.to_sparse()):
-        found, _ = statistics(each)
+        found = summarize_values(each).statistics
         assert found is not None
         assert (found.mean, found.std, found.min, found.max) == (None, None, None, None)
         assert (found.zeros, found.nan, found.inf) == (1, 2, 1)
@@ -132,7 +134,7 @@ def test_complex_values_have_counts_only() -> None:
 )
 def test_statistics_take_no_dense_memory(make: Callable[[], Tensor]) -> None:
     # 37 GiB if it were made dense: this would be refused, or end the process.
-    found, _ = statistics(make())
+    found = summarize_values(make()).statistics
     assert found is not None
     assert found.zeros in (0, 10**10 - 2)
     assert found.mean == pytest.approx(1.0 if not found.zeros else 2e-10)
@@ -150,3 +152,52 @@ def test_model_without_statistics_is_a_table_and_no_error(tmp_path: Path) -> Non
         file = tmp_path / f"{type(model).__name__}.json"
         netinspect.save(netinspect.load(model, run=False, stats=True), file)
         assert netinspect.params(read_trace(file, name="it"), stats=True).text() is not None
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.randn(64, 100),
+        torch.randn(300, 500).t(),
+        torch.randn(1 << 13, 700),
+        torch.tensor([1.0, float("nan"), 3.0, float("inf"), -2.0]),
+        torch.randint(-5, 9, (30, 30)),
+        torch.randn(40, 40).to(torch.bfloat16),
+        torch.tensor(2.5),
+    ],
+    ids=["whole", "transposed", "several pieces", "not finite", "integers", "bfloat16", "scalar"],
+)
+def test_distribution_of_tensor_follows_torch_quantile(tensor: Tensor) -> None:
+    found = summarize_values(tensor).distribution
+    assert found is not None
+    values = tensor.reshape(-1).double()
+    values = values[values.isfinite()]
+    assert found.exact == (found.elements == len(values))
+    near = 0.01 if found.exact else 2.5
+    for share, value in [(0.01, found.q01), (0.25, found.q25), (0.5, found.median), (0.75, found.q75)]:
+        # `torch.quantile` refuses more than 16 million elements.
+        rank = float((values < value).double().mean()), float((values <= value).double().mean())
+        spread = near / 100 if not found.exact else 1 / len(values)
+        assert rank[0] - spread <= share <= rank[1] + spread
+    assert sum(found.bars) == (found.elements if found.bars else 0)
+
+
+def test_distribution_of_parameters_is_that_of_their_checkpoint(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(300, 200), nn.BatchNorm1d(200))
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    live = {row.name: row.distribution for row in netinspect.params(net, stats=True).record.rows}
+    stored = {
+        row.name: row.distribution
+        for row in netinspect.params(tmp_path / "net.pt", stats=True).record.rows
+    }
+    assert live
+    assert live == {name: stored[name] for name in live}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: ROWS.to_sparse(), lambda: ROWS.expand(5, 6, 8), lambda: ROWS.to(torch.complex64), nested],
+    ids=["sparse", "expanded", "complex", "nested"],
+)
+def test_distribution_is_unknown_for_other_tensors(make: Callable[[], Tensor]) -> None:
+    assert summarize_values(make()).distribution is None

@@ -13,7 +13,7 @@ import numpy as np
 
 from netinspect.checkpoints.values.dtypes import Array
 from netinspect.checkpoints.values.summation import dot, scale_for, total
-from netinspect.records.tensors import Statistics
+from netinspect.records.distribution import Statistics
 
 _LARGE = {"f4": 1e15, "f8": 1e150}
 """Sums of squares are finite for smaller values and precise for values larger than the inverse."""

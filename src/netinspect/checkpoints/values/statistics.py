@@ -17,13 +17,13 @@ from netinspect.checkpoints.values.moments import (
     moments_of_integers,
 )
 from netinspect.checkpoints.values.processes import in_processes
-from netinspect.checkpoints.values.quantiles import (
+from netinspect.checkpoints.values.threads import Meter, Progress, Workspace
+from netinspect.quantiles import (
     SAMPLE,
     distribution_of_counts,
     distribution_of_sample,
     sample_places,
 )
-from netinspect.checkpoints.values.threads import Meter, Progress, Workspace
 from netinspect.records.checkpoint import StoredTensor
 from netinspect.records.distribution import Distribution, ValueSummary
 

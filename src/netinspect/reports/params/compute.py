@@ -171,5 +171,5 @@ def _require_values(rows: Sequence[NamedTensor], target: str, *, statistics: boo
 def _hide_values(row: NamedTensor, *, statistics: bool, values: bool) -> NamedTensor:
     """Return a row without the statistics or values that were not requested."""
     if not statistics and (row.statistics is not None or row.not_read):
-        row = replace(row, statistics=None, not_read="")
+        row = replace(row, statistics=None, distribution=None, not_read="")
     return row if values or row.values is None else replace(row, values=None)

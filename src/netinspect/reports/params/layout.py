@@ -81,7 +81,7 @@ def _model_columns(report: Parameters, has_buffers: bool) -> tuple[Column[NamedT
     if has_buffers:
         columns += MODEL_COLUMNS
     if report.with_statistics:
-        columns += (*STATISTICS, NOT_READ)
+        columns += (*STATISTICS, *DISTRIBUTION, NOT_READ)
     return (*columns, LAYOUT)
 
 

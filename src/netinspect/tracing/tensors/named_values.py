@@ -9,9 +9,10 @@ import torch
 
 from netinspect.errors import class_name
 from netinspect.records.base import replace
+from netinspect.records.distribution import ValueSummary
 from netinspect.records.tensors import Buffer, Gradient, Parameter
 from netinspect.tracing.tensors.reprs import printed
-from netinspect.tracing.tensors.statistics import statistics
+from netinspect.tracing.tensors.statistics import summarize_values
 
 _Entry = TypeVar("_Entry", Parameter, Buffer)
 
@@ -61,5 +62,11 @@ def as_printed(value: Any) -> str:
 
 
 def _with_values(entry: _Entry, tensor: torch.Tensor, *, text: bool, summary: bool) -> _Entry:
-    found, reason = statistics(tensor) if summary else (None, "")
-    return replace(entry, values=as_printed(tensor) if text else None, statistics=found, not_read=reason)
+    found = summarize_values(tensor) if summary else ValueSummary()
+    return replace(
+        entry,
+        values=as_printed(tensor) if text else None,
+        statistics=found.statistics,
+        distribution=found.distribution,
+        not_read=found.not_read,
+    )

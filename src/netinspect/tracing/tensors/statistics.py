@@ -10,7 +10,8 @@ import torch
 
 from netinspect._utils.classes import plain_name
 from netinspect.errors import class_name
-from netinspect.records.tensors import Statistics
+from netinspect.quantiles import SAMPLE, distribution_of_sample, sample_places
+from netinspect.records.distribution import Distribution, Statistics, ValueSummary
 from netinspect.tracing.safe_access import class_attribute, is_a, is_users_class
 from netinspect.tracing.tensors.describe import is_uninitialised
 from netinspect.tracing.tensors.inner_tensors import (
@@ -32,37 +33,53 @@ _METHODS_FOR_VALUES = ("get_original_weight", "dequantize", "to_dense")
 """Methods of library classes that return a tensor's values. The first defined one is used."""
 
 
+def _elements_in_order(tensor: torch.Tensor) -> int | None:
+    """Return the number of elements of a plain dense tensor, None for any other."""
+    with torch._C.DisableTorchFunction():
+        if may_wrap(type(tensor)) or tensor.is_nested or tensor.layout is not torch.strided:
+            return None
+        return tensor.numel()
+
+
 class NotRead(Exception):
     """Raised if no values can be summarized; the message is the reason."""
 
 
-def statistics(tensor: torch.Tensor) -> tuple[Statistics | None, str]:
+def summarize_values(tensor: torch.Tensor) -> ValueSummary:
     """Summarize the values of a tensor, in float64 and in pieces of bounded size.
 
     Quantized tensors and tensor classes of installed packages are dequantized. The zeros that a sparse
     tensor does not store are included. No code of user classes is run.
 
     Returns:
-        Statistics and an empty text: mean, standard deviation, minimum and maximum of the finite
-        elements, and counts of zeros, NaN and infinities; only the counts for complex values. Without
-        values, None and the reason.
+        Mean, standard deviation, minimum and maximum of the finite elements, and counts of zeros, NaN
+        and infinities; only the counts for complex values. The distribution of dense real values, from a
+        sample of a large tensor. Without values, the reason.
     """
     try:
         with torch.no_grad():
-            found = _Moments()
+            found = _Values(_elements_in_order(tensor))
             _add(tensor, found)
-            return found.statistics(), ""
+            return ValueSummary(statistics=found.statistics(), distribution=found.distribution())
     except NotRead as error:
-        return None, str(error)
+        return ValueSummary(not_read=str(error))
     except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
         # Torch has no kernel for some types, such as float4, and for some layouts.
-        return None, f"torch cannot read them: {_first_line(error)}"
+        return ValueSummary(not_read=f"torch cannot read them: {_first_line(error)}")
 
 
-class _Moments:
-    """Sums over the pieces of a tensor, joined by Chan's formula, which does not cancel."""
+class _Values:
+    """Sums over the pieces of a tensor, joined by Chan's formula, which does not cancel, and a sample.
 
-    def __init__(self) -> None:
+    Args:
+        elements: Number of elements if all are added one by one; None for no sample.
+    """
+
+    def __init__(self, elements: int | None) -> None:
+        self._elements = elements or 0
+        self._sample: list[torch.Tensor] | None = None if elements is None else []
+
+        self._seen = 0
         self.zeros = self.nan = self.inf = self.finite = 0
         self.mean = self.squares = 0.0
         self.low: float | None = None
@@ -80,6 +97,7 @@ class _Moments:
         self.inf += times * int((piece.isinf() & ~nan).sum())
         if self.is_complex:
             return
+        self._take_sample(piece, times)
         piece = piece[piece.isfinite()]
         if piece.numel():
             mean = float(piece.mean())
@@ -89,8 +107,28 @@ class _Moments:
     def add_zeros(self, count: int) -> None:
         """Add elements that are not stored because they are zero."""
         if count > 0:
+            self._sample = None
             self.zeros += count
             self._join(count, 0.0, 0.0, 0.0, 0.0)
+
+    def _take_sample(self, piece: torch.Tensor, times: int) -> None:
+        if times != 1 or self._sample is None:
+            self._sample = None
+            return
+        first, self._seen = self._seen, self._seen + piece.numel()
+        flat = piece.reshape(-1)
+        if self._elements > SAMPLE:
+            places = sample_places(self._elements)
+            begin, end = places.searchsorted((first, self._seen))
+            flat = flat[torch.from_numpy(places[begin:end] - first)]
+        self._sample.append(flat)
+
+    def distribution(self) -> Distribution | None:
+        """Return quantiles and histogram; None if they are not known."""
+        if not self._sample or self._seen != self._elements:
+            return None
+        # `cat` copies even a single piece: the sample is sorted in place.
+        return distribution_of_sample(torch.cat(self._sample).numpy(), self.finite)
 
     def _join(self, count: int, mean: float, squares: float, low: float, high: float) -> None:
         shift, total = mean - self.mean, self.finite + count
@@ -114,7 +152,7 @@ class _Moments:
         )
 
 
-def _add(tensor: torch.Tensor, found: _Moments) -> None:
+def _add(tensor: torch.Tensor, found: _Values) -> None:
     """Add the values of a tensor of any kind.
 
     Raises:
@@ -144,7 +182,7 @@ def _reason_without_values(tensor: torch.Tensor) -> str:
     return ""
 
 
-def _add_plain(tensor: torch.Tensor, found: _Moments) -> None:
+def _add_plain(tensor: torch.Tensor, found: _Values) -> None:
     if tensor.is_nested:
         for part in tensor.unbind():
             _add_plain(part, found)
@@ -159,7 +197,7 @@ def _add_plain(tensor: torch.Tensor, found: _Moments) -> None:
         _add_strided(tensor, found)
 
 
-def _add_strided(tensor: torch.Tensor, found: _Moments) -> None:
+def _add_strided(tensor: torch.Tensor, found: _Values) -> None:
     # Elements repeated by `expand` are read once.
     times = 1
     for dimension, stride in enumerate(tensor.stride()):
@@ -187,7 +225,7 @@ def _pieces(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
         yield tensor[start : start + rows]
 
 
-def _add_sparse(tensor: torch.Tensor, found: _Moments) -> None:
+def _add_sparse(tensor: torch.Tensor, found: _Values) -> None:
     if tensor.layout is torch.sparse_coo and not tensor.is_coalesced():
         # Values at one index add up. Coalesces a new tensor on the same parts, so that the user's tensor
         # does not change its flag.

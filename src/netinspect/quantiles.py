@@ -10,11 +10,14 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from netinspect.checkpoints.values.dtypes import Array
 from netinspect.records.distribution import Distribution
+
+Array = NDArray[Any]
 
 SAMPLE = 1 << 14
 """Maximum number of sampled elements."""
