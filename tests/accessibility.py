@@ -11,21 +11,26 @@ if TYPE_CHECKING:
 
 _RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa")
 
-_CHECK = """async rules => {
+_CHECK = """async ([rules, within]) => {
     const options = { iframes: false, runOnly: { type: "tag", values: rules } };
-    const { violations, passes } = await axe.run(document, options);
+    const { violations, passes } = await axe.run(within || document, options);
     return [passes.length, violations.flatMap(rule => rule.nodes.map(node => [
         `${rule.id} (${rule.impact})`, node.target, node.failureSummary, node.html.slice(0, 200),
     ].join(": ")))];
 }"""
 
 
-def axe_violations(page: Page) -> list[str]:
-    """Return the violations of a page and its frames, as they are shown now, each with its element."""
+def axe_violations(page: Page, within: str | None = None) -> list[str]:
+    """Return the violations of a page and its frames, as they are shown now, each with its element.
+
+    Args:
+        page: The page.
+        within: Selector of the elements to check, in the outer frame only; None for all of the page.
+    """
     found: list[str] = []
-    for frame in page.raw.frames:
+    for frame in page.raw.frames if within is None else [page.raw.main_frame]:
         frame.evaluate(npm_file("axe-core"))
-        passed, violations = frame.evaluate(_CHECK, _RULES)
+        passed, violations = frame.evaluate(_CHECK, [_RULES, within])
         assert passed, "no rule applies to the page"
         found += violations
     return found

@@ -16,6 +16,7 @@ import netinspect
 from netinspect.rendering.document import Document, line
 from netinspect.rendering.html import format_html_fragment, format_html_page
 from netinspect.rendering.styles import style_names
+from tests.accessibility import axe_violations
 from tests.browser import Page
 from tests.rendering.test_html import document, outline
 from tests.support import PATIENCE, Outcome
@@ -122,6 +123,7 @@ def test_notebook_views_are_legible(
         assert len(view["scrolled"]) > 1 or view["height"] <= SCREEN
     assert views[0]["rows"][1]["name"] == "LeNet"
     assert views[2]["colors"] > 2  # code is highlighted
+    assert axe_violations(page, ".netinspect") == []
     found = page.run("[...document.querySelectorAll('.netinspect *')].map(each => each.tagName)")
     assert not {"SCRIPT", "IMG"} & {*found}
     # At this width nothing of a summary has to be scrolled to.
@@ -199,7 +201,7 @@ def test_view_is_legible_in_host(page: Page, tmp_path: Path, host: str) -> None:
     found, styled = views
     check(found)
     check(styled)
-    assert found["height"] < 540
+    assert found["height"] < 570
     assert [cell["align"] for cell in found["rows"][1]["cells"]] == ["left", "right"]
     # Plain and dim text, red, yellow and blue.
     assert styled["colors"] == 5

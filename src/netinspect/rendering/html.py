@@ -57,7 +57,7 @@ _PAGE = """\
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; --ni-page: Canvas; }}
-body {{ margin: 1.5em; }}
+body {{ margin: 1.5em; background: Canvas; color: CanvasText; }}
 </style>
 </head>
 <body>
