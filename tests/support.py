@@ -29,6 +29,9 @@ MODEL_COMMANDS = tuple(
 )
 """Commands with the options of a model."""
 
+TABLE_COMMANDS = tuple(each for each in MODEL_COMMANDS if each not in ("graph", "page"))
+"""Those of them that write tables and text in every format."""
+
 # Not from torch itself: processes whose memory is measured import this file.
 TORCH = tuple(map(int, version("torch").split(".")[:2]))
 """Major and minor version of torch."""

@@ -71,8 +71,8 @@ _SIZES = re.compile(
     r"(?::(?P<dtype>(?:bool|[a-z]+[0-9]+)(?::-?[0-9]+\.\.-?[0-9]+)?))?"
 )
 _COMMANDS = (
-    "cache", "config", "cost", "diff", "doctor", "globals", "internals", "memory", "models", "params",
-    "source", "summary", "trace", "tree",
+    "cache", "config", "cost", "diff", "doctor", "globals", "internals", "memory", "models", "page",
+    "params", "source", "summary", "trace", "tree",
 )  # fmt: skip
 _TARGET = r"(?:'[^'\n]*'|(?!(?:shows?|lists?|empties|may|or|and)\b)[\w./-]+:?(?:\w+)?)"
 _COMMAND = re.compile(

@@ -24,10 +24,10 @@ from netinspect.rendering.document import Table
 from netinspect.rendering.formats import Format
 from netinspect.reports.render import lay_out
 from tests.rendering.html_reader import HtmlReader
-from tests.support import MODEL_COMMANDS
+from tests.support import TABLE_COMMANDS
 
 PUBLIC: list[str] = importlib.import_module("netinspect").__all__
-VIEWS = {name: getattr(netinspect, name) for name in MODEL_COMMANDS if name != "diff"}
+VIEWS = {name: getattr(netinspect, name) for name in TABLE_COMMANDS if name != "diff"}
 
 
 def test_all_names_exist() -> None:
@@ -107,7 +107,7 @@ def test_import_is_lazy() -> None:
 def test_every_command_has_a_function() -> None:
     from netinspect.api.command_names import COMMANDS
 
-    assert set(COMMANDS) == {*VIEWS, "models", "cache", "config", "doctor", "diff", "globals"}
+    assert set(COMMANDS) == {*VIEWS, "models", "cache", "config", "doctor", "diff", "globals", "page"}
     # `globals` is Python's own, and nothing of that name is to be taken over from a module.
     functions = {name: {"globals": "pickle_globals"}.get(name, name) for name in COMMANDS}
     assert all(callable(getattr(netinspect, function)) for function in functions.values())

@@ -13,7 +13,7 @@ import pytest
 
 from netinspect.rendering.formats import Format
 from tests.nets.hostile import POISONS
-from tests.support import MODEL_COMMANDS, Outcome, command_line
+from tests.support import TABLE_COMMANDS, Outcome, command_line
 
 Cli = Callable[..., Outcome]
 
@@ -23,7 +23,7 @@ FAILING = f"{FILE}:failing"
 MODULES = [f"{name} {poison}".replace(".", "") for name, poison in POISONS.items()]
 SURROGATE = next(name for name in MODULES if name.startswith("surrogate"))
 COMMANDS = [
-    *([each] for each in MODEL_COMMANDS if each not in ("memory", "params", "trace")),
+    *([each] for each in TABLE_COMMANDS if each not in ("memory", "params", "trace")),
     ["summary", "--functions"],
     ["params", "--buffers", "--stats"],
     ["params", "--values"],

@@ -199,6 +199,8 @@ def test_from_data_reads_documents_that_schema_accepts(spot: Spot, value: Any) -
         ("internals", "lenet", "conv1"),
         ("memory", "lenet", "--train", "--device-memory", "2MiB"),
         ("models",),
+        ("page", "lenet"),
+        ("page", "tiny_gpt", "--no-source"),
     ],
     ids=" ".join,
 )

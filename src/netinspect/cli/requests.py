@@ -227,6 +227,7 @@ def load_target(
     run: bool = True,
     values: bool = False,
     stats: bool = False,
+    code: bool = False,
     symbolic: Sequence[str] | None = None,
     is_mixed: bool = False,
 ) -> Trace | Checkpoint:
@@ -239,6 +240,7 @@ def load_target(
         run: Whether the command needs a forward.
         values: Keep the tensors as printed.
         stats: Summarise the values.
+        code: Keep the source of the classes.
         symbolic: Input sizes to replace by symbols.
         is_mixed: Whether another target of the command is a model, to which model options apply.
 
@@ -249,7 +251,9 @@ def load_target(
 
     target = read_target(target, output)
     if not target.is_checkpoint:
-        return load_trace(target, model, output, run=run, values=values, stats=stats, symbolic=symbolic)
+        return load_trace(
+            target, model, output, run=run, values=values, stats=stats, code=code, symbolic=symbolic
+        )
     style_for(output)
     check_outputs(output.output, sources=(target.text,))
     started = time.perf_counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from netinspect._utils.units import exact_numbers
@@ -67,6 +67,14 @@ def _layout_module(report: Report) -> str:
     return f"netinspect.reports.{report.name}.layout"
 
 
+def _own_format(report: Report, format: Format) -> Callable[[Report], str] | None:
+    """Return the function with which the layout of a report writes a format itself, or None."""
+    found: Callable[[Report], str] | None = getattr(
+        importlib.import_module(_layout_module(report)), f"format_{format}", None
+    )
+    return found
+
+
 def render(report: Report, style: Style | None = None) -> str:
     """Render a report as text.
 
@@ -88,6 +96,8 @@ def _render(report: Report, style: Style) -> str:
         from netinspect.rendering.machine import dump_json
 
         return dump_json(report)
+    if (own := _own_format(report, style.format)) is not None:
+        return own(report)
     document = lay_out(report, failure=style.failure)
     columns = None if style.columns is None else checked_columns(document, style.columns)
     if style.format is Format.PLAIN:

@@ -49,7 +49,7 @@ def annotate_source(trace: Trace, *, path: str = "", whole_class: bool = False) 
         )
     called = module.alias_of if module.alias_of is not None else module.path
     calls = structure.calls.get(called, [])
-    notes = _Notes(structure, calls)
+    notes = LineNotes(structure, calls)
     listings = [_list(own, module, structure, notes, whole_class=whole_class)]
     inherited = _forward_code(module, own, trace.code)
     if inherited is not None:
@@ -75,7 +75,7 @@ def _covers(code: Code, file: str, line: int) -> bool:
     return code.file == file and code.first_line <= line < code.first_line + len(code.lines)
 
 
-class _Notes:
+class LineNotes:
     """Annotations of the lines that ran during the calls of one module."""
 
     def __init__(self, structure: Structure, calls: Sequence[Step]) -> None:
@@ -169,7 +169,7 @@ def _shapes(value: Value | None) -> str:
 
 
 def _list(
-    code: Code, module: Module, structure: Structure, notes: _Notes, *, whole_class: bool
+    code: Code, module: Module, structure: Structure, notes: LineNotes, *, whole_class: bool
 ) -> Listing:
     syntax = _ClassSyntax(code)
     numbers = range(code.first_line, code.first_line + len(code.lines))

@@ -1,0 +1,155 @@
+"""Public functions whose views are pictures: `page`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Unpack
+
+from netinspect._utils.classes import is_a
+from netinspect._utils.random_state import preserved_random_state
+from netinspect.api._checkpoints import refuse_for_checkpoint
+from netinspect.api._load import load_or_read
+from netinspect.api._options import ForwardOptions, given, takes
+from netinspect.api._view import View
+from netinspect.errors import NetinspectError, UsageError, suggestion
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.reports.page.record import Page
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netinspect.records.trace import Trace
+    from netinspect.rendering.formats import Style
+    from netinspect.reports.memory.record import Memory
+    from netinspect.reports.page.record import PageNote
+
+THEMES = ("auto", "light", "dark")
+HEATS = ("macs", "params", "activations", "bytes")
+_FRAME_HEIGHT = 720
+"""Pixels of the page in a notebook."""
+
+
+@dataclass(frozen=True, repr=False)
+class PageView(View[Page]):
+    """A page, which notebooks show in a frame of its own, and `save` writes as one HTML file."""
+
+    theme: str = "auto"
+    """Theme until the reader chooses another one: `auto`, `light` or `dark`."""
+
+    heat: str = "macs"
+    """Number that colours show until the reader chooses another one."""
+
+    @property
+    def html(self) -> str:
+        """The page: one HTML document that loads nothing else."""
+        with preserved_random_state():
+            from netinspect.advice import for_python
+            from netinspect.reports.page.layout import format_html
+
+            with for_python():
+                return format_html(self.record, theme=self.theme, heat=self.heat)
+
+    def _render(self, style: Style) -> str:
+        from netinspect.rendering.formats import Format
+
+        return self.html if style.format is Format.HTML else super()._render(style)
+
+    def _repr_html_(self) -> str:
+        """Return a frame with the page; its scripts run apart from those of the notebook."""
+        from html import escape
+
+        return (
+            f'<iframe sandbox="allow-scripts" width="100%" height="{_FRAME_HEIGHT}" '
+            f'title="{escape(self.record.header.target)}" '
+            f'style="border: 0" srcdoc="{escape(self.html)}"></iframe>'
+        )
+
+
+@takes(ForwardOptions)
+def page(
+    model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+    *args: Any,
+    memory: bool = False,
+    source: bool = True,
+    theme: str = "auto",
+    heat: str = "macs",
+    **options: Unpack[ForwardOptions],
+) -> PageView:
+    """Show all that is known of a model on one page: its graph, table, source, parameters and costs.
+
+    The page is one HTML file, which loads nothing and runs only its own scripts. A part that cannot be
+    shown is a note on it.
+
+    Args:
+        model: A model, a trace or a target; see `load` and `read_checkpoint`.
+        args: Positional arguments of forward, for a live module.
+        memory: Track the memory of the run too, as `memory` does; of a saved trace that is not possible.
+        source: Show the source of the classes; False for models whose code is confidential.
+        theme: `auto` for that of the reader's system, `light` or `dark`.
+        heat: What the colours show at first: `macs`, `params`, `activations` or `bytes`.
+        options: Inputs of forward and its mode, as for `summary`.
+    """
+    check_choice("theme", theme, THEMES)
+    check_choice("heat", heat, HEATS)
+    found = load_or_read(model, args=args or None, stats=True, code=source, **given(options))
+    tracked: Memory | None = None
+    notes: tuple[PageNote, ...] = ()
+    if is_a(found, Checkpoint):
+        refuse_for_checkpoint("memory", memory, "a checkpoint has no forward to run")
+    elif memory:
+        tracked, notes = _track(model, args, options)
+    return page_of(found, memory=tracked, notes=notes, source=source, theme=theme, heat=heat)
+
+
+def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    """Check that a value is one of several.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if value not in choices:
+        raise UsageError(
+            f"there is no {option} {value!r}",
+            hint=suggestion(value, choices) or f"one of {', '.join(choices)}",
+        )
+
+
+def page_of(
+    found: Trace | Checkpoint,
+    *,
+    memory: Memory | None = None,
+    notes: tuple[PageNote, ...] = (),
+    source: bool = True,
+    theme: str = "auto",
+    heat: str = "macs",
+) -> PageView:
+    """Return the page of a trace or a checkpoint; see `page`."""
+    from netinspect.reports.page.compute import build_checkpoint_page, build_page
+
+    if is_a(found, Checkpoint):
+        return PageView(build_checkpoint_page(found), theme=theme, heat=heat)
+    return PageView(build_page(found, memory=memory, notes=notes, source=source), theme=theme, heat=heat)
+
+
+def _track(
+    model: Any, args: tuple[Any, ...], options: ForwardOptions
+) -> tuple[Memory | None, tuple[PageNote, ...]]:
+    """Return the memory of a run, or a note on why it is unknown."""
+    from netinspect.api._memory import memory
+    from netinspect.reports.page.compute import MEMORY_POINTS, memory_note
+
+    passed = {key: value for key, value in given(options).items() if key in _OF_MEMORY}
+    try:
+        return memory(model, *args, points=MEMORY_POINTS, **passed).record, ()
+    except NetinspectError as error:
+        return None, (memory_note(error),)
+
+
+_OF_MEMORY = frozenset(
+    {
+        *("kwargs", "input_size", "input_data", "dtypes", "inputs", "inputs_from", "batch", "train"),
+        *("model_args", "seed", "online", "run_file", "symbolic", "cache"),
+    }
+)
+"""Options that `memory` takes too."""

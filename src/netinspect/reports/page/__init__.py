@@ -1,0 +1,1 @@
+"""The `page` command: one HTML file with all that is known of a model."""

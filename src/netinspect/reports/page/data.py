@@ -1,0 +1,253 @@
+"""Data of a page for its scripts: tables as rows of plain values, with exact numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from netinspect._utils import units
+from netinspect.analysis.allocation_totals import CATEGORIES
+from netinspect.records.base import SCHEMA_VERSION
+from netinspect.records.checkpoint_header import CheckpointHeader
+from netinspect.records.named_tensors import NamedTensor
+from netinspect.records.report_header import Diagnosis, Operand, ReportHeader
+from netinspect.records.tensors import Statistics
+from netinspect.records.work import Cost
+from netinspect.rendering import format_values
+from netinspect.rendering.amounts import amount
+from netinspect.rendering.layer_facts import without_defaults
+from netinspect.reports.cost.record import CostReport
+from netinspect.reports.memory.record import Amounts, Memory, MemoryPoint
+from netinspect.reports.page.record import Page, PageListing
+from netinspect.reports.params.record import Parameters
+from netinspect.reports.summary.checkpoint_record import CheckpointSummary
+from netinspect.reports.summary.record import Summary, SummaryRow
+from netinspect.version import __version__
+
+_COSTS = ("macs", "flops", "other_flops", "activations", "bytes_read", "bytes_written")
+
+
+def page_data(page: Page) -> dict[str, Any]:
+    """Return the data of a page, without its picture; `None` stands for a part that is missing."""
+    header = page.header
+    return {
+        "version": __version__,
+        "schema_version": SCHEMA_VERSION,
+        "title": title_of(header),
+        "target": header.target,
+        "facts": _facts(page),
+        "failure": _failure(header),
+        "warnings": [*header.warnings],
+        "notes": [[note.part, note.text] for note in page.notes],
+        "table": None if page.summary is None else _table(page.summary),
+        "source": [*map(_listing, page.sources)],
+        "parameters": None if page.parameters is None else _parameters(page.parameters),
+        "memory": None if page.memory is None else _memory(page.memory),
+        "cost": None if page.operators is None else _cost(page.operators),
+    }
+
+
+def title_of(header: ReportHeader | CheckpointHeader) -> str:
+    """Return the title of a page: the class of the model, or the target of a checkpoint."""
+    return header.class_name if isinstance(header, ReportHeader) else header.target
+
+
+def _facts(page: Page) -> list[tuple[str, str]]:
+    """Return the facts in the header of the page, as labels and texts."""
+    header, summary = page.header, page.summary
+    if not isinstance(header, ReportHeader):
+        totals = None if page.parameters is None else page.parameters.totals
+        tensors = 0 if page.parameters is None else len(page.parameters.rows) + page.parameters.hidden
+        facts = [("format", header.format), ("tensors", units.count(tensors))]
+        return [*facts, ("bytes", units.size(totals.bytes))] if totals is not None else facts
+    facts = []
+    if header.ran:
+        facts.append(("input", format_values.chosen_inputs(header.inputs)))
+        facts.append(("mode", header.mode))
+    if isinstance(summary, Summary):
+        totals = summary.totals
+        facts.append(("parameters", units.short(totals.parameters)))
+        facts.append(("size", units.size(totals.bytes)))
+        if header.ran and summary.counted != "no":
+            partly = summary.counted == "partly"
+            facts.append(("MACs", amount(summary.cost, "macs", header, partly=partly)))
+    return facts
+
+
+def _failure(header: ReportHeader | CheckpointHeader) -> dict[str, Any] | None:
+    failure: Diagnosis | None = getattr(header, "failure", None)
+    if failure is None:
+        return None
+    place = failure.place
+    return {
+        "summary": failure.summary,
+        "exception": failure.exception,
+        "message": failure.message,
+        "explanation": failure.explanation,
+        "remedies": [*failure.remedies],
+        "path": [*failure.path],
+        "operands": [*map(_operand, failure.operands)],
+        "made": [*map(_operand, failure.made)],
+        "place": None if place is None else [place.file, place.line, place.text],
+    }
+
+
+def _operand(operand: Operand) -> list[Any]:
+    return [operand.name, [*operand.spec.shape], operand.spec.dtype, [*operand.wrong]]
+
+
+def _costs(cost: Cost, header: ReportHeader) -> list[Any]:
+    """Return the numbers of `_COSTS`; of a trace with symbols each with its text."""
+    numbers = [getattr(cost, name) for name in _COSTS]
+    if cost.expressions is None:
+        return numbers
+    return [[number, amount(cost, name, header)] for number, name in zip(numbers, _COSTS, strict=True)]
+
+
+def _table(summary: Summary | CheckpointSummary) -> dict[str, Any]:
+    if isinstance(summary, CheckpointSummary):
+        columns = ("path", "name", "class", "depth", "repeats", "last_name", "repeat_of")
+        return {
+            "columns": [*columns, "tensors", "elements", "bytes", "dtypes"],
+            "rows": [
+                [
+                    *(each.path, each.name, each.class_name, each.level),
+                    *(each.repeats, each.last_name, each.repeat_of),
+                    *(each.tensors, each.elements, each.bytes, ", ".join(each.dtypes)),
+                ]
+                for each in summary.groups
+            ],
+        }
+    return {
+        "columns": [
+            *("path", "name", "class", "depth", "repeats", "last_name", "repeat_of"),
+            *("facts", "output", "calls", "params", "bytes", "trainable", "failed", "alias_of"),
+            *_COSTS,
+        ],
+        "rows": [_row(row, summary.header) for row in summary.rows],
+        "total": {
+            "params": summary.totals.parameters,
+            "bytes": summary.totals.bytes,
+            **dict(zip(_COSTS, _costs(summary.cost, summary.header), strict=True)),
+        },
+        "notes": _spans(format_values.total_notes(summary.totals, summary.ties)),
+        "counted": summary.counted,
+    }
+
+
+def _row(row: SummaryRow, header: ReportHeader) -> list[Any]:
+    return [
+        *(row.path, row.name, row.class_name, row.depth, row.repeats, row.last_name, row.repeat_of),
+        without_defaults(row.class_name, row.extra_repr),
+        "" if row.output is None else format_values.in_table(row.output),
+        row.calls,
+        *(row.parameters, row.bytes, row.trainable, row.failed, row.alias_of),
+        *_costs(row.cost, header),
+    ]
+
+
+def _spans(lines: Sequence[Any]) -> list[str]:
+    return ["".join(span.text for span in line) for line in lines]
+
+
+def _listing(listing: PageListing) -> dict[str, Any]:
+    return {
+        "name": listing.name,
+        "file": listing.file,
+        "installed": listing.installed,
+        "total_lines": listing.total_lines,
+        "lines": [
+            [line.number, line.text, line.macs, line.shapes]
+            if line.macs or line.shapes
+            else [line.number, line.text]
+            for line in listing.lines
+        ],
+    }
+
+
+def _parameters(parameters: Parameters) -> dict[str, Any]:
+    return {
+        "columns": [
+            *("name", "kind", "shape", "dtype", "elements", "bytes", "trainable", "tied"),
+            *("statistics", "histogram", "note"),
+        ],
+        "rows": [*map(_tensor, parameters.rows)],
+        "hidden": parameters.hidden,
+        "with_statistics": parameters.with_statistics,
+        "findings": [
+            [each.kind, each.tensors, [*each.names], each.detail] for each in parameters.findings
+        ],
+    }
+
+
+def _tensor(row: NamedTensor) -> list[Any]:
+    return [
+        *(row.name, row.kind, [*row.shape], row.dtype, row.elements, row.bytes),
+        *(row.trainable, [*row.tied_to]),
+        None if row.statistics is None else _statistics(row.statistics),
+        _histogram(row),
+        "all elements are equal" if row.constant else row.not_read,
+    ]
+
+
+def _statistics(found: Statistics) -> list[Any]:
+    numbers = (found.mean, found.std, found.min, found.max)
+    return [*map(_number, numbers), found.zeros, found.nan, found.inf]
+
+
+def _histogram(row: NamedTensor) -> list[Any] | None:
+    """Return the ends of the range and the counts of its bins; None if they are unknown."""
+    found = row.distribution
+    if found is None or not found.bars:
+        return None
+    return [_number(found.low), _number(found.high), *found.bars]
+
+
+def _number(number: float | None) -> float | str | None:
+    """Return a number for JSON: with six digits, as text if it is not finite."""
+    if number is None or math.isfinite(number):
+        return None if number is None else float(f"{number:.6g}")
+    return str(number)
+
+
+def _memory(memory: Memory) -> dict[str, Any]:
+    return {
+        "categories": [*CATEGORIES],
+        "batch": memory.batch,
+        "training": memory.training,
+        "optimizer": memory.optimizer,
+        "allocator": memory.allocator,
+        "dtype": memory.dtype,
+        "peak": _point(memory.peak),
+        "points": [*map(_point, memory.timeline)],
+        "modules": [
+            [each.path, each.class_name, each.total, _amounts(each.amounts)] for each in memory.modules
+        ],
+        "hidden_modules": memory.hidden_modules,
+        "hidden_bytes": memory.hidden_bytes,
+        "warnings": [*memory.header.warnings],
+    }
+
+
+def _point(point: MemoryPoint) -> list[Any]:
+    return [
+        *(point.index, point.phase, point.iteration, point.module, point.operation, point.total),
+        _amounts(point.amounts),
+    ]
+
+
+def _amounts(amounts: Amounts) -> list[int]:
+    return [getattr(amounts, category) for category in CATEGORIES]
+
+
+def _cost(report: CostReport) -> dict[str, Any]:
+    return {
+        "columns": ["operator", "kind", "calls", *_COSTS],
+        "rows": [
+            [row.key, row.class_name, row.calls, *_costs(row.cost, report.header)] for row in report.rows
+        ],
+        "total": _costs(report.total, report.header),
+        "partly": report.partly,
+        "uncounted": [[each.operator, each.calls, each.macs] for each in report.uncounted],
+    }
