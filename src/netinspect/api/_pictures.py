@@ -42,7 +42,7 @@ class PageView(View[Page]):
 
     @property
     def html(self) -> str:
-        """The page: one HTML document that loads nothing else."""
+        """The page: one HTML document, which loads no other files."""
         with preserved_random_state():
             from netinspect.advice import for_python
             from netinspect.reports.page.layout import format_html

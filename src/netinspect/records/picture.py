@@ -56,7 +56,7 @@ OUTSIDE = -1
 
 
 @record
-class Item:
+class PictureItem:
     """One box of a body, or several consecutive ones that are identical."""
 
     template: int
@@ -125,7 +125,7 @@ class Template:
     defined_at: str | None = None
     """Place of the class statement, `file:line`; None for torch's own classes."""
 
-    items: tuple[Item, ...] = ()
+    items: tuple[PictureItem, ...] = ()
     """Its body, in the order of the calls; empty for a box that cannot be opened."""
 
     edges: tuple[Edge, ...] = ()

@@ -12,7 +12,7 @@ from netinspect.analysis.picture.layers import arrange
 from netinspect.analysis.picture.trace_calls import calls_of_trace, notes_of_trace
 from netinspect.records.base import replace
 from netinspect.records.checkpoint_header import CheckpointHeader
-from netinspect.records.picture import BoxKind, Edge, Item, Picture, Template
+from netinspect.records.picture import BoxKind, Edge, Picture, PictureItem, Template
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.trace import Trace
 from netinspect.records.work import Cost, sum_of
@@ -83,7 +83,7 @@ class _Templates:
     def __init__(self, *, fold: bool) -> None:
         self.found: list[Template] = []
         self._fold = fold
-        self._known: dict[tuple[Template, tuple[Item, ...], tuple[Edge, ...]], int] = {}
+        self._known: dict[tuple[Template, tuple[PictureItem, ...], tuple[Edge, ...]], int] = {}
 
     def add(self, own: Template, body: Body) -> int:
         """Return the index of the template with a own and a body, in which boxes are put together."""
@@ -137,7 +137,7 @@ class _Templates:
         )
         return self._intern(own, items, body.edges())
 
-    def _intern(self, own: Template, items: tuple[Item, ...], edges: tuple[Edge, ...]) -> int:
+    def _intern(self, own: Template, items: tuple[PictureItem, ...], edges: tuple[Edge, ...]) -> int:
         key = (own, items, edges)
         known = self._known.get(key)
         if known is None:
@@ -145,7 +145,9 @@ class _Templates:
             self.found.append(self._complete(own, items, edges) if items else own)
         return known
 
-    def _complete(self, own: Template, items: tuple[Item, ...], edges: tuple[Edge, ...]) -> Template:
+    def _complete(
+        self, own: Template, items: tuple[PictureItem, ...], edges: tuple[Edge, ...]
+    ) -> Template:
         inside = [(self.found[item.template], item.count) for item in items]
         cost = own.cost
         if cost is not None:
@@ -175,7 +177,9 @@ def _failed_path(templates: Sequence[Template], root: int) -> tuple[int, ...]:
     return tuple(path)
 
 
-def _numbers(items: Sequence[Item], wanted: Callable[[Item], bool]) -> list[tuple[int, Item]]:
+def _numbers(
+    items: Sequence[PictureItem], wanted: Callable[[PictureItem], bool]
+) -> list[tuple[int, PictureItem]]:
     """Return the wanted items, each with the number of its last box."""
     found = []
     last = -1

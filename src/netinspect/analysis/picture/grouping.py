@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from netinspect.analysis.picture.bodies import Body, Flows
 from netinspect.analysis.repeats import find_groups, without_numbers
-from netinspect.records.picture import OUTSIDE, Item, Template
+from netinspect.records.picture import OUTSIDE, PictureItem, Template
 
 LONGEST_BODY = 300
 """Items of a body; one with more is cut into chapters."""
@@ -101,7 +101,7 @@ def _runs(count: int, joins_next: Callable[[int], bool]) -> list[range]:
     return parts
 
 
-def chapters(items: Sequence[Item]) -> list[range]:
+def chapters(items: Sequence[PictureItem]) -> list[range]:
     """Return the parts of a body with too many items, as ranges of its boxes; none if it is short."""
     if len(items) <= LONGEST_BODY:
         return []
@@ -114,9 +114,9 @@ def chapters(items: Sequence[Item]) -> list[range]:
     return parts
 
 
-def items_of(body: Body, templates: Sequence[Template], *, fold: bool) -> tuple[Item, ...]:
+def items_of(body: Body, templates: Sequence[Template], *, fold: bool) -> tuple[PictureItem, ...]:
     """Return the boxes of a body as items; with `fold`, consecutive identical ones are one item."""
-    items: list[Item] = []
+    items: list[PictureItem] = []
     start = 0
     for index, box in enumerate(body.boxes):
         following = body.boxes[index + 1] if index + 1 < len(body.boxes) else None
@@ -131,7 +131,7 @@ def items_of(body: Body, templates: Sequence[Template], *, fold: bool) -> tuple[
         run = body.boxes[start : index + 1]
         numbers = tuple(each.number for each in run)
         items.append(
-            Item(
+            PictureItem(
                 template=box.template,
                 names=tuple(each.name for each in run),
                 calls=numbers if any(number != 1 for number in numbers) else (),

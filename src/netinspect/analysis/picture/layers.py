@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from netinspect.records.picture import OUTSIDE, Edge, Item
+from netinspect.records.picture import OUTSIDE, Edge, PictureItem
 
 MOST_READERS = 8
 """Readers of one box in a body; with more, its edges are stubs instead of lines."""
@@ -14,7 +14,7 @@ _SWEEPS = 8
 Ends = tuple[int, int]
 
 
-def project(edges: Iterable[Edge], items: Sequence[Item]) -> dict[Ends, Edge]:
+def project(edges: Iterable[Edge], items: Sequence[PictureItem]) -> dict[Ends, Edge]:
     """Return the first edge between each two items of a body, without those inside of one item."""
     item_of = [index for index, item in enumerate(items) for _ in item.names]
     found: dict[Ends, Edge] = {}
@@ -42,7 +42,7 @@ def stubs(projected: dict[Ends, Edge]) -> set[Ends]:
     }
 
 
-def arrange(items: Sequence[Item], edges: Iterable[Edge]) -> tuple[tuple[int, ...], ...]:
+def arrange(items: Sequence[PictureItem], edges: Iterable[Edge]) -> tuple[tuple[int, ...], ...]:
     """Return the rows of a body; see `Template.layers`.
 
     The row of a box is one after the last row of the boxes that it reads; a box that reads nothing is in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from netinspect.records.picture import Item, Picture, Template
+from netinspect.records.picture import Picture, PictureItem, Template
 
 
 class Place(NamedTuple):
@@ -25,7 +25,7 @@ class Place(NamedTuple):
     """Index of its step; of a group, chain or chapter of the first step in it. For a box without steps,
     the index of the step that would be next."""
 
-    item: Item | None
+    item: PictureItem | None
     """The item that it is one box of; None for the root."""
 
     occurrence: int = 0

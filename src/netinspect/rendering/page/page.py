@@ -63,7 +63,7 @@ def format_page(data: Mapping[str, Any], *, title: str, theme: str = "auto", fig
 
 
 def encode_data(data: Any) -> str:
-    """Return data as JSON that may stand in a script element of HTML.
+    """Return data as JSON for a script element of HTML.
 
     Characters that could end the element, or that change how text is shown, are escaped.
     """

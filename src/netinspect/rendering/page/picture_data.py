@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netinspect.records.base import fields
-from netinspect.records.picture import Edge, Item, Picture, Template
+from netinspect.records.picture import Edge, Picture, PictureItem, Template
 from netinspect.records.report_header import Operand, ReportHeader
 from netinspect.records.steps import SourceLine
 from netinspect.records.work import Cost
@@ -107,7 +107,7 @@ class _Encoder:
             site.text,
         ]
 
-    def _item(self, item: Item) -> list[Any]:
+    def _item(self, item: PictureItem) -> list[Any]:
         names = [*item.names] if any(item.names) else len(item.names)
         return _without_last_empty([item.template, names, [*item.calls], item.change])
 

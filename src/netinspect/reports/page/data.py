@@ -10,9 +10,9 @@ from netinspect._utils import units
 from netinspect.analysis.allocation_totals import CATEGORIES
 from netinspect.records.base import SCHEMA_VERSION
 from netinspect.records.checkpoint_header import CheckpointHeader
+from netinspect.records.distribution import Statistics
 from netinspect.records.named_tensors import NamedTensor
 from netinspect.records.report_header import Diagnosis, Operand, ReportHeader
-from netinspect.records.tensors import Statistics
 from netinspect.records.work import Cost
 from netinspect.rendering import format_values
 from netinspect.rendering.amounts import amount

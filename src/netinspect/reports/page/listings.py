@@ -22,7 +22,7 @@ _SHORT_CLASS = 60
 
 @dataclass
 class _Called:
-    """What one line calls."""
+    """The calls of one line."""
 
     text: str
     macs: int = 0
