@@ -76,6 +76,7 @@ def build_page(
         header=_without_source(header, paths, source=source),
         picture=None if picture is None else _with_short_paths(picture, paths, source=source),
         summary=summary,
+        contents=None,
         sources=listings,
         parameters=parameters,
         memory=memory,
@@ -98,7 +99,8 @@ def build_checkpoint_page(checkpoint: Checkpoint) -> Page:
     return Page(
         header=header,
         picture=None,
-        summary=parts.build("table", lambda: build_checkpoint_summary(checkpoint)),
+        summary=None,
+        contents=parts.build("table", lambda: build_checkpoint_summary(checkpoint)),
         sources=(),
         parameters=parts.build("parameters", lambda: _largest(list_tensors(checkpoint), parts)),
         memory=None,

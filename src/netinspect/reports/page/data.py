@@ -21,8 +21,7 @@ from netinspect.reports.cost.record import CostReport
 from netinspect.reports.memory.record import Amounts, Memory, MemoryPoint
 from netinspect.reports.page.record import Page, PageListing
 from netinspect.reports.params.record import Parameters
-from netinspect.reports.summary.checkpoint_record import CheckpointSummary
-from netinspect.reports.summary.record import Summary, SummaryRow
+from netinspect.reports.summary.record import SummaryRow
 from netinspect.version import __version__
 
 _COSTS = ("macs", "flops", "other_flops", "activations", "bytes_read", "bytes_written")
@@ -40,7 +39,7 @@ def page_data(page: Page) -> dict[str, Any]:
         "failure": _failure(header),
         "warnings": [*header.warnings],
         "notes": [[note.part, note.text] for note in page.notes],
-        "table": None if page.summary is None else _table(page.summary),
+        "table": _table(page),
         "source": [*map(_listing, page.sources)],
         "parameters": None if page.parameters is None else _parameters(page.parameters),
         "memory": None if page.memory is None else _memory(page.memory),
@@ -65,7 +64,7 @@ def _facts(page: Page) -> list[tuple[str, str]]:
     if header.ran:
         facts.append(("input", format_values.chosen_inputs(header.inputs)))
         facts.append(("mode", header.mode))
-    if isinstance(summary, Summary):
+    if summary is not None:
         totals = summary.totals
         facts.append(("parameters", units.short(totals.parameters)))
         facts.append(("size", units.size(totals.bytes)))
@@ -105,8 +104,9 @@ def _costs(cost: Cost, header: ReportHeader) -> list[Any]:
     return [[number, amount(cost, name, header)] for number, name in zip(numbers, _COSTS, strict=True)]
 
 
-def _table(summary: Summary | CheckpointSummary) -> dict[str, Any]:
-    if isinstance(summary, CheckpointSummary):
+def _table(page: Page) -> dict[str, Any] | None:
+    summary, contents = page.summary, page.contents
+    if contents is not None:
         columns = ("path", "name", "class", "depth", "repeats", "last_name", "repeat_of")
         return {
             "columns": [*columns, "tensors", "elements", "bytes", "dtypes"],
@@ -116,9 +116,11 @@ def _table(summary: Summary | CheckpointSummary) -> dict[str, Any]:
                     *(each.repeats, each.last_name, each.repeat_of),
                     *(each.tensors, each.elements, each.bytes, ", ".join(each.dtypes)),
                 ]
-                for each in summary.groups
+                for each in contents.groups
             ],
         }
+    if summary is None:
+        return None
     return {
         "columns": [
             *("path", "name", "class", "depth", "repeats", "last_name", "repeat_of"),

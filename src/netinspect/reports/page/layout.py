@@ -56,7 +56,6 @@ def lay_out(page: Page) -> Document:
 
 
 def _rows(page: Page) -> int:
-    summary = page.summary
-    if summary is None:
-        return 0
-    return len(summary.rows if hasattr(summary, "rows") else summary.groups)
+    if page.contents is not None:
+        return len(page.contents.groups)
+    return 0 if page.summary is None else len(page.summary.rows)

@@ -66,7 +66,10 @@ class Page:
 
     header: ReportHeader | CheckpointHeader
     picture: Picture | None
-    summary: Summary | CheckpointSummary | None
+    summary: Summary | None
+    contents: CheckpointSummary | None
+    """The groups of tensors of a checkpoint, which has no `summary`."""
+
     sources: tuple[PageListing, ...]
     """The user's own classes first; each group in the order of their first call."""
 
