@@ -8,7 +8,6 @@ const OUTSIDE = -1;
 const CLOSED = 0;
 const OPEN = 1;
 const UNROLLED = 2;
-const KINDS = { "": "module" };
 const LONGEST_ADDRESS = 4000;
 
 /** Return the picture with defaults filled in; see picture_data.py. */
@@ -16,6 +15,7 @@ function readPicture(data) {
   const shapes = data.shapes || [];
   const operands = (list = []) =>
     list.map(([name, shape, dtype = "float32", wrong = []]) => ({ name, shape: shapes[shape], dtype, wrong }));
+  let items = 0;
   const templates = data.templates.map((given, index) => {
     const template = {
       index, kind: "module", label: "", facts: "", qualified_name: "", library: false, steps: 0, cost: null,
@@ -31,7 +31,7 @@ function readPicture(data) {
     let number = 0;
     template.items = (given.items || []).map(([of, names, calls = [], change = ""], at) => {
       const all = typeof names === "number" ? Array(names).fill("") : names;
-      const item = { template: of, names: all, count: all.length, calls, change, index: at, number };
+      const item = { id: items++, template: of, names: all, count: all.length, calls, change, index: at, number };
       number += item.count;
       return item;
     });
@@ -44,7 +44,7 @@ function readPicture(data) {
   for (const template of templates) for (const item of template.items) item.template = templates[item.template];
   return {
     root: templates[data.root], templates, folded: !!data.folded, failedPath: data.failed_path || [],
-    notes: data.notes || [],
+    notes: data.notes || [], failure: data.failure || [],
   };
 }
 
@@ -64,7 +64,7 @@ class Box {
 
   get count() { return this.occurrence === null && this.item ? this.item.count : 1; }
   get isStack() { return this.count > 1; }
-  get canOpen() { return this.template.items.length > 0 && this.template.kind !== "chain"; }
+  get canOpen() { return this.template.items.length > 0; }
   get isOpen() { return this.state.mode(this) !== CLOSED; }
   get isUnrolled() { return this.isStack && this.state.mode(this) === UNROLLED; }
 
@@ -122,6 +122,11 @@ class Box {
   }
 }
 
+/** Whether a box is opened with all others: not so layers of torch, functions, and chains, which show rows. */
+function opensByDefault(template) {
+  return template.items.length > 0 && !template.library && !["chain", "function", "input", "output"].includes(template.kind);
+}
+
 function joinKey(around, number) {
   return around === "" ? String(number) : `${around}/${number}`;
 }
@@ -147,7 +152,7 @@ class State {
     this.shown = new Map();
     this.listeners = [];
     this.selection = this.root;
-    this.heat = picture.root.cost ? "macs" : "parameters";
+    this.heat = picture.root.cost ? "macs" : "params";
     this.direction = "TB";
     this.tab = "graph";
     this.isStubbed = true;
@@ -168,20 +173,28 @@ class State {
     if (!box.canOpen) return CLOSED;
     const chosen = this.modes.get(box.key);
     if (chosen !== undefined) return chosen;
+    const mode = opensByDefault(box.template) ? this.defaultAt(box) : CLOSED;
+    // A single box has no column to unroll.
+    return mode === UNROLLED && !box.isStack ? OPEN : mode;
+  }
+
+  /** Return the mode that boxes in a box have if none was chosen for them. */
+  defaultAt(box) {
     if (this.defaults.size === 0) return CLOSED;
-    for (let at = box; at; at = at.frame) {
-      const found = this.defaults.get(at.key);
-      // A single box has no column to unroll.
-      if (found !== undefined) return found === UNROLLED && !box.isStack ? OPEN : found;
-    }
+    for (let at = box; at; at = at.frame) if (this.defaults.has(at.key)) return this.defaults.get(at.key);
     return CLOSED;
   }
 
-  /** Whether a box below it has another mode than `modeBelow`. */
-  hasChoicesBelow(box) {
-    for (const keys of [this.modes.keys(), this.defaults.keys()])
-      for (const key of keys) if (key !== box.key && isWithin(key, box.key)) return true;
-    return false;
+  /** Return the keys of all boxes that have a choice of the reader somewhere in them. */
+  keysAround() {
+    const found = new Set();
+    for (const keys of [this.modes.keys(), this.defaults.keys(), this.shown.keys()]) for (const key of keys)
+      for (let at = key; at !== "";) {
+        at = at.slice(0, Math.max(0, at.lastIndexOf("/"), at.lastIndexOf(":")));
+        if (found.has(at)) break;
+        found.add(at);
+      }
+    return found;
   }
 
   setMode(box, mode) {
