@@ -114,7 +114,7 @@ class Template:
     parameter_bytes: int = 0
     trainable: OneOf["yes", "no", "partial", "none"] = "none"
     called: bool = True
-    """False for a module that forward never called."""
+    """False for a module that forward never called; each call of the module around it has it."""
 
     failed: bool = False
     """True if the call, or one inside of it, raised."""
@@ -160,6 +160,10 @@ class Picture:
     failed_path: tuple[int, ...] = ()
     """For a failed run the number of the box to open in each body from the root on, down to the call
     that raised."""
+
+    step_order: tuple[int, ...] = ()
+    """Indices of the steps in the order of the boxes, each before those in it; empty if it is the order
+    in which they began, as without threads."""
 
     notes: tuple[str, ...] = ()
     """Parts of the model that the picture does not show, with the reason."""

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from netinspect.analysis.header import build_header
-from netinspect.analysis.picture.bodies import Body, Box, Flows, enclose, lift_flows
+from netinspect.analysis.picture.bodies import Body, Box, enclose, lift_flows
 from netinspect.analysis.picture.calls import Call
-from netinspect.analysis.picture.grouping import chains, chapters, items_of, repeated_groups
+from netinspect.analysis.picture.grouping import (
+    chains,
+    chapter_label,
+    chapters,
+    items_of,
+    repeated_groups,
+)
 from netinspect.analysis.picture.layers import arrange
 from netinspect.analysis.picture.trace_calls import calls_of_trace, notes_of_trace
 from netinspect.records.base import replace
@@ -37,34 +44,40 @@ def build_picture(
     fold: bool = True,
     notes: tuple[str, ...] = (),
 ) -> Picture:
-    """Build a picture from calls, of which the first is the root."""
+    """Build a picture from calls, of which exactly one, the root, has no parent."""
     templates = _Templates(fold=fold)
     flows = lift_flows(calls)
     made: list[int] = [0] * len(calls)
-    for index in _children_first(calls):
+    order = _in_order(calls)
+    for index in reversed(order):
         call = calls[index]
         boxes = [
             Box(made[child], _name(calls[child], call.path), calls[child].number)
             for child in call.children
         ]
         made[index] = templates.add(call.own, Body(boxes, flows[index]))
-    root = made[0]
+    root = made[order[0]]
+    steps = tuple(index for index in order if calls[index].own.steps)
     return Picture(
         header=header,
         root=root,
         templates=tuple(templates.found),
         folded=fold,
         failed_path=_failed_path(templates.found, root),
+        step_order=steps if any(one > other for one, other in pairwise(steps)) else (),
         notes=notes,
     )
 
 
-def _children_first(calls: Sequence[Call]) -> list[int]:
-    """Return the indices of all calls, each after the calls in it."""
-    found = [0]
-    for index in found:
-        found += calls[index].children
-    return found[::-1]
+def _in_order(calls: Sequence[Call]) -> list[int]:
+    """Return the indices of all calls, each before the calls in it, in the order of the boxes."""
+    found = []
+    waiting = [next(index for index, call in enumerate(calls) if call.parent is None)]
+    while waiting:
+        index = waiting.pop()
+        found.append(index)
+        waiting += reversed(calls[index].children)
+    return found
 
 
 def _name(call: Call, above: str) -> str:
@@ -84,14 +97,23 @@ class _Templates:
         self.found: list[Template] = []
         self._fold = fold
         self._known: dict[tuple[Template, tuple[PictureItem, ...], tuple[Edge, ...]], int] = {}
+        # Most bodies are equal to an earlier one, in which the boxes were already put together.
+        self._made: dict[tuple[Template, tuple[Box, ...], tuple[Edge, ...]], int] = {}
 
     def add(self, own: Template, body: Body) -> int:
-        """Return the index of the template with a own and a body, in which boxes are put together."""
+        """Return the index of the template with an own and a body, in which boxes are put together."""
+        key = (own, tuple(body.boxes), body.edges())
+        known = self._made.get(key)
+        if known is None:
+            known = self._made[key] = self._add(own, body) if body.boxes else self._intern(own, (), ())
+        return known
+
+    def _add(self, own: Template, body: Body) -> int:
         if self._fold:
             body = self._put_together(body, repeated_groups(body, self.found), "group", chained=True)
         body = self._put_together(body, chains(body, self.found), "chain")
         items = items_of(body, self.found, fold=self._fold)
-        while parts := chapters(items):
+        while parts := chapters(items, self.found):
             body = self._put_together(body, parts, "chapter")
             items = items_of(body, self.found, fold=self._fold)
         return self._intern(own, items, body.edges())
@@ -104,34 +126,30 @@ class _Templates:
             return body
         outer, inner = enclose(body, parts)
         boxes = []
-        calls = 0
         for part, flows in zip(parts, inner, strict=True):
-            inside = body.boxes[part.start : part.stop]
-            if len(part) == 1:
-                boxes.append(inside[0])
-            else:
-                label = f"calls {calls + 1} to {calls + len(part)}" if kind == "chapter" else ""
-                boxes.append(Box(self._enclosed(inside, flows, kind, label, chained=chained), ""))
-            calls += len(part)
+            inside = Body(body.boxes[part.start : part.stop], flows)
+            boxes.append(
+                inside.boxes[0] if len(part) == 1 else Box(self._enclosed(inside, kind, chained), "")
+            )
         return Body(boxes, outer)
 
-    def _enclosed(
-        self, boxes: list[Box], flows: Flows, kind: BoxKind, label: str, *, chained: bool
-    ) -> int:
-        body = Body(boxes, flows)
+    def _enclosed(self, body: Body, kind: BoxKind, chained: bool) -> int:
+        inside = [self.found[box.template] for box in body.boxes]
         if chained:
             body = self._put_together(body, chains(body, self.found), "chain")
         items = items_of(body, self.found, fold=self._fold)
-        between = " + " if kind == "group" else " · "
-        label = label or between.join(self.found[item.template].label for item in items)
-        inside = [self.found[box.template] for box in boxes]
+        if kind == "chapter":
+            label = chapter_label(inside)
+        else:
+            between = " + " if kind == "group" else " · "
+            label = between.join(self.found[item.template].label for item in items)
         own = Template(
             kind=kind,
             label=label,
             inputs=inside[0].inputs,
             output=inside[-1].output,
             site=inside[0].site,
-            cost=Cost() if all(each.cost is not None for each in inside) else None,
+            cost=Cost() if any(each.cost is not None for each in inside) else None,
             parameters=sum(each.parameters for each in inside),
             parameter_bytes=sum(each.parameter_bytes for each in inside),
         )

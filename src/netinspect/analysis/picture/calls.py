@@ -40,7 +40,7 @@ class Call:
 
     reads: Sequence[Read] = ()
     children: list[int] = field(default_factory=list)
-    """Indices of the calls in it, in their order."""
+    """Indices of the calls in it, in their order. What never runs may be in several calls."""
 
 
 def connect(calls: Sequence[Call]) -> None:

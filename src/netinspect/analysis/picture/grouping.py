@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from math import ceil
 
 from netinspect.analysis.picture.bodies import Body, Flows
 from netinspect.analysis.repeats import find_groups, without_numbers
@@ -82,8 +85,12 @@ def chains(body: Body, templates: Sequence[Template]) -> list[range]:
 
 
 def _is_simple(template: Template) -> bool:
-    """Return whether a box may be a row of a chain: a function, or a layer of torch without weights."""
-    if template.failed or not template.called:
+    """Return whether a box may be a row of a chain: a function, or a layer of torch without weights.
+
+    Products, such as `scaled_dot_product_attention`, and what was not counted are boxes of their own.
+    """
+    cost = template.cost
+    if template.failed or not template.called or (cost and (cost.flops or cost.uncounted)):
         return False
     if template.kind == "function":
         return not template.items
@@ -101,17 +108,31 @@ def _runs(count: int, joins_next: Callable[[int], bool]) -> list[range]:
     return parts
 
 
-def chapters(items: Sequence[PictureItem]) -> list[range]:
-    """Return the parts of a body with too many items, as ranges of its boxes; none if it is short."""
+def chapters(items: Sequence[PictureItem], templates: Sequence[Template]) -> list[range]:
+    """Return the parts of a body with too many items, as ranges of its boxes; none if it is short.
+
+    The inputs at the start and the output at the end stay outside.
+    """
     if len(items) <= LONGEST_BODY:
         return []
-    parts = []
-    start = 0
-    for first in range(0, len(items), _CHAPTER):
-        stop = start + sum(item.count for item in items[first : first + _CHAPTER])
-        parts.append(range(start, stop))
-        start = stop
-    return parts
+    shown = [templates[item.template].kind for item in items]
+    first = sum(kind == "input" for kind in shown)
+    last = len(items) - (shown[-1] == "output")
+    length = ceil((last - first) / ceil((last - first) / _CHAPTER))
+    starts = [*range(first), *range(first, last, length), *range(last, len(items) + 1)]
+    boxes = [0, *accumulate(item.count for item in items)]
+    return [range(boxes[one], boxes[other]) for one, other in pairwise(starts)]
+
+
+def chapter_label(inside: Sequence[Template]) -> str:
+    """Return the label of a chapter: its lines, as `net.py:12-40`, or the number of its calls."""
+    sites = [each.site for each in inside if each.site is not None]
+    files = {site.file for site in sites}
+    if len(files) == 1 and len(sites) == len(inside):
+        lines = sorted({site.line for site in sites})
+        name = re.split(r"[/\\]", files.pop())[-1]
+        return f"{name}:{lines[0]}-{lines[-1]}" if len(lines) > 1 else f"{name}:{lines[0]}"
+    return f"{len(inside)} calls"
 
 
 def items_of(body: Body, templates: Sequence[Template], *, fold: bool) -> tuple[PictureItem, ...]:

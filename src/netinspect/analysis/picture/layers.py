@@ -29,8 +29,8 @@ def project(edges: Iterable[Edge], items: Sequence[PictureItem]) -> dict[Ends, E
 def stubs(projected: dict[Ends, Edge]) -> set[Ends]:
     """Return the edges that are drawn as a label at their reader.
 
-    These are tensors in objects with state, such as a KV cache, and those of a box that very many boxes
-    read, such as a mask.
+    These are tensors in objects with state, such as a KV cache, those of a box that very many boxes
+    read, such as a mask, and those that a later box hands to an earlier one, as in threads.
     """
     readers: dict[int, int] = {}
     for source, _ in projected:
@@ -38,7 +38,7 @@ def stubs(projected: dict[Ends, Edge]) -> set[Ends]:
     return {
         (source, target)
         for (source, target), edge in projected.items()
-        if edge.in_object or readers[source] > MOST_READERS
+        if edge.in_object or readers[source] > MOST_READERS or source > target != OUTSIDE
     }
 
 

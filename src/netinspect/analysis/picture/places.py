@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netinspect.records.picture import Picture, PictureItem, Template
@@ -31,16 +31,30 @@ class Place(NamedTuple):
     occurrence: int = 0
     """Number of the box in its item, from 0."""
 
+    position: int = 0
+    """Number of steps in the boxes before it, its parents included."""
+
 
 def root_place(picture: Picture) -> Place:
     """Return the box of the whole model."""
-    return Place((), picture.templates[picture.root], "", "", 0, None)
+    return Place((), picture.templates[picture.root], "", "", _step_at(picture, 0), None)
+
+
+def steps_in(picture: Picture, place: Place) -> Sequence[int]:
+    """Return the indices of the steps in a box, its own included."""
+    positions = range(place.position, place.position + place.template.steps)
+    return [_step_at(picture, each) for each in positions] if picture.step_order else positions
+
+
+def _step_at(picture: Picture, position: int) -> int:
+    order = picture.step_order
+    return order[position] if position < len(order) else position
 
 
 def places_in(picture: Picture, place: Place) -> Iterator[Place]:
     """Yield the boxes in a box, in the order of the calls."""
     is_call = place.template.kind in ("module", "function") and place.template.steps > 0
-    step = place.step + is_call
+    position = place.position + is_call
     number = 0
     for item in place.template.items:
         template = picture.templates[item.template]
@@ -48,10 +62,10 @@ def places_in(picture: Picture, place: Place) -> Iterator[Place]:
             path = place.path
             if template.kind == "module":
                 path = (f"{place.path}{name}" if place.path else name[1:]) if name[:1] == "." else name
-            yield Place(
-                (*place.numbers, number), template, path, name.lstrip("."), step, item, occurrence
-            )
-            step += template.steps
+            numbers, name = (*place.numbers, number), name.lstrip(".")
+            step = _step_at(picture, position)
+            yield Place(numbers, template, path, name, step, item, occurrence, position)
+            position += template.steps
             number += 1
 
 

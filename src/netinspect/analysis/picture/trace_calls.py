@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.operator_counts import cost_of
@@ -39,6 +38,9 @@ class _TraceCalls:
         self._owns: dict[str, Template] = {}
         self._calls: list[Call] = []
         self._inputs: dict[str, int] = {}
+        # A hook of torch for all modules may call functions before the root.
+        outermost = (step for step in trace.steps if step.parent is None and step.kind == "module")
+        self._root = next((step.index for step in outermost), 0)
 
     def collect(self) -> list[Call]:
         trace = self._trace
@@ -53,25 +55,32 @@ class _TraceCalls:
                 self._add_input(given.name, given.value)
         for step in trace.steps:
             # The root has the inputs inside, and does not read them from elsewhere.
-            if step.index > 0:
+            if step.index != self._root:
                 self._calls[step.index].reads = self._reads(
                     step.input_origins, [*tensors_in(step.inputs)]
                 )
+        never_called = []
         for path in self._structure.never_called():
-            self._add_modules(path, self._nearest(path), called=False)
+            never_called.append((len(self._calls), path))
+            self._add_modules(path, self._nearest(path)[0], called=False)
         if trace.output is not None:
             reads = self._reads(trace.output_origins, [*tensors_in(trace.output)])
             own = Template(kind="output", label="output", inputs=_operands(trace.output))
-            self._calls.append(Call(0, own, "output", reads=reads))
+            self._calls.append(Call(self._root, own, "output", reads=reads))
         connect(self._calls)
+        for index, path in never_called:
+            for other in self._nearest(path)[1:]:
+                self._calls[other].children.append(index)
         # Inputs come before what reads them.
-        root = self._calls[0]
+        root = self._calls[self._root]
         root.children.sort(key=lambda index: self._calls[index].own.kind != "input")
         return self._calls
 
     def _call_of(self, step: Step) -> Call:
         cost = None if self._trace.counted == "no" else cost_of(step.work)
         shown: dict[str, object] = {
+            "label": step.name,
+            "qualified_name": step.qualified_name,
             "inputs": tuple(self._input_operands(step)),
             "output": _operands(step.output),
             "steps": 1,
@@ -80,23 +89,22 @@ class _TraceCalls:
             # Calls on one line are identical, wherever they are in it.
             "site": step.source and replace(step.source, instruction=0),
         }
+        parent = step.parent if step.index == self._root or step.parent is not None else self._root
         if step.kind == "module":
             # A layer of torch that calls other modules, such as `Sequential`, is opened like any other.
             inside = self._structure.children.get(step.index, ())
-            own = self._of_module(step.module, step)
+            own = self._of_module(step.module)
             is_leaf = not any(each.kind == "module" for each in inside)
             own = replace(own, **shown, library=own.library and is_leaf)
-            return Call(step.parent, own, step.module, step.call)
+            return Call(parent, own, step.module, step.call)
         own = Template(
             kind="function",
-            label=step.name,
-            qualified_name=step.qualified_name,
             facts=_plain_arguments(step),
             **shown,  # type: ignore[arg-type]
         )
-        return Call(step.parent, own)
+        return Call(parent, own)
 
-    def _of_module(self, path: str, step: Step | None = None) -> Template:
+    def _of_module(self, path: str) -> Template:
         """Return what is the same in all calls of a module."""
         own = self._owns.get(path)
         if own is None:
@@ -104,11 +112,7 @@ class _TraceCalls:
             own = self._owns[path] = (
                 self._of_registered(module)
                 if module is not None
-                else Template(
-                    kind="module",
-                    label=step.name if step else path,
-                    qualified_name=step.qualified_name if step else "",
-                )
+                else Template(kind="module", label=path)
             )
         return own
 
@@ -147,7 +151,7 @@ class _TraceCalls:
         if index is None:
             index = self._inputs[name] = len(self._calls)
             own = Template(kind="input", label=name, output=_operands(value))
-            self._calls.append(Call(0, own, name))
+            self._calls.append(Call(self._root, own, name))
         return index
 
     def _add_modules(self, path: str, parent: int | None, *, called: bool) -> None:
@@ -159,17 +163,13 @@ class _TraceCalls:
             own = replace(self._of_module(module.path), called=called)
             self._calls.append(Call(above if module.path != path else parent, own, module.path))
 
-    @cached_property
-    def _first_calls(self) -> dict[str, int]:
-        return {path: steps[0].index for path, steps in self._structure.calls.items()}
-
-    def _nearest(self, path: str) -> int:
-        """Return the first call of the nearest module above a path that was called."""
+    def _nearest(self, path: str) -> list[int]:
+        """Return the calls of the nearest module above a path that was called."""
         while path:
             path = path.rpartition(".")[0]
-            if path in self._first_calls:
-                return self._first_calls[path]
-        return 0
+            if calls := self._structure.calls.get(path):
+                return [step.index for step in calls]
+        return [self._root]
 
 
 def _operands(value: Value | None) -> tuple[Operand, ...]:
