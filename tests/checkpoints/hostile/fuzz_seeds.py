@@ -64,6 +64,30 @@ JSON_WORDS = tuple(
         "0 18446744073709551616 " + "9" * 5000 + " " + "[" * 2000
     ).split()
 )
+SCRIPT_WORDS = (
+    *(
+        b"self",
+        b".forward(",
+        b"torch.relu(",
+        b"x",
+        b", ",
+        b")",
+        b"[0]",
+        b"1",
+        b"-",
+        b"None",
+        b"True",
+        b"=",
+    ),
+    *(b"\n    if torch.dim(x):", b"\n    else:", b"\n    for i in range(3):", b"\n    while x:"),
+    *(
+        b"\n      x = (x, x)",
+        b"\n  def forward(self, x):",
+        b"\nclass A(Module):",
+        b"(" * 300,
+        b"9" * 5000,
+    ),
+)
 OPCODES = tuple(
     op.code.encode("latin-1") + argument
     for op in pickletools.opcodes
@@ -338,6 +362,9 @@ def of_zip(name: str, raw: bytes) -> list[Seed]:
         elif content[:1] == b"{":
             words = tuple(re.findall(rb'"[^"]*"|[\d.]+|\s+|.', content))
             seeds.append(Seed(name, words, partial(build, of=member), JSON_WORDS))
+        elif member.endswith(".py"):
+            code = tuple(re.findall(rb"\w+|\n *|.", content))
+            seeds.append(Seed(name, code, partial(build, of=member), SCRIPT_WORDS))
     return seeds
 
 

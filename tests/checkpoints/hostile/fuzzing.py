@@ -19,12 +19,14 @@ from typing import Any
 from netinspect.api import _checkpoints, _diff, _views
 from netinspect.api._view import View
 from netinspect.checkpoints.formats.dtypes import BITS
+from netinspect.checkpoints.graphs.read import read_graph
 from netinspect.checkpoints.io.decompressed import LARGEST
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.codec import from_data, to_data
+from netinspect.records.file_graph import FileGraph
 from tests.checkpoints.hostile.fuzz_seeds import NUMBERS, Seed
-from tests.checkpoints.memory_source import read
+from tests.checkpoints.memory_source import MemorySource, read
 from tests.support import PATIENCE
 
 Step = tuple[str, int, int, int]
@@ -158,6 +160,8 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
             _check_error(error)
             sign = _sign_of(error)
         seconds = time.perf_counter() - start
+        if checkpoint is not None:
+            check_graph(data)
     assert peak.bytes < MOST_BYTES, f"reading took {peak.bytes:,} bytes"
     if checkpoint is not None:
         # Positions in a compressed file count in what it decompresses to.
@@ -239,6 +243,26 @@ def check_record(checkpoint: Checkpoint, size: int) -> None:
                 )
             assert tensor.position + elements * BITS[tensor.dtype] // 8 <= size, tensor
     assert from_data(Checkpoint, json.loads(json.dumps(to_data(checkpoint)))) == checkpoint
+
+
+def check_graph(data: bytes) -> None:
+    """Read the graph of a file; check that its indices are valid and that it can be encoded."""
+    try:
+        graph = read_graph(MemorySource(data))
+    except LoadError as error:
+        _check_error(error)
+        return
+    if graph is None:
+        return
+    for index, node in enumerate(graph.nodes):
+        owner = graph.bodies[node.body].owner
+        assert owner is None or owner < index
+        assert 0 <= node.module < len(graph.modules)
+        assert all(each.producer is None or each.producer < index for each in node.inputs)
+    for place, module in enumerate(graph.modules):
+        assert (module.parent is None) == (place == 0)
+        assert module.parent is None or module.parent < place
+    assert from_data(FileGraph, json.loads(json.dumps(to_data(graph)))) == graph
 
 
 def show(checkpoint: Checkpoint) -> None:

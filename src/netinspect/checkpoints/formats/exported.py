@@ -57,12 +57,7 @@ def _read_new(archive: Archive, prefix: str, content: Content) -> Graph | None:
             cause=f"its archive_format is {form[:40]!r}; expected pt2",
         )
     content.swapped = is_swapped(archive)
-    folder = f"{prefix}models/"
-    models = [
-        name[len(folder) : -len(".json")]
-        for name in archive.members
-        if name.startswith(folder) and name.endswith(".json")
-    ]
+    models = _models(archive, prefix)
     for model in models:
         section = model if len(models) > 1 else ""
         _add_payload(archive, content, prefix, _WEIGHTS, model, "weights", section)
@@ -70,7 +65,29 @@ def _read_new(archive: Archive, prefix: str, content: Content) -> Graph | None:
         _add_payload(archive, content, prefix, _CONSTANTS, model, "constants", constants)
     if not models:
         content.warnings.append("it contains no exported program, but perhaps a compiled one")
-    return _graph(archive, content, f"{folder}{models[0]}.json") if len(models) == 1 else None
+    return _graph(archive, content, _member(prefix, models[0])) if len(models) == 1 else None
+
+
+def graph_members(archive: Archive) -> list[str]:
+    """Return the members of an archive that contain the graphs of its models."""
+    prefix = prefix_of(archive)
+    old = f"{prefix}serialized_exported_program.json"
+    if old in archive.members:
+        return [old]
+    return [_member(prefix, model) for model in _models(archive, prefix)]
+
+
+def _models(archive: Archive, prefix: str) -> list[str]:
+    folder = f"{prefix}models/"
+    return [
+        name[len(folder) : -len(".json")]
+        for name in archive.members
+        if name.startswith(folder) and name.endswith(".json")
+    ]
+
+
+def _member(prefix: str, model: str) -> str:
+    return f"{prefix}models/{model}.json"
 
 
 def _read_old(archive: Archive, prefix: str, content: Content) -> None:

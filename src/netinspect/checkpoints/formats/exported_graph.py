@@ -66,7 +66,7 @@ def read_graph(model: dict[str, Any]) -> Graph | None:
                 GraphTensor(
                     name=name,
                     dtype=DTYPES.get(number, "?") if isinstance(number, int) else "?",
-                    shape=tuple(map(_size, sizes)) if isinstance(sizes, list) else ("...",),
+                    shape=tuple(map(size_of, sizes)) if isinstance(sizes, list) else ("...",),
                 )
             )
         return tuple(found)
@@ -81,7 +81,7 @@ def read_graph(model: dict[str, Any]) -> Graph | None:
     )
 
 
-def _size(size: Any) -> int | str:
+def size_of(size: Any) -> int | str:
     """Return a size: a number, the name of a symbol, or the text of an expression."""
     entry = _dict(size)
     number = entry.get("as_int")

@@ -16,7 +16,7 @@ from netinspect.checkpoints.io.protobuf import (
     WireError,
     signed,
 )
-from netinspect.checkpoints.io.short_text import some
+from netinspect.checkpoints.io.short_text import LONGEST_TEXT, some
 from netinspect.checkpoints.io.sibling_path import resolve_sibling
 from netinspect.checkpoints.io.source import ByteSource, LocalSource
 from netinspect.errors import LoadError
@@ -193,12 +193,12 @@ def read_described(wire: Wire, begin: int, end: int) -> Described:
     return found
 
 
-def read_pair(wire: Wire, begin: int, end: int) -> tuple[str, str]:
-    """Read a `StringStringEntryProto`."""
+def read_pair(wire: Wire, begin: int, end: int, longest: int = LONGEST_TEXT) -> tuple[str, str]:
+    """Read a `StringStringEntryProto`, whose texts are shortened to `longest` bytes."""
     texts = {1: "", 2: ""}
     for number, kind, first, last in wire.fields(begin, end):
         if number in texts and kind == BYTES:
-            texts[number] = wire.text(first, last)
+            texts[number] = wire.text(first, last, longest)
     return texts[1], texts[2]
 
 

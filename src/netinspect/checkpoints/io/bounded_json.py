@@ -11,11 +11,18 @@ from netinspect.errors import CheckpointError
 LARGEST = 24 << 20
 """Bytes; the index of a model with 100,000 tensors has about ten million."""
 
-_MOST_VALUES = 300_000
+MOST_VALUES = 300_000
 
 
-def read_object(source: ByteSource, *, largest: int = LARGEST) -> dict[str, Any]:
+def read_object(
+    source: ByteSource, *, largest: int = LARGEST, most_values: int = MOST_VALUES
+) -> dict[str, Any]:
     """Read a file that is one JSON object.
+
+    Args:
+        source: The file.
+        largest: Largest size in bytes.
+        most_values: Largest number of values.
 
     Raises:
         CheckpointError: The file is too large, has too many values, or is not a JSON object.
@@ -30,9 +37,9 @@ def read_object(source: ByteSource, *, largest: int = LARGEST) -> dict[str, Any]
         )
     # Python uses 100 bytes or more for each value, however short its text. Marks within strings are
     # counted too: the count is an upper bound.
-    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
+    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > most_values:
         raise CheckpointError(
-            f"{source.name} is damaged", cause=f"it holds more than {_MOST_VALUES:,} values"
+            f"{source.name} is damaged", cause=f"it holds more than {most_values:,} values"
         )
     try:
         data = json.loads(raw.decode("utf-8"))
