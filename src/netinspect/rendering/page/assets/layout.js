@@ -117,7 +117,8 @@ function bodyOf(template) {
   }
   const readers = new Map();
   for (const { source } of found.values()) readers.set(source, (readers.get(source) || 0) + 1);
-  const isStub = ({ source, edge }) => edge.inObject || readers.get(source) > MOST_READERS;
+  const isStub = ({ source, target, edge }) =>
+    edge.inObject || readers.get(source) > MOST_READERS || (target !== OUTSIDE && source > target);
   const all = [...found.values()];
   const entries = template.items.map((item) => ({ template: item.template, item, shown: item.count > 1 ? null : 0 }));
   template.body = { rows: template.layers, entries, lines: all.filter((each) => !isStub(each)), stubs: all.filter(isStub) };
