@@ -70,7 +70,7 @@ function lineElements(box, line, top, width, isFirst, left) {
   for (const [at, [words, role]] of line.spans.entries()) {
     const dx = at && role !== "wrong" && !(at > 1 && line.isFailure) ? 6 : 0;
     if (role === "count" && isFirst && box.isStack) text.append(...stackControls(box, words, dx));
-    else text.append(shape("tspan", { class: role, dx }, words));
+    else text.append(shape("tspan", { class: role, dx }, isFirst && role === "name" ? headName(box, words) : words));
   }
   const found = [text];
   const amount = line.amount ? amountLabel(box, line.amount) : "";
@@ -81,6 +81,11 @@ function lineElements(box, line, top, width, isFirst, left) {
   return found;
 }
 
+/** Return the name in a heading; an open stack has that of the box that it shows. */
+function headName(box, words) {
+  return box.isStack && box.isOpen && !box.isUnrolled ? cutText(box.name, MOST_NAME) : words;
+}
+
 function amountLabel(box, amount) {
   const kind = HEATS[box.state.heat];
   return kind ? kind.format(amount) : "";
@@ -88,15 +93,10 @@ function amountLabel(box, amount) {
 
 /** Return the count of a stack; of an open one with arrows that choose the box that it shows. */
 function stackControls(box, words, dx) {
-  if (box.isUnrolled) return [
-    shape("tspan", { class: "count", dx }, words),
-    shape("tspan", { class: "action", dx: 6, "data-action": "roll" }, "show one")];
-  if (!box.isOpen) return [shape("tspan", { class: "count", dx }, words)];
-  return [
-    shape("tspan", { class: "action arrow", dx, "data-action": "previous" }, "\u2039"),
-    shape("tspan", { class: "count", dx: 3 }, words),
-    shape("tspan", { class: "action arrow", dx: 3, "data-action": "next" }, "\u203a"),
-    shape("tspan", { class: "action", dx: 6, "data-action": "unroll" }, `show all ${box.count}`)];
+  if (!box.isOpen || box.isUnrolled) return [shape("tspan", { class: "count", dx }, words)];
+  const arrow = (action, sign, space) => shape("tspan", { class: "action arrow", dx: space, "data-action": action }, sign);
+  return [arrow("previous", "\u2039", dx), shape("tspan", { class: "count", dx: 3 }, `${box.shown + 1} of ${box.count}`),
+    arrow("next", "\u203a", 3)];
 }
 
 function rowBorders(layout) {
@@ -123,12 +123,9 @@ function routePath(points, isRight) {
   return d;
 }
 
-/** Return the head of an arrow that ends at a box. */
-function arrowPath(points) {
+/** Return the head of an arrow that ends at a box, whose last part goes to the right or down. */
+function arrowPath(points, isRight) {
   const [x, y] = points.at(-1);
-  const [fromX, fromY] = points.at(-2);
-  // The way into a box is along the flow, whatever the curve before it.
-  const isRight = fromY === y || Math.abs(x - fromX) > 3 * Math.abs(y - fromY);
   return isRight ? `M ${x} ${y} l -6 -3.2 v 6.4 z` : `M ${x} ${y} l -3.2 -6 h 6.4 z`;
 }
 
@@ -143,10 +140,10 @@ function edgesElement(layout, isRight, showsStubs) {
   for (const route of layout.routes) {
     const { change } = route.edge;
     add(change && change !== "same" ? change : "", routePath(route.points, isRight),
-      route.target === OUTSIDE ? "" : arrowPath(route.points));
+      route.target === OUTSIDE ? "" : arrowPath(route.points, isRight));
   }
   if (showsStubs) for (const stub of layout.stubs)
-    add("stub", routePath(stub.points, isRight), arrowPath(stub.points));
+    add("stub", routePath(stub.points, !isRight), arrowPath(stub.points, !isRight));
   for (const [kind, [line, arrow]] of kinds) {
     made.append(shape("path", { class: `line ${kind}`, d: line }));
     if (arrow) made.append(shape("path", { class: `arrow ${kind}`, d: arrow }));
@@ -164,10 +161,14 @@ function edgesElement(layout, isRight, showsStubs) {
 
 /** Return the edges on the way of a selected value, over the others of the body. */
 function wayElement(layout, routes, isRight) {
-  const chosen = [...routes].map((at) => layout.routes[at] || layout.stubs[at - layout.routes.length]);
+  const chosen = [...routes].map((at) => {
+    const isStub = at >= layout.routes.length;
+    const { points, target } = isStub ? layout.stubs[at - layout.routes.length] : layout.routes[at];
+    return { points, target, along: isStub ? !isRight : isRight };
+  });
   const made = shape("g", { class: "way" });
-  made.append(shape("path", { class: "line", d: chosen.map(({ points }) => routePath(points, isRight)).join("") }));
+  made.append(shape("path", { class: "line", d: chosen.map(({ points, along }) => routePath(points, along)).join("") }));
   made.append(shape("path", { class: "arrow", d: chosen.filter(({ target }) => target !== OUTSIDE)
-    .map(({ points }) => arrowPath(points)).join("") }));
+    .map(({ points, along }) => arrowPath(points, along)).join("") }));
   return made;
 }

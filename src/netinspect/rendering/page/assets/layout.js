@@ -99,6 +99,7 @@ class Layouts {
       [layout.length, layout.breadth] = this.isRight ? [width, height] : [height, width];
       layout.anchor = layout.breadth / 2;
     }
+    layout.rows = children.reduce((sum, child) => sum + child.rows, 1);
     [layout.width, layout.height] = this.isRight ? [layout.length, layout.breadth] : [layout.breadth, layout.length];
     return layout;
   }
