@@ -19,10 +19,10 @@ STYLES = ("style.css", "panes.css", "graph.css")
 """Style sheets in the order in which they are joined."""
 
 SCRIPTS = (
-    *("numbers.js", "text.js", "state.js", "layout.js", "heat.js"),
-    *("camera.js", "graph.js", "outline.js", "search.js", "keys.js"),
-    *("places.js", "theme.js", "tabs.js", "tables.js", "detail.js", "table.js", "source.js"),
-    *("params.js", "memory.js", "cost.js", "main.js"),
+    *("numbers.js", "text.js", "state.js", "heat.js", "contents.js", "fitting.js", "routes.js"),
+    *("layout.js", "camera.js", "draw.js", "flow.js", "graph.js", "outline.js", "search.js"),
+    *("toolbar.js", "keys.js", "places.js", "theme.js", "tabs.js", "tables.js", "detail.js"),
+    *("table.js", "source.js", "params.js", "memory.js", "cost.js", "main.js"),
 )
 """Scripts in the order in which they are joined; they share one scope."""
 

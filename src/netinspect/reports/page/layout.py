@@ -8,6 +8,7 @@ from netinspect._utils.safe_text import safe
 from netinspect.rendering.columns import count_column
 from netinspect.rendering.document import Column, Document, line, make_table
 from netinspect.rendering.page.page import format_page
+from netinspect.rendering.page.picture_data import picture_data
 from netinspect.reports.page.data import page_data, title_of
 from netinspect.reports.page.record import Page
 from netinspect.reports.page.short_paths import without_home
@@ -22,7 +23,8 @@ def format_html(page: Page, *, theme: str = "auto", heat: str = "macs") -> str:
         theme: Theme that it has until its reader chooses another one.
         heat: Number that the colours of the graph show until its reader chooses another one.
     """
-    data = {**page_data(page), "heat": heat}
+    picture = None if page.picture is None else picture_data(page.picture)
+    data = {**page_data(page), "picture": picture, "heat": heat}
     return without_home(format_page(data, title=title_of(page.header), theme=theme))
 
 

@@ -4,3 +4,6 @@ const DATA = JSON.parse(byId("data").textContent);
 
 startTheme();
 startHeader();
+startKeys();
+const state = DATA.picture ? startState(DATA) : null;
+const graph = state && startGraph(state);
