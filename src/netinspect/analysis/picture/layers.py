@@ -95,7 +95,7 @@ def _rows_with_dummies(
     for source, target in lines:
         start = ranks[source] if source != OUTSIDE else -1
         end = ranks[target] if target != OUTSIDE else last + 1
-        if end - start > 1 and not (source == OUTSIDE and target == OUTSIDE):
+        if end - start > 1:
             ends[source] = max(ends.get(source, -1), end - 1)
     for source, end in ends.items():
         dummy = -1 - (source if source != OUTSIDE else count)

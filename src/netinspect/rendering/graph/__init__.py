@@ -1,0 +1,1 @@
+"""Drawings of a `Picture`: coordinates, SVG, PNG and texts."""

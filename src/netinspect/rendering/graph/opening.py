@@ -1,0 +1,149 @@
+"""Choice of the boxes of a picture that are drawn open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from netinspect.analysis.picture.places import Place, places_in, root_place
+from netinspect.records.picture import Picture
+
+Numbers = tuple[int, ...]
+
+_CLOSED_KINDS = ("chain", "function", "input", "output")
+
+
+def open_boxes(
+    picture: Picture,
+    *,
+    depth: int | None = None,
+    patterns: Sequence[str] = (),
+    most: int = 40,
+    most_boxes: int | None = None,
+) -> frozenset[Numbers]:
+    """Return the places of the boxes to open.
+
+    Without a depth or patterns, boxes are opened from the outside in, until about `most` boxes are
+    drawn; repeats come last, and layers of torch and chains stay closed. Of a failed run, the boxes
+    around the call that failed are open instead.
+
+    Args:
+        picture: The picture.
+        depth: Open all boxes at a depth below this one, the root being at 0; chains stay closed. The
+            layers of torch stay closed too.
+        patterns: Globs of module paths, such as `encoder.layer.0`; the boxes around them are opened too.
+        most: Number of boxes that are drawn by default.
+        most_boxes: Largest number of boxes that are drawn; the deepest ones are closed if there are
+            more. None for no bound.
+    """
+    opened: set[Numbers] = {()}
+    if depth is None and not patterns:
+        opened = _by_default(picture, most)
+    if depth is not None:
+        opened = set(_to_depth(picture, depth))
+    for pattern in patterns:
+        opened |= _matching(picture, pattern)
+    if most_boxes is not None:
+        opened = _bounded(picture, opened, most_boxes)
+    return frozenset(opened)
+
+
+def _inside(picture: Picture, place: Place) -> Iterator[Place]:
+    """Yield the boxes that are drawn if a box is opened: the first one of each item."""
+    for each in places_in(picture, place):
+        if each.occurrence == 0:
+            yield each
+
+
+def _may_open(place: Place) -> bool:
+    template = place.template
+    return bool(template.items) and not template.library and template.kind not in _CLOSED_KINDS
+
+
+def _by_default(picture: Picture, most: int) -> set[Numbers]:
+    if picture.failed_path:
+        return _around(picture.failed_path[:-1])
+    opened: set[Numbers] = set()
+    classes: set[str] = set()
+    level = [root_place(picture)]
+    repeats: list[Place] = []
+    drawn = 1
+    while level or repeats:
+        if not level:
+            # Repeats are opened last, the outermost first.
+            level = [repeats.pop(0)]
+        fits = drawn + sum(len(place.template.items) for place in level) <= most
+        following: list[Place] = []
+        for place in level:
+            size = len(place.template.items)
+            # Of a level that does not fit, one box of each class is opened.
+            skipped = not fits and (drawn + size > most or place.template.label in classes)
+            if opened and skipped:
+                continue
+            opened.add(place.numbers)
+            classes.add(place.template.label)
+            drawn += size
+            for each in _inside(picture, place):
+                if _may_open(each) and each.item is not None:
+                    (following if each.item.count == 1 else repeats).append(each)
+        level = following
+    return opened
+
+
+def _around(numbers: Numbers) -> set[Numbers]:
+    """Return a place and the places of all boxes around it."""
+    return {numbers[:length] for length in range(len(numbers) + 1)}
+
+
+def _to_depth(picture: Picture, depth: int) -> Iterator[Numbers]:
+    waiting = [root_place(picture)]
+    while waiting:
+        place = waiting.pop()
+        yield place.numbers
+        if len(place.numbers) + 1 < depth:
+            waiting += [each for each in _inside(picture, place) if _may_open(each)]
+
+
+def _matching(picture: Picture, pattern: str) -> set[Numbers]:
+    """Return the boxes of the modules that a pattern matches, with those around them."""
+    found: set[Numbers] = {()}
+    waiting = [root_place(picture)]
+    while waiting:
+        place = waiting.pop()
+        for each in places_in(picture, place):
+            template = each.template
+            if template.kind == "module" and template.items and fnmatchcase(each.path, pattern):
+                found |= _around(each.numbers)
+            if template.items and template.kind not in ("function", "input", "output"):
+                waiting.append(each)
+    return found
+
+
+def count_boxes(picture: Picture, opened: frozenset[Numbers] | set[Numbers]) -> int:
+    """Return the number of boxes that are drawn, without the root."""
+    drawn = 0
+    waiting = [root_place(picture)]
+    while waiting:
+        place = waiting.pop()
+        drawn += len(place.template.items)
+        waiting += [each for each in places_in(picture, place) if each.numbers in opened]
+    return drawn
+
+
+def _bounded(picture: Picture, opened: set[Numbers], most_boxes: int) -> set[Numbers]:
+    """Close the deepest boxes until at most a number of boxes is drawn."""
+    drawn = 1
+    chosen: set[Numbers] = set()
+    waiting = [root_place(picture)]
+    while waiting:
+        following = []
+        for place in waiting:
+            if place.numbers not in opened:
+                continue
+            if chosen and drawn + len(place.template.items) > most_boxes:
+                continue
+            chosen.add(place.numbers)
+            drawn += len(place.template.items)
+            following += [each for each in places_in(picture, place) if each.numbers in opened]
+        waiting = following
+    return chosen
