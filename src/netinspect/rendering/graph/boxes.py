@@ -51,7 +51,7 @@ class PlacedBox(NamedTuple):
     """Index in the items of the body that it is in; 0 for the root."""
 
     shown: int | None
-    """Number of the box in its item; None if the box is closed and stands for all of them."""
+    """Number of the box in its item; None if it stands for all boxes of the item, closed or open."""
 
     x: float
     y: float

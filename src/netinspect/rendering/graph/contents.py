@@ -98,14 +98,14 @@ def name_of(template: Template, item: PictureItem, shown: int | None) -> str:
     Args:
         template: Template of the item.
         item: The item.
-        shown: Number of the box in the item; None or 0 for all of them.
+        shown: Number of the box in the item; None for all of them.
     """
     at = shown or 0
     first = item.names[at].lstrip(".")
     last = item.names[-1].lstrip(".")
-    if shown or first == last:
-        repeated = template.parameters and item.calls and item.calls[at] > 0
-        return safe(f"{first} (call {item.calls[at] + 1})" if repeated else first)
+    if shown is not None or first == last:
+        repeated = template.parameters and item.calls and item.calls[at] > 1
+        return safe(f"{first} (call {item.calls[at]})" if repeated else first)
     before, _, start = first.rpartition(".")
     same, _, end = last.rpartition(".")
     if before == same and start.isdigit() and end.isdigit():
@@ -168,12 +168,12 @@ def box_lines(
         picture: The picture.
         template: Template of the box.
         item: The item that the box is, or is one of; None for the root.
-        shown: Number of the box in the item; None or 0 for all boxes of the item together.
+        shown: Number of the box in the item; None for all boxes of the item together.
         is_open: Whether the body is drawn in the box, so that the lines are its heading.
         heat: The amount that is shown in boxes, such as `macs`.
         failed_here: Whether the box is the call that raised, and its lines give the reason.
     """
-    amount = amount_of_item(template, None if shown else item, heat)
+    amount = amount_of_item(template, item if shown is None else None, heat)
     if template.kind in ("input", "output"):
         spans = [Span(cut(safe(template.label), _MOST_NAME), "name")]
         spans += [Span(shape_text(each.spec.shape), "shape") for each in template.output[:1]]
@@ -184,13 +184,13 @@ def box_lines(
         lines = _module_lines(template, item, shown, is_open, amount)
     else:
         spans = [Span(cut(safe(template.label), _MOST_NAME), "class")]
-        if template.kind == "group" and item is not None and item.count > 1 and not shown:
+        if template.kind == "group" and item is not None and item.count > 1 and shown is None:
             spans.append(Span(f"{TIMES}{item.count}", "count"))
         lines = [TextLine(tuple(spans), FONT, amount, reserved=amount > 0)]
     if not template.called:
         lines.append(TextLine((Span("never called", "facts"),), SMALL))
     if failed_here and not isinstance(picture.header, CheckpointHeader):
-        lines += _failure_lines(picture.header.failure)
+        lines += failure_lines(picture.header.failure)
     return tuple(lines)
 
 
@@ -203,7 +203,7 @@ def _module_lines(
         spans.append(Span(cut(name, _MOST_NAME), "name"))
     spans.append(Span(cut(safe(template.label), _MOST_NAME), "class"))
     if item is not None and item.count > 1:
-        text = f"{shown + 1} of {item.count}" if shown else f"{TIMES}{item.count}"
+        text = f"{TIMES}{item.count}" if shown is None else f"{shown + 1} of {item.count}"
         spans.append(Span(text, "count"))
     lines = [TextLine(tuple(spans), FONT, amount, reserved=amount > 0)]
     facts = cut(facts_of(template), _MOST_FACTS, SMALL) if not is_open else ""
@@ -230,7 +230,8 @@ def _chain_lines(picture: Picture, template: Template, heat: str) -> list[TextLi
     return rows
 
 
-def _failure_lines(diagnosis: Diagnosis | None) -> list[TextLine]:
+def failure_lines(diagnosis: Diagnosis | None) -> list[TextLine]:
+    """Return the lines in the box of the call that raised: operands, reason and remedy."""
     if diagnosis is None:
         return []
     lines = [TextLine(_operand_spans(each), SMALL) for each in diagnosis.operands[:3]]

@@ -145,7 +145,8 @@ class _Layout:
             if not is_column and item.count > 1:
                 for occurrence in range(item.count):
                     if (*entry.numbers, number + occurrence) in self._open:
-                        shown = occurrence
+                        # The first one is drawn for all.
+                        shown = occurrence or None
                         break
             numbers = (*entry.numbers, number + (shown or 0))
             entries.append(Entry(item.template, numbers, item, index, shown, is_column))

@@ -12,6 +12,8 @@ from netinspect.records.steps import SourceLine
 from netinspect.records.work import Cost
 from netinspect.rendering.amounts import amount, symbols_of
 from netinspect.rendering.format_values import short_path
+from netinspect.rendering.graph.contents import facts_of, failure_lines
+from netinspect.rendering.graph.opening import open_boxes
 
 _AMOUNTS = ("macs", "flops", "other_flops", "activations", "bytes_read", "bytes_written")
 
@@ -40,7 +42,9 @@ class _Encoder:
             {
                 "root": picture.root,
                 "folded": picture.folded,
+                "opened": ["/".join(map(str, each)) for each in sorted(open_boxes(picture)) if each],
                 "failed_path": [*picture.failed_path],
+                "failure": self._failure(),
                 "notes": [*picture.notes],
                 "templates": templates,
                 "shapes": [[*each] for each in self._shapes],
@@ -54,6 +58,7 @@ class _Encoder:
                 "kind": "" if template.kind == "module" else template.kind,
                 "label": template.label,
                 "facts": template.facts,
+                "shown_facts": facts_of(template),
                 "qualified_name": template.qualified_name,
                 "library": template.library,
                 "inputs": [*map(self._operand, template.inputs)],
@@ -74,6 +79,11 @@ class _Encoder:
                 "changes": [*template.changes],
             }
         )
+
+    def _failure(self) -> list[list[list[str]]]:
+        """Return the lines in the box of the call that raised, each as spans of a text and its role."""
+        failure = getattr(self._picture.header, "failure", None)
+        return [[[*span] for span in line.spans] for line in failure_lines(failure)]
 
     def _shape(self, shape: tuple[int | str, ...]) -> int:
         return self._shapes.setdefault(shape, len(self._shapes))

@@ -50,9 +50,9 @@ function nameOf(template, item, shown) {
   const at = shown || 0;
   const first = item.names[at].replace(/^\.+/, "");
   const last = item.names.at(-1).replace(/^\.+/, "");
-  if (shown || first === last) {
-    const isRepeated = template.parameters && item.calls[at] > 0;
-    return isRepeated ? `${first} (call ${item.calls[at] + 1})` : first;
+  if (shown !== null || first === last) {
+    const isRepeated = template.parameters && item.calls[at] > 1;
+    return isRepeated ? `${first} (call ${item.calls[at]})` : first;
   }
   const split = (name) => /^(?:(.*)\.)?(.*)$/s.exec(name);
   const [, before = "", start] = split(first);
@@ -75,7 +75,7 @@ function edgeText(shapes) {
  * @param failure Lines on the failure, for the call that raised.
  */
 function boxLines(template, item, shown, isOpen, heat, failure) {
-  const amount = amountOfItem(template, shown ? null : item, heat);
+  const amount = amountOfItem(template, shown === null ? item : null, heat);
   const { kind, label } = template;
   const classSpan = [cutText(label, MOST_NAME), "class"];
   let lines;
@@ -87,12 +87,12 @@ function boxLines(template, item, shown, isOpen, heat, failure) {
   } else if (kind === "module") {
     const name = item ? nameOf(template, item, shown) : "";
     const spans = [...(name ? [[cutText(name, MOST_NAME), "name"]] : []), classSpan];
-    if (item?.count > 1) spans.push([shown ? `${shown + 1} of ${item.count}` : `\u00d7${item.count}`, "count"]);
+    if (item?.count > 1) spans.push([shown === null ? `\u00d7${item.count}` : `${shown + 1} of ${item.count}`, "count"]);
     lines = [textLine(spans, FONT, amount)];
-    const facts = isOpen ? "" : cutText(template.shown_facts || "", MOST_FACTS, SMALL);
+    const facts = isOpen ? "" : cutText(template.shown_facts, MOST_FACTS, SMALL);
     if (facts) lines.push(textLine([[facts, "facts"]], SMALL));
   } else {
-    const isGroup = kind === "group" && item?.count > 1 && !shown;
+    const isGroup = kind === "group" && item?.count > 1 && shown === null;
     lines = [textLine([classSpan, ...(isGroup ? [[`\u00d7${item.count}`, "count"]] : [])], FONT, amount)];
   }
   if (!template.called) lines.push(textLine([["never called", "facts"]], SMALL));

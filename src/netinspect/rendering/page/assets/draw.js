@@ -73,7 +73,7 @@ function lineElements(box, line, top, width, isFirst, left) {
     else text.append(shape("tspan", { class: role, dx }, isFirst && role === "name" ? headName(box, words) : words));
   }
   const found = [text];
-  const amount = line.amount ? amountLabel(box, line.amount) : "";
+  const amount = line.amount ? amountLabel(box, line.amount, isFirst) : "";
   if (amount) {
     const size = line.size - (isFirst ? 1 : 0);
     found.push(shape("text", { class: "amount", x: width - PAD, y, "text-anchor": "end", "font-size": size }, amount));
@@ -86,9 +86,9 @@ function headName(box, words) {
   return box.isStack && box.isOpen && !box.isUnrolled ? cutText(box.name, MOST_NAME) : words;
 }
 
-function amountLabel(box, amount) {
-  const kind = HEATS[box.state.heat];
-  return kind ? kind.format(amount) : "";
+function amountLabel(box, amount, isFirst) {
+  if (isFirst && box.template.kind !== "chain") return heatText(box);
+  return HEATS[box.state.heat]?.format(amount) || "";
 }
 
 /** Return the count of a stack; of an open one with arrows that choose the box that it shows. */

@@ -48,7 +48,7 @@ class Layouts {
   /** Return which box of its item the texts of a box are about; null for all. */
   shownIn(box, mode) {
     if (box.occurrence !== null || !box.isStack) return box.shown;
-    return mode === OPEN ? box.shown : null;
+    return mode === OPEN ? box.shown || null : null;
   }
 
   /** Return the layout of a box with choices of the reader in it, which no other one shares. */
@@ -77,8 +77,7 @@ class Layouts {
     } else if (mode === OPEN) {
       children = template.items.map((child) => {
         const inside = opensByDefault(child.template) ? (child.count > 1 ? below : Math.min(below, OPEN)) : CLOSED;
-        const first = child.count === 1 || inside === OPEN ? 0 : null;
-        return this.sharedLayout(child.template, child, inside, below, first);
+        return this.sharedLayout(child.template, child, inside, below, child.count === 1 ? 0 : null);
       });
     }
     layout = this.layOut(template, item, mode, shown, children, []);

@@ -74,7 +74,7 @@ class Outline {
     });
     const bar = element("span", { class: `bar heat-${heatStep(share)}` });
     made.append(
-      element("span", { class: "twist" }, box.canOpen ? (box.isOpen ? "\u25be" : "\u25b8") : ""),
+      element("span", { class: box.isOpen || opensByDefault(template) ? "twist" : "twist quiet" }, box.canOpen ? (box.isOpen ? "\u25be" : "\u25b8") : ""),
       element("span", { class: "words" },
         SIGNS[changeOf(box)] ? `${SIGNS[changeOf(box)]} ` : "",
         element("span", { class: box.name ? "row-name" : "" }, titleOf(box)),

@@ -18,7 +18,7 @@ function readPicture(data) {
   let items = 0;
   const templates = data.templates.map((given, index) => {
     const template = {
-      index, kind: "module", label: "", facts: "", qualified_name: "", library: false, steps: 0, cost: null,
+      index, kind: "module", label: "", facts: "", shown_facts: "", qualified_name: "", library: false, steps: 0, cost: null,
       parameters: 0, parameter_bytes: 0, trainable: "none", failed: false, defined_at: null,
       layers: [], change: "", changes: [], ...given,
       called: !given.uncalled,
