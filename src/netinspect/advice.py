@@ -33,7 +33,8 @@ _OPTIONS = {
     "--sort": "sort", "--include": "include", "--exclude": "exclude", "--columns": "columns",
     "--by": "by", "--order": "order", "--section": "section", "--optimizer": "optimizer",
     "--dtype": "dtype", "--device-memory": "device_memory", "--allocator": "allocator",
-    "--points": "points", "--width": "width", "--format": "format",
+    "--points": "points", "--width": "width", "--format": "format", "--open": "open",
+    "--heat": "heat", "--direction": "direction", "--theme": "theme", "--max-boxes": "max_boxes",
 }  # fmt: skip
 """Arguments of the Python API by the option of the command line."""
 
@@ -54,8 +55,8 @@ _FLAGS = {
 }  # fmt: skip
 """Python code for options without a value, or with one that goes elsewhere."""
 
-_FORMATS = ("rich", "plain", "json", "csv", "markdown", "latex", "html", "svg")
-_NUMBERS = ("--batch", "--seed", "--depth", "--top", "--points", "--width")
+_FORMATS = ("rich", "plain", "json", "csv", "markdown", "latex", "html", "svg", "dot", "mermaid")
+_NUMBERS = ("--batch", "--seed", "--depth", "--top", "--points", "--width", "--max-boxes")
 _WORDS = {
     "--tensors": "auto|real|zeros|meta|fake",
     "--device": "cpu|cuda|mps|xpu",
@@ -71,8 +72,8 @@ _SIZES = re.compile(
     r"(?::(?P<dtype>(?:bool|[a-z]+[0-9]+)(?::-?[0-9]+\.\.-?[0-9]+)?))?"
 )
 _COMMANDS = (
-    "cache", "config", "cost", "diff", "doctor", "globals", "internals", "memory", "models", "page",
-    "params", "source", "summary", "trace", "tree",
+    "cache", "config", "cost", "diff", "doctor", "globals", "graph", "internals", "memory", "models",
+    "page", "params", "source", "summary", "trace", "tree",
 )  # fmt: skip
 _TARGET = r"(?:'[^'\n]*'|(?!(?:shows?|lists?|empties|may|or|and)\b)[\w./-]+:?(?:\w+)?)"
 _COMMAND = re.compile(

@@ -12,6 +12,7 @@ from netinspect.api.command_names import COMMANDS as _COMMANDS
 if TYPE_CHECKING:
     from netinspect.api._checkpoints import pickle_globals as pickle_globals
     from netinspect.api._diff import diff as diff
+    from netinspect.api._graph import graph as graph
     from netinspect.api._installation import config as config
     from netinspect.api._installation import doctor as doctor
     from netinspect.api._load import capture as capture
@@ -37,6 +38,7 @@ _MODULES = {
     "netinspect.api._installation": ("config", "doctor"),
     "netinspect.api._load": ("capture", "load", "read_checkpoint", "save"),
     "netinspect.api._memory": ("memory",),
+    "netinspect.api._graph": ("graph",),
     "netinspect.api._pictures": ("page",),
     "netinspect.api._view": ("View",),
     "netinspect.errors": (

@@ -165,7 +165,11 @@ class View(Generic[R]):
 
             columns = None if style.format is Format.JSON else self.columns
             with for_python():
-                return render(self.record, changed(style, columns=columns))
+                return render(self.record, changed(self.styled(style), columns=columns))
+
+    def styled(self, style: Style) -> Style:
+        """Return a style with the options of this view."""
+        return style
 
     def __str__(self) -> str:
         from netinspect.rendering.formats import TEXT_WIDTH, Style

@@ -6,7 +6,7 @@ Each has a module of its name in `cli/`, and a public function.
 GROUPS = {
     "inspect": ("summary", "params", "trace", "tree", "source", "internals"),
     "measure": ("cost", "memory"),
-    "see": ("page",),
+    "see": ("graph", "page"),
     "check": ("diff", "globals"),
     "tool": ("models", "cache", "config", "doctor"),
 }

@@ -24,6 +24,7 @@ _SEE_ALSO = {
     "trace": ("../views.md#trace", "../symbolic.md"),
     "tree": ("../views.md#tree",),
     "source": ("../views.md#source",),
+    "graph": ("../../how-to/see.md",),
     "internals": ("../views.md#internals",),
     "cost": ("../cost.md", "../symbolic.md"),
     "memory": ("../memory.md",),

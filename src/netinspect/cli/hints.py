@@ -124,6 +124,10 @@ def _after_source(report: Any, typed: CommandLine) -> Hint:
     return Hint("each step in order", typed.followed_by("trace", symbols=True))
 
 
+def _after_graph(report: Any, typed: CommandLine) -> Hint:
+    return Hint("a drawing", typed.followed_by("graph", "-o", "graph.svg", symbols=True))
+
+
 def _after_internals(report: Any, typed: CommandLine) -> Hint:
     return Hint("its source", typed.followed_by("source", arguments=typed.arguments))
 
@@ -171,6 +175,7 @@ _HINTS: dict[str, Callable[[Any, CommandLine], Hint | None]] = {
     "trace": _after_trace,
     "tree": _after_tree,
     "source": _after_source,
+    "graph": _after_graph,
     "internals": _after_internals,
     "cost": _after_cost,
     "memory": _after_memory,

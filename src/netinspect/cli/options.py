@@ -24,7 +24,7 @@ from netinspect.cli.completion_values import (
 from netinspect.cli.help import SORT_KEYS
 from netinspect.errors import UsageError
 from netinspect.records.base import record
-from netinspect.rendering.formats import SUFFIXES, Format
+from netinspect.rendering.formats import COMMON_FORMATS, SUFFIXES, Format
 from netinspect.settings import Settings
 
 SETTINGS: ContextVar[Settings] = ContextVar("settings", default=Settings())  # noqa: B039
@@ -315,7 +315,7 @@ class OutputOptions:
             "-f",
             metavar="NAME",
             envvar="NETINSPECT_FORMAT",
-            help=f"{', '.join(Format)}. Default: rich on a terminal, plain in a pipe.",
+            help=f"{', '.join(COMMON_FORMATS)}. Default: rich on a terminal, plain in a pipe.",
             show_default=False,
             rich_help_panel=OUTPUT_PANEL,
         ),

@@ -45,7 +45,7 @@ def show(
     style = style_for(output, columns, fits=fits)
     # On the screen the error below explains a failure; a file and a picture have to do so themselves.
     explains = output.output is not None or style.format in PICTURES
-    text = render(view.record, replace(style, failure=explains))
+    text = render(view.record, view.styled(replace(style, failure=explains)))
     header = getattr(view.record, "header", None)
     if output.output is not None:
         paths = [file.path for file in getattr(header, "files", ())]

@@ -157,6 +157,9 @@ class Picture:
     folded: bool
     """Whether identical boxes are one item."""
 
+    path: str = ""
+    """Path of the module at the root; empty for the whole model."""
+
     failed_path: tuple[int, ...] = ()
     """For a failed run the number of the box to open in each body from the root on, down to the call
     that raised."""

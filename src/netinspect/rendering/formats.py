@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import record
+from netinspect.rendering.graph.options import GraphStyle
 
 
 class Format(StrEnum):
@@ -20,6 +21,15 @@ class Format(StrEnum):
     LATEX = "latex"
     HTML = "html"
     SVG = "svg"
+    DOT = "dot"
+    MERMAID = "mermaid"
+
+
+GRAPH_FORMATS = (Format.DOT, Format.MERMAID)
+"""Formats that only `graph` has."""
+
+COMMON_FORMATS = tuple(each for each in Format if each not in GRAPH_FORMATS)
+"""Formats of every report."""
 
 
 def format_named(name: str) -> Format:
@@ -31,7 +41,7 @@ def format_named(name: str) -> Format:
     if name not in tuple(Format):
         raise UsageError(
             f"there is no format {name!r}",
-            hint=suggestion(name, Format) or f"the formats are: {', '.join(Format)}",
+            hint=suggestion(name, Format) or f"the formats are: {', '.join(COMMON_FORMATS)}",
         )
     return Format(name)
 
@@ -46,7 +56,15 @@ SUFFIXES = {
     ".html": Format.HTML,
     ".svg": Format.SVG,
 }
-"""Format by suffix of the output file."""
+"""Format of every report by suffix of the output file."""
+
+GRAPH_SUFFIXES = {
+    ".dot": Format.DOT,
+    ".gv": Format.DOT,
+    ".mmd": Format.MERMAID,
+    ".mermaid": Format.MERMAID,
+}
+"""Further formats of `graph` by suffix of the output file."""
 
 _TEXT_SUFFIXES = ("", ".txt", ".text", ".log", ".out")
 
@@ -62,12 +80,13 @@ def format_of(file: PurePath, otherwise: Format = Format.RICH) -> Format:
         UsageError: The suffix is of no format.
     """
     suffix = file.suffix.lower()
-    if suffix not in SUFFIXES and suffix not in _TEXT_SUFFIXES:
+    known = SUFFIXES | GRAPH_SUFFIXES
+    if suffix not in known and suffix not in _TEXT_SUFFIXES:
         raise UsageError(
             f"cannot choose a format for {file}: its suffix is unknown",
             hint=f"choose one with --format, or end the name in {' '.join(SUFFIXES)} or .txt",
         )
-    return SUFFIXES.get(suffix, otherwise)
+    return known.get(suffix, otherwise)
 
 
 ALL_COLUMNS = "all"
@@ -113,3 +132,6 @@ class Style:
 
     failure: bool = True
     """Whether to explain a failed forward; False if an error message already does."""
+
+    graph: GraphStyle = GraphStyle()
+    """Options of a graph, for reports that are one."""

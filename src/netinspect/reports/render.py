@@ -10,25 +10,31 @@ from netinspect._utils.units import exact_numbers
 from netinspect.advice import advise, is_for_python
 from netinspect.errors import Excerpt, UsageError, suggestion
 from netinspect.records.base import replace
+from netinspect.records.picture import Picture
 from netinspect.rendering.document import Document, Span, Table
-from netinspect.rendering.formats import ALL_COLUMNS, Format, Style
+from netinspect.rendering.formats import ALL_COLUMNS, COMMON_FORMATS, Format, Style
 
 if TYPE_CHECKING:
+    from netinspect.rendering.graph.options import GraphStyle
     from netinspect.rendering.machine import Report
 
-_OF_FORWARD = ("summary", "trace", "cost", "source")
+_OF_FORWARD = ("summary", "trace", "cost", "source", "graph")
 """Reports on a run of forward, which explain its failure."""
 
 
-def lay_out(report: Report, *, failure: bool = True) -> Document:
+def lay_out(report: Report, *, failure: bool = True, graph: GraphStyle | None = None) -> Document:
     """Return the document of a report.
 
     Args:
         report: The report.
         failure: Whether to explain a failed forward.
+        graph: Options of a graph; None for the default ones.
     """
     module = importlib.import_module(_layout_module(report))
-    document = cast("Document", module.lay_out(report))
+    if graph is not None and isinstance(report, Picture):
+        document = cast("Document", module.lay_out(report, graph))
+    else:
+        document = cast("Document", module.lay_out(report))
     header = getattr(report, "header", None)
     found = getattr(header, "failure", None)
     if not failure or found is None:
@@ -86,6 +92,20 @@ def render(report: Report, style: Style | None = None) -> str:
         return _render(report, style)
 
 
+def _picture(report: Report, format: Format) -> Picture:
+    """Return a report that is drawn with boxes and arrows.
+
+    Raises:
+        UsageError: It is another report.
+    """
+    if not isinstance(report, Picture):
+        raise UsageError(
+            f"{report.name} cannot be written as {format}: only graph draws boxes and arrows",
+            hint=f"the formats of {report.name} are: {', '.join(COMMON_FORMATS)}",
+        )
+    return report
+
+
 def _render(report: Report, style: Style) -> str:
     if style.format is Format.JSON:
         if style.columns not in (None, (ALL_COLUMNS,)):
@@ -96,9 +116,17 @@ def _render(report: Report, style: Style) -> str:
         from netinspect.rendering.machine import dump_json
 
         return dump_json(report)
+    if style.format is Format.DOT:
+        from netinspect.rendering.graph.dot import format_dot
+
+        return format_dot(_picture(report, style.format), style.graph)
+    if style.format is Format.MERMAID:
+        from netinspect.rendering.graph.mermaid import format_mermaid
+
+        return format_mermaid(_picture(report, style.format), style.graph)
     if (own := _own_format(report, style.format)) is not None:
         return own(report)
-    document = lay_out(report, failure=style.failure)
+    document = lay_out(report, failure=style.failure, graph=style.graph)
     columns = None if style.columns is None else checked_columns(document, style.columns)
     if style.format is Format.PLAIN:
         from netinspect.rendering.machine import dump_plain

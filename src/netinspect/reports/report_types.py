@@ -8,9 +8,10 @@ from typing import Any
 
 from netinspect.records.cache_usage import Cache
 from netinspect.records.model_list import ModelList
+from netinspect.records.picture import Picture
 
-_DECLARED_IN_RECORDS: tuple[type[Any], ...] = (Cache, ModelList)
-"""Reports that packages which must not import `reports` return."""
+_DECLARED_IN_RECORDS: tuple[type[Any], ...] = (Cache, ModelList, Picture)
+"""Reports that packages which must not import `reports` make or read."""
 
 
 def report_types() -> tuple[type[Any], ...]:

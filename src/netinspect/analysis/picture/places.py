@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
 def root_place(picture: Picture) -> Place:
     """Return the box of the whole model."""
-    return Place((), picture.templates[picture.root], "", "", _step_at(picture, 0), None)
+    return Place((), picture.templates[picture.root], picture.path, "", _step_at(picture, 0), None)
 
 
 def steps_in(picture: Picture, place: Place) -> Sequence[int]:

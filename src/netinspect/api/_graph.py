@@ -1,0 +1,77 @@
+"""Public function `graph`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Unpack
+
+from netinspect.api._load import load_or_read
+from netinspect.api._options import ForwardOptions, given, takes
+from netinspect.api._view import View
+from netinspect.records.picture import Picture
+from netinspect.rendering.graph.options import MOST_BOXES, GraphStyle, checked_style
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netinspect.records.checkpoint import Checkpoint
+    from netinspect.records.trace import Trace
+    from netinspect.rendering.formats import Style
+
+
+@dataclass(frozen=True, repr=False)
+class GraphView(View[Picture]):
+    """A graph and how it is drawn: `view.save("net.svg")`, `view.text("mermaid")`."""
+
+    style: GraphStyle = field(default_factory=GraphStyle)
+
+    def styled(self, style: Style) -> Style:
+        """Return a style with the options of this graph."""
+        from netinspect.records.base import replace
+
+        return replace(style, graph=self.style)
+
+
+@takes(ForwardOptions)
+def graph(
+    model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+    *args: Any,
+    path: str = "",
+    depth: int | None = None,
+    open: str | Sequence[str] = (),
+    fold: bool = True,
+    heat: str = "macs",
+    direction: str = "TB",
+    theme: str = "auto",
+    max_boxes: int = MOST_BOXES,
+    **options: Unpack[ForwardOptions],
+) -> GraphView:
+    """Draw the modules and functions of a model as boxes, and the data that flows between them.
+
+    Args:
+        model: A model, a trace or a target; see `load`.
+        args: Positional arguments of forward, for a live module.
+        path: The module to draw; empty for the whole model.
+        depth: Deepest level of boxes; None for as many as are readable, 0 for all.
+        open: Shell patterns of the paths of modules to open, such as `encoder.layer.0`.
+        fold: Draw consecutive identical boxes as one.
+        heat: What colours and numbers of boxes show: `macs`, `params`, `activations` or `bytes`.
+        direction: `TB` for data that flows down, `LR` for data that flows to the right.
+        theme: `light`, `dark`, or `auto` for that of the reader's browser.
+        max_boxes: Most boxes in a drawing; with more, the deepest are closed.
+        options: Inputs of forward, its mode and the columns, as for `summary`.
+    """
+    from netinspect.reports.graph.compute import build_graph
+
+    style = checked_style(
+        depth=depth,
+        open=(open,) if isinstance(open, str) else tuple(open),
+        heat=heat,
+        direction=direction,
+        theme=theme,
+        max_boxes=max_boxes,
+    )
+    found = load_or_read(model, args=args or None, **given(options))
+    return GraphView(build_graph(found, path=path, fold=fold), style=style)

@@ -1,0 +1,112 @@
+"""Texts in and between the boxes of a graph."""
+
+from __future__ import annotations
+
+from netinspect._utils import units
+from netinspect._utils.safe_text import safe
+from netinspect.records.picture import Change, Edge
+from netinspect.rendering import format_values
+from netinspect.rendering.graph.options import HeatKey
+from netinspect.rendering.graph.outline import Box
+
+UNITS: dict[HeatKey, str] = {
+    "macs": "MACs", "params": "params", "activations": "activations", "bytes": "bytes",
+}  # fmt: skip
+
+_CHANGES: dict[Change, str] = {
+    "only_a": "- only in the old model",
+    "only_b": "+ only in the new model",
+    "changed": "changed",
+}
+
+
+def amount(box: Box, heat: HeatKey) -> int | None:
+    """Return the number of what a graph shows that one box has, with everything in it; None if unknown.
+
+    Bytes are those that operators read and write.
+    """
+    cost = box.template.cost
+    if heat == "params":
+        return box.template.parameters
+    if cost is None:
+        return None
+    if heat == "bytes":
+        return cost.bytes_read + cost.bytes_written
+    return cost.macs if heat == "macs" else cost.activations
+
+
+def title(box: Box) -> str:
+    """Return the first line of a box: its name, or what it calls, and how many it stands for."""
+    template = box.template
+    if template.kind == "module":
+        text = units.name(box.name) if box.parent else template.label
+        call = box.item.calls[0] if box.item is not None and box.item.calls else 0
+        text += f" (call {call + 1})" if call else ""
+    else:
+        text = template.label or box.name
+    return text + (f"  x{box.count}" if box.count > 1 else "")
+
+
+def kind(box: Box) -> str:
+    """Return the class of a module, or what another box is."""
+    template = box.template
+    if template.kind == "module":
+        return template.label
+    return "" if template.kind in ("group", "chain", "chapter") else template.kind
+
+
+def lines(box: Box, heat: HeatKey) -> list[str]:
+    """Return the lines of a box, none of which depends on a colour."""
+    found = [title(box)]
+    if box.template.kind == "module" and box.parent is not None:
+        found.append(box.template.label)
+    number = amount(box, heat)
+    if number:
+        found.append(units.times(box.count, f"{units.short(number)} {UNITS[heat]}"))
+    if names := stub_names(box):
+        found.append(f"reads {', '.join(names)}")
+    if not box.template.called:
+        found.append("never called")
+    if box.template.failed:
+        found.append("FAILED")
+    found += changes(box)
+    return [safe(each) for each in found]
+
+
+def changes(box: Box) -> list[str]:
+    """Return the difference from the other model in words."""
+    change = change_of(box)
+    return [*([_CHANGES[change]] if change in _CHANGES else []), *box.template.changes]
+
+
+def change_of(box: Box) -> Change:
+    """Return how a box differs from the other model; empty without one."""
+    return (box.item.change if box.item is not None else "") or box.template.change
+
+
+def stub_names(box: Box) -> list[str]:
+    """Return the names of what a box reads without a line."""
+    return ["an outer value" if each is None else title(each) for each in box.reads_of_stubs()]
+
+
+def edge_shapes(edge: Edge) -> str:
+    """Return the shapes of the tensors of an edge: `1x64x56x56`."""
+    return safe(", ".join(sizes(each) for each in edge.shapes))
+
+
+def sizes(shape: tuple[int | str, ...]) -> str:
+    """Format a shape in short: `1x64x56x56`."""
+    return "x".join(map(str, shape)) if shape else "scalar"
+
+
+def edge_label(maker: Box | None, edge: Edge) -> str:
+    """Return the text at an arrow: shapes where they change, which is where they were made."""
+    if maker is None:
+        return ""
+    given = {operand.spec.shape for operand in maker.template.inputs}
+    return "" if edge.shapes and all(each in given for each in edge.shapes) else edge_shapes(edge)
+
+
+def output(box: Box) -> str:
+    """Return the shapes of the tensors that a box returns."""
+    return ", ".join(format_values.tensor(each.spec) for each in box.template.output)

@@ -1,0 +1,1 @@
+"""The `graph` command: computation and layout; its record is `records.picture.Picture`."""
