@@ -29,7 +29,7 @@ MODEL_COMMANDS = tuple(
 )
 """Commands with the options of a model."""
 
-TABLE_COMMANDS = tuple(each for each in MODEL_COMMANDS if each not in ("graph", "page"))
+TABLE_COMMANDS = tuple(each for each in MODEL_COMMANDS if each != "page")
 """Those of them that write tables and text in every format."""
 
 # Not from torch itself: processes whose memory is measured import this file.
