@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from netinspect.rendering.formats import Format
+from netinspect.rendering.formats import COMMON_FORMATS
 from tests.nets.hostile import POISONS
 from tests.support import TABLE_COMMANDS, Outcome, command_line
 
@@ -31,7 +31,7 @@ COMMANDS = [
     ["tree", "--no-fold"],
     ["source", "--whole-class"],
 ]
-FORMATS = [*Format]
+FORMATS = [*COMMON_FORMATS]
 
 RAW = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\U000e0000-\U000e007f]"
