@@ -6,9 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netinspect.checkpoints.graphs.collector import Collector
-from netinspect.checkpoints.graphs.script_values import NONE, ModuleValue, Ref, Value, refs_in, text_of
+from netinspect.checkpoints.graphs.script_values import (
+    NONE,
+    ModuleValue,
+    Ref,
+    Value,
+    container,
+    refs_in,
+    text_of,
+)
 from netinspect.records.checkpoint import StoredTensor
 from netinspect.records.file_graph import GraphParameter, NodeInput
+
+_MOST_OF_LIST = 1000
+"""Largest number of tensors in a list that are followed."""
 
 
 @dataclass
@@ -29,6 +40,7 @@ class ScriptNodes:
     def __init__(self, found: Collector, tensors: dict[str, StoredTensor]) -> None:
         self._found = found
         self._tensors = tensors
+        self._kinds = {each.storage: each.kind for each in tensors.values() if each.kind != "tensor"}
 
     def operator(
         self,
@@ -89,16 +101,22 @@ class ScriptNodes:
         outputs = [self._found.tensor(each.name) for _, each in refs]
         self._found.end_body(body, outputs, [self.input(each, name) for name, each in refs])
 
+    def attribute(self, path: str) -> Value:
+        """Return the tensor of a module by its path, or the tensors of a list, as an LSTM has."""
+        if path in self._tensors or f"{path}.0" not in self._tensors:
+            return self.stored(path)
+        names = [f"{path}.{place}" for place in range(_MOST_OF_LIST)]
+        return container([self.stored(each) for each in names if each in self._tensors])
+
     def stored(self, path: str, name: str = "") -> Ref:
         """Return a parameter, buffer or constant by its path."""
         tensor = self._tensors.get(name or path)
-        known = {"parameter": "parameter", "buffer": "buffer"}
         value = self._found.text(path)
         self._found.parameter(
             GraphParameter(
                 value=value,
                 name=self._found.text(name or path),
-                kind=known.get(tensor.kind if tensor else "", "constant"),  # type: ignore[arg-type]
+                kind=self._kinds.get(tensor.storage, "constant") if tensor else "constant",
                 dtype=tensor.dtype if tensor else "?",
                 shape=tensor.shape if tensor else ("...",),
             )

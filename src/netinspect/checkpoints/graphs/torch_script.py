@@ -315,6 +315,8 @@ class _Follower:
 
     def _attribute(self, value: Value, name: str) -> Value:
         if isinstance(value, FunctionValue):
+            if value.name == "CONSTANTS":  # tensors of `constants.pkl`, named c0, c1 and so on
+                return self._nodes.stored(f"CONSTANTS.{name}"[:100], f"constants.{name[1:]}"[:100])
             return FunctionValue(f"{value.name}.{name}" if len(value.name) < 2000 else value.name)
         if not isinstance(value, ModuleValue):
             return value  # a field of a named tuple or a property of a tensor
@@ -325,7 +327,7 @@ class _Follower:
         if name in value.kind.constants:
             return Text(value.kind.constants[name])
         is_tensor = name in value.kind.tensors or type_name in ("Tensor", "List", "Optional")
-        return self._nodes.stored(path) if is_tensor else Text(path)
+        return self._nodes.attribute(path) if is_tensor else Text(name)
 
     def _subscript(self, node: ast.Subscript, frame: Frame) -> Value:
         value, key = self._value(node.value, frame), node.slice

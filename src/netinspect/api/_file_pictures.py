@@ -1,0 +1,40 @@
+"""Pictures of model files and checkpoints, without torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netinspect.errors import LoadError
+
+if TYPE_CHECKING:
+    from netinspect.records.checkpoint import Checkpoint
+    from netinspect.records.file_graph import FileGraph
+    from netinspect.records.picture import Picture
+
+
+def picture_of_file(checkpoint: Checkpoint, *, fold: bool = True) -> Picture:
+    """Return the picture of a checkpoint: the graph in its file, or else the tree of its names.
+
+    Args:
+        checkpoint: A checkpoint that was read from a file or folder.
+        fold: Whether identical boxes are one.
+    """
+    from netinspect.analysis.picture.checkpoint_picture import picture_of_checkpoint
+
+    graph, note = file_graph_of(checkpoint)
+    return picture_of_checkpoint(checkpoint, graph, fold=fold, note=note)
+
+
+def file_graph_of(checkpoint: Checkpoint) -> tuple[FileGraph | None, str]:
+    """Return the graph in the file of a checkpoint; or None, and the reason if it could not be read."""
+    from netinspect.checkpoints.graphs.read import FORMATS, read_file_graph
+
+    if checkpoint.format not in FORMATS or not checkpoint.files:
+        return None, ""
+    file = checkpoint.files[0]
+    if "://" in file.path:
+        return None, "the graph of a file on the hub is not read: download it"
+    try:
+        return read_file_graph(file.path, checkpoint.target), ""
+    except LoadError as error:
+        return None, ": ".join(filter(None, (error.message, error.cause)))
