@@ -15,16 +15,11 @@ from netinspect._utils.safe_text import safe
 
 ASSETS = Path(__file__).parent / "assets"
 
-STYLES = ("style.css", "panes.css", "graph.css")
+STYLES = ("style.css", "graph.css", "panes.css")
 """Style sheets in the order in which they are joined."""
 
-SCRIPTS = (
-    *("numbers.js", "text.js", "state.js", "heat.js", "contents.js", "fitting.js", "routes.js"),
-    *("layout.js", "camera.js", "draw.js", "flow.js", "graph.js", "outline.js", "search.js"),
-    *("toolbar.js", "keys.js", "places.js", "theme.js", "tabs.js", "tables.js", "detail.js"),
-    *("table.js", "source.js", "params.js", "memory.js", "cost.js", "main.js"),
-)
-"""Scripts in the order in which they are joined; they share one scope."""
+START = "main.js"
+"""The script that starts the page. It is the last one; the others only define, in any order."""
 
 THEMES = ("auto", "light", "dark")
 """Names of the themes; `auto` is that of the reader's system."""
@@ -40,7 +35,7 @@ def format_page(data: Mapping[str, Any], *, title: str, theme: str = "auto", fig
         figure: SVG that is printed in place of the graph; empty for none. It must not have scripts,
             styles or references.
     """
-    style, script = _joined(STYLES), _joined(SCRIPTS)
+    style, script = style_sheet(), joined_scripts()
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; "
         f"script-src '{_hash(script)}'; style-src '{_hash(style)}'"
@@ -80,12 +75,36 @@ def _safe(data: Any) -> Any:
 
 
 @cache
-def _joined(names: tuple[str, ...]) -> str:
-    """Return assets as one text, scripts within one function."""
-    files = [ASSETS / name for name in names]
-    texts = [file.read_text(encoding="utf-8").strip() for file in files if file.is_file()]
-    text = "\n".join(texts)
-    return f'(() => {{\n"use strict";\n{text}\n}})();\n' if names == SCRIPTS else f"{text}\n"
+def style_sheet() -> str:
+    """Return all styles as one text."""
+    return "".join(f"{_read(name)}\n" for name in STYLES)
+
+
+@cache
+def joined_scripts() -> str:
+    """Return all scripts as one text, within one function, so that they add no global names."""
+    names = sorted(file.name for file in ASSETS.glob("*.js") if file.name != START)
+    text = "\n".join(map(_read, (*names, START)))
+    return f'(() => {{\n"use strict";\n{text}\n}})();\n'
+
+
+def _read(name: str) -> str:
+    return without_comments((ASSETS / name).read_text(encoding="utf-8"))
+
+
+def without_comments(text: str) -> str:
+    """Return a script or style sheet without indentation, and without lines that are only comments.
+
+    A sixth of the assets is for who reads them here, and not for each page.
+    """
+    lines = []
+    in_comment = False
+    for line in map(str.strip, text.splitlines()):
+        starts = line.startswith("/*")
+        if line and not (in_comment or starts or line.startswith("//")):
+            lines.append(line)
+        in_comment = (in_comment or starts) and not line.endswith("*/")
+    return "\n".join(lines)
 
 
 def _hash(text: str) -> str:

@@ -15,7 +15,7 @@ function buildCost(panel) {
     if (!shown.length) return "";
     return [element("h3", {}, title), element("dl", { class: "kinds" }, shown.map(([kind, value]) => [
       element("dt", {}, kind.replaceAll("_", " ")), element("dd", {}, meter(value / all)),
-      element("dd", { class: "number" }, `${format(value)}  ${percentText(value / all)}`)]))];
+      element("dd", { class: "number" }, format(value)), element("dd", { class: "number dim" }, percentText(value / all))]))];
   };
   const number = (key, title, format, hint) => ({ title, isNumber: true, hint, value: (row) => amountOf(row[key]),
     cell: (row) => (amountOf(row[key]) ? amountText(row[key], format) : "–") });

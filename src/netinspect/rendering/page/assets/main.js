@@ -4,7 +4,7 @@ const DATA = JSON.parse(byId("data").textContent);
 
 /** What the parts of the page share: the state of the graph, the tabs, and ways from one to another. */
 const PAGE = {
-  state: DATA.picture ? new State(readPicture(DATA.picture), DATA.opened || []) : null,
+  state: DATA.picture ? startState(DATA) : null,
   tabs: null,
 
   /** Select the box at a place, and show it in the graph. */
@@ -32,6 +32,7 @@ const PAGE = {
 function start() {
   startTheme();
   startHeader();
+  startKeys();
   const { state } = PAGE;
   const hasPart = { graph: state, table: DATA.table, source: state, parameters: DATA.parameters, memory: state, cost: state };
   PAGE.tabs = new Tabs(Object.keys(TABS).filter((name) => hasPart[name]), {
@@ -46,7 +47,7 @@ function start() {
     startStrip(PAGE);
     const given = new URLSearchParams(location.hash.slice(1)).get("tab");
     PAGE.tabs.select(given in TABS ? given : "graph");
-    startGraph(PAGE);
+    startGraph(state);
     state.on((changed) => { if (changed.has("tab") && state.tab !== PAGE.tabs.selected) PAGE.tabs.select(state.tab); });
   } else {
     byId("panel-graph").hidden = true;

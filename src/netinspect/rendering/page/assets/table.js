@@ -7,6 +7,7 @@ function buildTable(panel, page) {
   const isCheckpoint = !data.total;
   const columns = isCheckpoint ? groupColumns(rows) : moduleColumns(data, page);
   const hasRepeats = rows.some((row) => row.repeat_of !== null);
+  const isChosen = (row, box) => box.template.kind === "module" && box.path === row.path;
   let folds = true;
   const table = new SortedTable({
     label: isCheckpoint ? "Groups of tensors" : "Modules", columns, rows,
@@ -21,7 +22,6 @@ function buildTable(panel, page) {
     table.draw();
   };
   fold();
-  const isChosen = (row, box) => box.template.kind === "module" && box.path === row.path;
   page.state?.on((changed) => { if (changed.has("selection") || changed.has("shown")) table.draw(); });
   page.showRow = (path) => {
     let row = rows.find((each) => each.path === path);
