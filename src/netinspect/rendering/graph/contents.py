@@ -28,8 +28,8 @@ SMALL_LINE = 14.0
 NUMBER = 56.0
 """Width that is reserved for the number of a box in pixels."""
 
-_MOST_NAME = 190.0
-_MOST_FACTS = 170.0
+_MOST_NAME = 220.0
+_MOST_FACTS = 215.0
 _FAILURE = 260.0
 """Largest widths of the name, the facts and the lines on a failure in pixels."""
 
@@ -127,7 +127,7 @@ def shapes_text(shapes: Sequence[Sequence[int | str]]) -> str:
 
 
 _CONVOLUTION = re.compile(r"Conv(Transpose)?[123]d")
-_KERNEL = re.compile(r"kernel_size=\(?(\d+(?:, \d+)*),?\)?")
+_KERNEL = re.compile(r"kernel_size=(?:\((\d+(?:, \d+)*),?\)|(\d+))")
 _TUPLE = re.compile(r"\((\d+(?:, \d+)*),?\)")
 
 
@@ -140,7 +140,8 @@ def facts_of(template: Template) -> str:
         facts = re.sub(r"^(\d+), (\d+)", r"\1 → \2", facts)
     elif template.label == "Linear":
         facts = re.sub(r"in_features=(\d+), out_features=(\d+)", r"\1 → \2", facts)
-    facts = _KERNEL.sub(lambda match: match[1].replace(", ", TIMES), facts)
+    facts = facts.replace(", inplace=True", "").removeprefix("inplace=True")
+    facts = _KERNEL.sub(lambda match: (match[1] or match[2]).replace(", ", TIMES), facts)
     facts = _TUPLE.sub(_equal_sizes, facts)
     facts = re.sub(r"\b(stride|padding|dilation|groups|eps)=", r"\1 ", facts)
     return safe(facts.replace("bias=False", "no bias"))

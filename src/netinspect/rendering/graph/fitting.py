@@ -13,6 +13,9 @@ _GAP = 22.0
 _LANE = 14.0
 """Least distances between neighbours of a row: two boxes, and two of which one is a dummy vertex."""
 
+_HEAVY, _TRUNK, _LIGHT = 100.0, 2.0, 1.0
+"""Weights of links: between two boxes, between two dummy vertices, and between a box and a dummy."""
+
 _SWEEPS = 8
 _SNAP = 8.0
 """Edges that bend by less are made straight if there is room."""
@@ -57,7 +60,8 @@ def fit_rows(body: Body, children: Sequence[Sized]) -> Across:
             _snap(row, rows[row], before[row], at, spaces[row])
         for row in reversed(order):
             _snap(row, rows[row], after[row], at, spaces[row])
-        _straighten(rows, places, at, spaces)
+        for weight in (_HEAVY, _TRUNK, _HEAVY):
+            _straighten(_chains(rows, before, after, weight), at, spaces)
     boxes = [0.0] * count
     dummies: list[dict[int, float]] = [{} for _ in body.rows]
     for number, vertices in enumerate(rows[1:-1]):
@@ -94,9 +98,9 @@ def _links(
                 break
             if (row, vertex, following) not in seen:
                 seen.add((row, vertex, following))
-                weight = 100.0 if vertex >= 0 and following >= 0 else 1.0
+                weight = _HEAVY if vertex >= 0 and following >= 0 else _LIGHT
                 if vertex < 0 and following < 0:
-                    weight = 2.0
+                    weight = _TRUNK
                 above, below = places[row - 1][vertex], places[row][following]
                 before[row][below].append((row - 1, above, weight))
                 after[row - 1][above].append((row, below, weight))
@@ -208,33 +212,64 @@ def _room(place: int, at: Sequence[float], spaces: Sequence[float]) -> tuple[flo
 
 
 def _straighten(
-    rows: Sequence[Sequence[int]],
-    places: Sequence[Mapping[int, int]],
-    at: list[list[float]],
-    spaces: Sequence[Sequence[float]],
+    chains: Sequence[Sequence[tuple[int, int]]], at: list[list[float]], spaces: Sequence[Sequence[float]]
 ) -> None:
-    """Give the dummy vertices of an edge in consecutive rows one coordinate, as far as there is room."""
-    done: set[tuple[int, int]] = set()
-    for first, vertices in enumerate(rows):
-        for vertex in vertices:
-            if vertex >= 0 or (first, vertex) in done:
-                continue
-            row = first
-            while row < len(rows) and vertex in places[row]:
-                low, high = float("-inf"), float("inf")
-                run: list[int] = []
-                while row < len(rows) and vertex in places[row]:
-                    room = _room(places[row][vertex], at[row], spaces[row])
-                    if max(low, room[0]) > min(high, room[1]):
-                        break
-                    low, high = max(low, room[0]), min(high, room[1])
-                    run.append(row)
-                    row += 1
-                if not run:
-                    # Rounding left no room at all.
-                    run, row = [row], row + 1
-                    low = high = at[run[0]][places[run[0]][vertex]]
-                middle = sorted(at[each][places[each][vertex]] for each in run)[len(run) // 2]
-                for each in run:
-                    at[each][places[each][vertex]] = min(max(middle, low), high)
-                    done.add((each, vertex))
+    """Give the vertices of each chain one coordinate, as far as there is room.
+
+    Args:
+        chains: Rows and places of vertices, of which each has one edge to the next.
+        at: Coordinates of the vertices of each row.
+        spaces: Least distances in each row.
+    """
+    for chain in chains:
+        start = 0
+        while start < len(chain):
+            row, place = chain[start]
+            low, high = _room(place, at[row], spaces[row])
+            # Rounding may leave no room at all.
+            low, high = min(low, at[row][place]), max(high, at[row][place])
+            end = start + 1
+            while end < len(chain):
+                row, place = chain[end]
+                room = _room(place, at[row], spaces[row])
+                if row == len(at) - 1:
+                    room = (0.0, 0.0)
+                if max(low, room[0]) > min(high, room[1]):
+                    break
+                low, high = max(low, room[0]), min(high, room[1])
+                end += 1
+            run = chain[start:end]
+            middle = sorted(at[row][place] for row, place in run)[len(run) // 2]
+            for row, place in run:
+                at[row][place] = min(max(middle, low), high)
+            start = end
+
+
+def _chains(
+    rows: Sequence[Sequence[int]],
+    before: Sequence[Sequence[Sequence[_Link]]],
+    after: Sequence[Sequence[Sequence[_Link]]],
+    weight: float,
+) -> list[list[tuple[int, int]]]:
+    """Return the chains of vertices that links of a weight connect, without branches and joins."""
+
+    def only(links: Sequence[_Link]) -> _Link | None:
+        found = [link for link in links if link[2] == weight]
+        return found[0] if len(found) == 1 else None
+
+    chains: list[list[tuple[int, int]]] = []
+    chain_of: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    # The port before the first row is not part of a chain: it stays at 0.
+    for row in range(1, len(rows)):
+        for place in range(len(rows[row])):
+            link = only(before[row][place])
+            chain: list[tuple[int, int]] | None = None
+            if link is not None and len(before[row][place]) == 1:
+                back = only(after[link[0]][link[1]])
+                chain = chain_of.get(link[:2]) if back is not None and back[:2] == (row, place) else None
+            if chain is None:
+                chain = []
+                chains.append(chain)
+            chain.append((row, place))
+            chain_of[row, place] = chain
+    return [chain for chain in chains if len(chain) > 1]

@@ -29,8 +29,8 @@ def open_boxes(
 
     Args:
         picture: The picture.
-        depth: Open all boxes at a depth below this one, the root being at 0; chains stay closed. The
-            layers of torch stay closed too.
+        depth: Deepest level of boxes that are drawn, 1 being that of the model's children; 0 for all.
+            Chains and layers of torch stay closed.
         patterns: Globs of module paths, such as `encoder.layer.0`; the boxes around them are opened too.
         most: Number of boxes that are drawn by default.
         most_boxes: Largest number of boxes that are drawn; the deepest ones are closed if there are
@@ -100,7 +100,7 @@ def _to_depth(picture: Picture, depth: int) -> Iterator[Numbers]:
     while waiting:
         place = waiting.pop()
         yield place.numbers
-        if len(place.numbers) + 1 < depth:
+        if depth == 0 or len(place.numbers) + 1 < depth:
             waiting += [each for each in _inside(picture, place) if _may_open(each)]
 
 
