@@ -171,9 +171,7 @@ class State {
 
   mode(box) {
     if (!box.canOpen) return CLOSED;
-    const chosen = this.modes.get(box.key);
-    if (chosen !== undefined) return chosen;
-    const mode = opensByDefault(box.template) ? this.defaultAt(box) : CLOSED;
+    const mode = this.modes.get(box.key) ?? (opensByDefault(box.template) ? this.defaultAt(box) : CLOSED);
     // A single box has no column to unroll.
     return mode === UNROLLED && !box.isStack ? OPEN : mode;
   }
