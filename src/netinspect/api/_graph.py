@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Unpack
 
+from netinspect._utils.classes import is_a
+from netinspect.api._file_graphs import file_graph_of
 from netinspect.api._load import load_or_read
 from netinspect.api._options import ForwardOptions, given, takes
 from netinspect.api._view import View
+from netinspect.records.base import replace
+from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.picture import Picture
 from netinspect.rendering.graph.options import MOST_BOXES, GraphStyle, checked_style
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from netinspect.records.checkpoint import Checkpoint
     from netinspect.records.trace import Trace
     from netinspect.rendering.formats import Style
 
@@ -29,8 +32,6 @@ class GraphView(View[Picture]):
 
     def styled(self, style: Style) -> Style:
         """Return a style with the options of this graph."""
-        from netinspect.records.base import replace
-
         return replace(style, graph=self.style)
 
 
@@ -51,7 +52,8 @@ def graph(
     """Draw the modules and functions of a model as boxes, and the data that flows between them.
 
     Args:
-        model: A model, a trace or a target; see `load`.
+        model: A model, a trace or a target; see `load`. A `.pt2`, ONNX or TorchScript file contains a
+            graph; of other checkpoints the boxes are the parts of the names of tensors.
         args: Positional arguments of forward, for a live module.
         path: The module to draw; empty for the whole model.
         depth: Deepest level of boxes; None for as many as are readable, 0 for all.
@@ -74,4 +76,9 @@ def graph(
         max_boxes=max_boxes,
     )
     found = load_or_read(model, args=args or None, **given(options))
-    return GraphView(build_graph(found, path=path, fold=fold), style=style)
+    graph, note = None, ""
+    if is_a(found, Checkpoint):
+        graph, note = file_graph_of(found)
+        if heat == "macs":  # the default, which no file contains
+            style = replace(style, heat="params")
+    return GraphView(build_graph(found, path=path, fold=fold, graph=graph, note=note), style=style)

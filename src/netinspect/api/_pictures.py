@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from netinspect._utils.classes import is_a
 from netinspect._utils.random_state import preserved_random_state
 from netinspect.api._checkpoints import refuse_for_checkpoint
+from netinspect.api._file_graphs import file_graph_of
 from netinspect.api._load import load_or_read
 from netinspect.api._options import ForwardOptions, given, takes
 from netinspect.api._view import View
@@ -128,7 +129,10 @@ def page_of(
     from netinspect.reports.page.compute import build_checkpoint_page, build_page
 
     if is_a(found, Checkpoint):
-        return PageView(build_checkpoint_page(found), theme=theme, heat=heat)
+        graph, note = file_graph_of(found)
+        record = build_checkpoint_page(found, graph, note=note, source=source)
+        # No file contains MACs, the default.
+        return PageView(record, theme=theme, heat="params" if heat == "macs" else heat)
     return PageView(build_page(found, memory=memory, notes=notes, source=source), theme=theme, heat=heat)
 
 

@@ -19,7 +19,7 @@ from netinspect.analysis.picture.checkpoint_picture import picture_of_checkpoint
 from netinspect.analysis.picture.file_calls import calls_of_file
 from netinspect.analysis.picture.file_numbers import number_nodes
 from netinspect.analysis.picture.places import all_places
-from netinspect.api._file_pictures import file_graph_of, picture_of_file
+from netinspect.api._file_graphs import file_graph_of
 from netinspect.checkpoints.graphs.read import read_graph
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.records.checkpoint import Checkpoint
@@ -209,7 +209,7 @@ def test_picture_of_weights_is_the_tree_of_their_names(tmp_path: Path) -> None:
     model, _ = built("tiny_gpt")
     path = tmp_path / "model.safetensors"
     safetensors.torch.save_model(model, str(path))
-    picture = picture_of_file(read_checkpoint(str(path)))
+    picture = netinspect.graph(str(path)).record
     root = picture.templates[picture.root]
     assert root.parameters == sum(each.numel() for each in model.parameters())
     assert root.parameter_bytes == 4 * root.parameters
@@ -217,7 +217,7 @@ def test_picture_of_weights_is_the_tree_of_their_names(tmp_path: Path) -> None:
     assert repeated.names == (".0", ".1", ".2")
     assert not any(each.edges for each in picture.templates)
     assert picture.notes == ("no data flow: the boxes are the parts of the names of tensors",)
-    unfolded = picture_of_file(read_checkpoint(str(path)), fold=False)
+    unfolded = netinspect.graph(str(path), fold=False).record
     names = {each.path for each in all_places(unfolded)}
     assert names >= {each.name.rpartition(".")[0] for each in read_checkpoint(str(path)).tensors}
 
@@ -226,7 +226,7 @@ def test_unreadable_graph_is_a_tree_with_a_note(tmp_path: Path) -> None:
     path = export("onnx", "lenet", tmp_path)
     checkpoint = read_checkpoint(str(path))
     path.write_bytes(path.read_bytes()[:-400])
-    picture = picture_of_file(checkpoint)
+    picture = netinspect.graph(checkpoint).record
     assert picture.templates[picture.root].parameters == sum(
         each.elements for each in checkpoint.tensors
     )
@@ -237,9 +237,10 @@ def test_pictures_of_files_need_no_torch(tmp_path: Path) -> None:
     paths = [str(export(how, "lenet", tmp_path)) for how in EXPORTS]
     program = (
         "import sys\n"
-        "from netinspect.api._file_pictures import picture_of_file\n"
-        "from netinspect.checkpoints.read import read_checkpoint\n"
-        "for path in sys.argv[1:]: assert picture_of_file(read_checkpoint(path)).templates\n"
+        "import netinspect\n"
+        "for path in sys.argv[1:]:\n"
+        "    assert len(netinspect.graph(path).record.templates) > 9\n"
+        "    assert len(netinspect.page(path).html) > 50_000\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program, *paths], check=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Literal
 
+from netinspect._utils import units
 from netinspect.analysis.named_tensors import named_tensors
 from netinspect.analysis.picture.calls import Call, Read, connect
 from netinspect.analysis.picture.file_numbers import number_nodes
@@ -142,9 +143,9 @@ class _FileCalls:
         stored = [self._tensors[each.name] for each in weights if each.name in self._tensors]
         label = module.class_path.rpartition(".")[2]
         if not label:
-            last = [part for part in module.path.split(".") if part and not part.isdecimal()]
-            inside = " · ".join(self._graph.nodes[each].label for each in unit.nodes) if library else ""
-            label = inside or (last[-1] if last else "model")
+            # Names do not count when boxes are compared, so that they cannot be the label.
+            inside = " · ".join(self._graph.nodes[each].label for each in unit.nodes)
+            label = inside if library else units.plural(len(unit.nodes), "node")
         site = self._graph.nodes[unit.nodes[0]].source if library and unit.nodes else None
         return Template(
             kind="module",

@@ -25,6 +25,7 @@ _ARITHMETIC = frozenset(
             "mul",
             "div",
             "floordiv",
+            "floor_divide",
             "truediv",
             "mod",
             "remainder",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netinspect._utils import units
 from netinspect.analysis.checkpoints.name_tree import Branch, build_branches
 from netinspect.analysis.picture.calls import Call, connect
 from netinspect.analysis.picture.file_calls import trainability_of
@@ -11,6 +12,7 @@ from netinspect.records.report_header import Operand
 from netinspect.records.values import TensorSpec
 
 _LONGEST_FACTS = 80
+_MOST_NAMED = 3
 
 
 def calls_of_tensors(checkpoint: Checkpoint) -> list[Call]:
@@ -26,15 +28,20 @@ def calls_of_tensors(checkpoint: Checkpoint) -> list[Call]:
     return calls
 
 
+def _label(branch: Branch) -> str:
+    """Return the keys of a branch of a few tensors, or the number of its tensors."""
+    is_leaf = not branch.children and len(branch.keys) <= _MOST_NAMED
+    return ", ".join(branch.keys) if is_leaf else units.plural(branch.count, "tensor")
+
+
 def _template(branch: Branch) -> Template:
-    named = [part for part in branch.path.split(".") if part and not part.isdecimal()]
     facts = ", ".join(
         f"{key} {'x'.join(map(str, each.shape)) or '1'} {each.dtype}"
         for key, each in zip(branch.keys, branch.tensors, strict=True)
     )
     return Template(
         kind="module",
-        label=branch.class_name or (named[-1] if named else "tensors"),
+        label=branch.class_name or _label(branch),
         qualified_name=branch.class_path,
         facts=facts if len(facts) <= _LONGEST_FACTS else f"{facts[: _LONGEST_FACTS - 3]}...",
         inputs=tuple(

@@ -7,9 +7,11 @@ from typing import TypeVar
 
 from netinspect.analysis.header import build_header, header_and_totals
 from netinspect.analysis.picture.build import picture_of_trace
+from netinspect.analysis.picture.checkpoint_picture import picture_of_checkpoint
 from netinspect.errors import NetinspectError
 from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.file_graph import FileGraph
 from netinspect.records.named_tensors import NamedTensor
 from netinspect.records.picture import Picture, Template
 from netinspect.records.report_header import ReportHeader
@@ -85,12 +87,23 @@ def build_page(
     )
 
 
-def build_checkpoint_page(checkpoint: Checkpoint) -> Page:
-    """Build the page of a checkpoint: its tensors and the tree of their names."""
+def build_checkpoint_page(
+    checkpoint: Checkpoint, graph: FileGraph | None = None, *, note: str = "", source: bool = True
+) -> Page:
+    """Build the page of a checkpoint: its graph or the tree of its names, and its tensors.
+
+    Args:
+        checkpoint: The checkpoint.
+        graph: The graph in its file; None if it has none.
+        note: Reason why that graph could not be read.
+        source: Whether the page may contain source code.
+    """
     header, _, _ = header_and_totals(checkpoint)
     parts = _Parts()
+    picture = parts.build("graph", lambda: picture_of_checkpoint(checkpoint, graph, note=note))
+    for text in () if picture is None else picture.notes:
+        parts.note("graph", text)
     for part, why in (
-        ("graph", "a checkpoint has tensors, but no data flow"),
         ("source", "a checkpoint has no source"),
         ("memory", "a checkpoint has no forward to run"),
         ("cost", "a checkpoint has no forward to run"),
@@ -98,7 +111,7 @@ def build_checkpoint_page(checkpoint: Checkpoint) -> Page:
         parts.note(part, why)  # type: ignore[arg-type]
     return Page(
         header=header,
-        picture=None,
+        picture=picture and _with_short_paths(picture, ShortPaths(), source=source),
         summary=None,
         contents=parts.build("table", lambda: build_checkpoint_summary(checkpoint)),
         sources=(),

@@ -1,4 +1,4 @@
-"""Pictures of model files and checkpoints, without torch."""
+"""Computation graphs in model files, read without torch."""
 
 from __future__ import annotations
 
@@ -9,20 +9,6 @@ from netinspect.errors import LoadError
 if TYPE_CHECKING:
     from netinspect.records.checkpoint import Checkpoint
     from netinspect.records.file_graph import FileGraph
-    from netinspect.records.picture import Picture
-
-
-def picture_of_file(checkpoint: Checkpoint, *, fold: bool = True) -> Picture:
-    """Return the picture of a checkpoint: the graph in its file, or else the tree of its names.
-
-    Args:
-        checkpoint: A checkpoint that was read from a file or folder.
-        fold: Whether identical boxes are one.
-    """
-    from netinspect.analysis.picture.checkpoint_picture import picture_of_checkpoint
-
-    graph, note = file_graph_of(checkpoint)
-    return picture_of_checkpoint(checkpoint, graph, fold=fold, note=note)
 
 
 def file_graph_of(checkpoint: Checkpoint) -> tuple[FileGraph | None, str]:
