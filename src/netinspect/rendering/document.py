@@ -115,6 +115,12 @@ class Row:
     """Level in the tree of rows, which are in the order of an outline: 0 at the top, and below each row
     its own branch."""
 
+    place: tuple[int, ...] = ()
+    """Place in what the table shows, for tables that draw guides of their own."""
+
+    guide: str | None = None
+    """What is drawn before the text in the column of the tree; None for the branches of its level."""
+
     def style_of(self, cell: Cell) -> StyleName:
         """Return the style of a cell: its own, else that of the row; `-` and zero are quiet."""
         is_empty = cell.text == "-" or (type(cell.value) in (int, float) and not cell.value)
@@ -167,6 +173,16 @@ class Table:
     rest: Callable[[int], Line] | None = None
     """Return the line shown instead of the rows after the first so many, of a list whose first rows
     matter most; None for a table that is always shown whole."""
+
+    add_guides: Callable[[Sequence[Row]], Sequence[Row]] | None = None
+    """Return rows with a guide, for rows of which some may have been left out; None for rows whose
+    guides are the branches of their levels."""
+
+    def with_guides(self) -> Table:
+        """Return the table with the guides of the rows that people see."""
+        return (
+            self if self.add_guides is None else replace(self, folded=self.add_guides(self.shown_rows))
+        )
 
     @property
     def shown_rows(self) -> Sequence[Row]:
@@ -279,10 +295,12 @@ def make_table(
     *,
     style: Callable[[T], StyleName] | None = None,
     level: Callable[[T], int] | None = None,
+    place: Callable[[T], tuple[int, ...]] | None = None,
     footer: Sequence[Row] = (),
     folded: Iterable[T | Row] | None = None,
     folded_footer: Sequence[Row] | None = None,
     rest: Callable[[int], Line] | None = None,
+    add_guides: Callable[[Sequence[Row]], Sequence[Row]] | None = None,
 ) -> Table:
     """Make a table with one row for each record.
 
@@ -292,10 +310,12 @@ def make_table(
         items: The records.
         style: Return the style of a record's row.
         level: Return the level of a record's row in the tree of rows.
+        place: Return the place of a record's row; see `Row.place`.
         footer: Rows of totals.
         folded: The rows that people see, or their records; None for the rows of all records.
         folded_footer: Rows of totals that people see; None for `footer`.
         rest: Return the line shown instead of the rows after the first so many; see `Table.rest`.
+        add_guides: Return rows with guides; see `Table.add_guides`.
     """
     given = list(items)
 
@@ -307,6 +327,7 @@ def make_table(
                 cells=tuple(column.make_cell(each) for column in columns),
                 style="" if style is None else style(each),
                 level=0 if level is None else level(each),
+                place=() if place is None else place(each),
             )
             for each in given
         )
@@ -324,6 +345,7 @@ def make_table(
         folded=None if folded is None else LaterRows(lambda: make_rows(folded)),
         folded_footer=None if folded_footer is None else tuple(folded_footer),
         rest=rest,
+        add_guides=add_guides,
     )
 
 

@@ -33,13 +33,13 @@ from netinspect.rendering.document import (
     line,
 )
 from netinspect.rendering.layout import (
-    BRANCH,
     GAP,
     Fitted,
     cut,
     cut_apart,
     dropped_columns,
     fit,
+    guide_width,
     text_width,
 )
 from netinspect.rendering.links import link_style
@@ -116,6 +116,7 @@ def draw(
         if document.has_heading(block):
             lines += [[], _limit((Span(text=block.name, style="title"),), console, limit)]
         if isinstance(block, Table):
+            block = block.with_guides()
             fitted = fit(block, width, columns, cut=cut)
             lines += _table(block, fitted, styles)
             shown.update(each.column.key for each in fitted)
@@ -232,7 +233,7 @@ def _names(rows: Sequence[Row], fitted: Fitted) -> _Names:
     long: dict[int, dict[str, None]] = {}
     for row in rows:
         cell = row.cells[fitted.position]
-        room = fitted.width - _guide_width(row.level, fitted)
+        room = fitted.width - _guide_width(row, fitted)
         if text_width(cell) > room:
             long.setdefault(room, {})[safe(cell.text)] = None
     return {
@@ -242,9 +243,9 @@ def _names(rows: Sequence[Row], fitted: Fitted) -> _Names:
     }
 
 
-def _guide_width(level: int, fitted: Fitted) -> int:
+def _guide_width(row: Row, fitted: Fitted) -> int:
     """Return the cells of a row's branches; at least one cell is left for its text."""
-    return min(BRANCH * level, max(0, fitted.width - 1)) if fitted.column.tree else 0
+    return min(guide_width(row), max(0, fitted.width - 1)) if fitted.column.tree else 0
 
 
 def _row(
@@ -252,9 +253,10 @@ def _row(
 ) -> Drawn:
     segments: Drawn = []
     branches, is_container = branch
+    branches = branches if row.guide is None else row.guide
     for each in fitted:
         cell = row.cells[each.position]
-        guide = branches[: _guide_width(row.level, each)]
+        guide = branches[: _guide_width(row, each)]
         room, text = each.width - len(guide), safe(cell.text)
         if each.column.align == "right":
             # A part of a number would be another number.

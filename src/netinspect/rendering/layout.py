@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from netinspect._utils.safe_text import safe
-from netinspect.rendering.document import Cell, Column, Table
+from netinspect.rendering.document import Cell, Column, Row, Table
 from netinspect.rendering.formats import ALL_COLUMNS
 
 GAP = 2
@@ -161,11 +161,16 @@ def _natural_widths(table: Table) -> list[int]:
     for row in (*table.shown_rows, *table.shown_footer):
         for index, cell in enumerate(row.cells):
             length = text_width(cell)
-            if row.level and index in trees:
-                length += BRANCH * row.level
+            if index in trees:
+                length += guide_width(row)
             if length > widths[index]:
                 widths[index] = length
     return widths
+
+
+def guide_width(row: Row) -> int:
+    """Return the cells that are drawn before the text of a row in a tree."""
+    return BRANCH * row.level if row.guide is None else len(row.guide)
 
 
 def text_width(cell: Cell) -> int:

@@ -16,7 +16,16 @@ from netinspect.rendering.links import only_link, remove_link_ids
 _ASCII = str.maketrans(
     {
         "│": "|",
-        "├": "|",
+        "├": "+",
+        "┤": "+",
+        "┼": "+",
+        "┴": "'",
+        "╯": "'",
+        "╰": "`",
+        "●": "*",
+        "○": "o",
+        "▾": "v",
+        "✗": "X",
         "└": "`",
         "─": "-",
         "…": "~",

@@ -10,7 +10,7 @@ from netinspect.records.picture import Picture
 from netinspect.rendering.graph.labels import change_of, edge_label, lines
 from netinspect.rendering.graph.links import links_of, ports_of
 from netinspect.rendering.graph.options import GraphStyle
-from netinspect.rendering.graph.outline import Box, open_boxes
+from netinspect.rendering.graph.outline import Box, opened_by, outline
 
 _PALETTE = {
     "auto": ("#ffffff", "#1f2328", "#59636e"),
@@ -30,7 +30,7 @@ def format_dot(picture: Picture, style: GraphStyle) -> str:
         picture: The picture.
         style: Open boxes, direction and theme.
     """
-    root = open_boxes(picture, style)
+    root = outline(picture, opened_by(picture, style))
     background, ink, line = _PALETTE[style.theme]
     heading = f"{picture.header.target} {root.template.label}" if root.template.label else ""
     parts = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from netinspect._utils import units
 from netinspect._utils.safe_text import safe
 from netinspect.records.picture import Change, Edge
@@ -40,19 +42,19 @@ def title(box: Box) -> str:
     template = box.template
     if template.kind == "module":
         text = units.name(box.name) if box.parent else template.label
-        call = box.item.calls[0] if box.item is not None and box.item.calls else 0
-        text += f" (call {call + 1})" if call else ""
+        call = box.item.calls[0] if box.item is not None and box.item.calls else 1
+        text += f" (call {call})" if call > 1 and template.parameters else ""
     else:
         text = template.label or box.name
     return text + (f"  x{box.count}" if box.count > 1 else "")
 
 
 def kind(box: Box) -> str:
-    """Return the class of a module, or what another box is."""
+    """Return the class of a module, or the kind of another box where it is of use."""
     template = box.template
     if template.kind == "module":
         return template.label
-    return "" if template.kind in ("group", "chain", "chapter") else template.kind
+    return template.kind if template.kind in ("function", "input") else ""
 
 
 def lines(box: Box, heat: HeatKey) -> list[str]:
@@ -108,5 +110,7 @@ def edge_label(maker: Box | None, edge: Edge) -> str:
 
 
 def output(box: Box) -> str:
-    """Return the shapes of the tensors that a box returns."""
-    return ", ".join(format_values.tensor(each.spec) for each in box.template.output)
+    """Return the tensors that a box returns, or that the output of the model is; equal ones once."""
+    operands = box.template.output or (box.template.inputs if box.template.kind == "output" else ())
+    texts = Counter(format_values.tensor(each.spec) for each in operands)
+    return ", ".join(text if times == 1 else f"{text} x{times}" for text, times in texts.items())

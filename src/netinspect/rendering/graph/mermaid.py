@@ -10,7 +10,7 @@ from netinspect.records.picture import Picture
 from netinspect.rendering.graph.labels import change_of, edge_label, lines
 from netinspect.rendering.graph.links import links_of, ports_of
 from netinspect.rendering.graph.options import GraphStyle
-from netinspect.rendering.graph.outline import Box, open_boxes
+from netinspect.rendering.graph.outline import Box, opened_by, outline
 
 MOST_EDGES = 500
 """`maxEdges` of mermaid; with more it draws nothing."""
@@ -41,7 +41,7 @@ def format_mermaid(picture: Picture, style: GraphStyle) -> str:
         picture: The picture.
         style: Open boxes and direction. The theme is that of the page.
     """
-    root = open_boxes(picture, style)
+    root = outline(picture, opened_by(picture, style))
     wanted = most = sum(1 for _ in root.walk()) - 1
     while True:
         text, edges = _flowchart(root, style)
@@ -49,7 +49,7 @@ def format_mermaid(picture: Picture, style: GraphStyle) -> str:
         if (edges <= MOST_EDGES and len(text) <= MOST_TEXT) or most <= len(root.children):
             break
         most = max(len(root.children), min(most, count) * 3 // 4)
-        root = open_boxes(picture, style, most)
+        root = outline(picture, opened_by(picture, style, most))
     if count < wanted:
         hidden = units.plural(wanted - count, "box", "boxes")
         text += f"%% {hidden} not shown: mermaid draws at most {MOST_EDGES} edges\n"

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from netinspect._utils import units
 from netinspect.analysis.picture.layers import Ends, project, stubs
 from netinspect.analysis.picture.places import root_place
 from netinspect.records.picture import OUTSIDE, Edge, Picture, PictureItem, Template
+from netinspect.rendering.graph.opening import Numbers, open_boxes
 from netinspect.rendering.graph.options import GraphStyle
 
-Numbers = tuple[int, ...]
-"""Place of a box: numbers of the boxes around it in their bodies, and its own; see `Place.numbers`."""
-
-READABLE = 40
-"""Boxes of a drawing for which no depth is given."""
+_DEEPEST = 1 << 30
+"""A depth that no box has."""
 
 
 @dataclass(eq=False)
@@ -82,42 +79,39 @@ class Box:
         ]
 
 
-def open_boxes(picture: Picture, style: GraphStyle, most: int | None = None) -> Box:
-    """Return the box of the model, opened as a style wants it.
+def opened_by(picture: Picture, style: GraphStyle, most_boxes: int | None = None) -> frozenset[Numbers]:
+    """Return the places of the boxes that a style opens; see `open_boxes`.
 
     Args:
         picture: The picture.
         style: Depth and paths to open.
-        most: Most boxes instead of `style.max_boxes`.
+        most_boxes: Largest number of boxes; None for that of the style.
     """
-    limit = style.max_boxes if most is None else min(most, style.max_boxes)
+    depth = None if style.depth is None else style.depth or _DEEPEST
+    return open_boxes(
+        picture,
+        depth=depth,
+        patterns=style.open,
+        most_boxes=style.max_boxes if most_boxes is None else most_boxes,
+    )
+
+
+def outline(picture: Picture, opened: Container[Numbers]) -> Box:
+    """Return the box of the model with what is in its open boxes.
+
+    Args:
+        picture: The picture.
+        opened: Places of the open boxes: of the first box, if an item stands for several.
+    """
     place = root_place(picture)
     root = Box((), place.template, None, place.path, "")
-    _open(picture, root)
-    total, level = len(root.children), [root]
-    # The failed call, and what is asked for by name, is open whatever the depth.
-    wanted = _wanted(picture, root, style.open)
-    while level := [child for box in level for child in box.children]:
-        opened = [box for box in level if _can_open(box)]
-        depth = level[0].level
-        if style.depth is not None:
-            is_open = style.depth == 0 or depth < style.depth
-        else:
-            is_open = not style.open and total + sum(map(_inside, opened)) <= READABLE
-        for box in opened:
-            if (is_open or box.numbers in wanted) and total + _inside(box) <= limit:
-                _open(picture, box)
-                total += len(box.children)
+    waiting = [root]
+    while waiting:
+        box = waiting.pop()
+        if box.numbers in opened:
+            _open(picture, box)
+            waiting += box.children
     return root
-
-
-def _inside(box: Box) -> int:
-    return len(box.template.items)
-
-
-def _can_open(box: Box) -> bool:
-    """Return whether the inside of a box is of interest; torch's own layers and chains are closed."""
-    return bool(box.template.items) and not box.template.library and box.template.kind != "chain"
 
 
 def _open(picture: Picture, box: Box) -> None:
@@ -136,35 +130,3 @@ def _open(picture: Picture, box: Box) -> None:
     hidden = stubs(projected)
     box.lines = {ends: edge for ends, edge in projected.items() if ends not in hidden}
     box.stubs = {ends: edge for ends, edge in projected.items() if ends in hidden}
-
-
-def _wanted(picture: Picture, root: Box, patterns: tuple[str, ...]) -> set[Numbers]:
-    """Return the places of the boxes to open for the failed call and for patterns of paths."""
-    failed = _first_numbers(picture, picture.failed_path)
-    found = {failed[:end] for end in range(len(failed))}
-    if not patterns:
-        return found
-    waiting = [Box(root.numbers, root.template, None, root.path, "")]
-    while waiting:
-        box = waiting.pop()
-        _open(picture, box)
-        waiting += (child for child in box.children if child.template.items)
-        is_named = box.template.kind == "module" and box.parent is not None
-        if is_named and any(fnmatchcase(box.path, pattern) for pattern in patterns):
-            found.update(box.numbers[:end] for end in range(len(box.numbers) + 1))
-    return found
-
-
-def _first_numbers(picture: Picture, numbers: Numbers) -> Numbers:
-    """Return a place with each number replaced by that of the first box of its item."""
-    template = picture.templates[picture.root]
-    found = []
-    for number in numbers:
-        start = 0
-        for item in template.items:
-            if start <= number < start + item.count:
-                found.append(start)
-                template = picture.templates[item.template]
-                break
-            start += item.count
-    return tuple(found)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from netinspect._utils import units
 from netinspect.records.base import replace
 from netinspect.records.checkpoint_header import CheckpointHeader
 from netinspect.records.picture import Picture
 from netinspect.rendering.columns import name_column
-from netinspect.rendering.document import Column, Document, line, make_table
+from netinspect.rendering.document import Column, Document, Row, line, make_table
 from netinspect.rendering.graph.labels import amount, kind, output, stub_names, title
-from netinspect.rendering.graph.options import GraphStyle
-from netinspect.rendering.graph.outline import Box, open_boxes
+from netinspect.rendering.graph.options import GraphStyle, HeatKey
+from netinspect.rendering.graph.outline import Box, opened_by, outline
+from netinspect.rendering.graph.terminal import draw_rows, has_lines, indent, rows_of
 from netinspect.rendering.styles import StyleName
+from netinspect.rendering.styles import heat as find_heat
 from netinspect.reports.shared import header as shared_header
 
 
@@ -25,8 +30,7 @@ def lay_out(report: Picture, style: GraphStyle | None = None) -> Document:
     style = style or GraphStyle()
     if style.depth is None and not style.open:
         style = replace(style, depth=0)
-    root = open_boxes(report, style)
-    rows = [box for box in root.walk() if box.parent is not None]
+    root = outline(report, opened_by(report, style))
     notes = [line((text, "hint")) for text in report.notes]
     if isinstance(report.header, CheckpointHeader):
         notes += shared_header.notes(report.header)
@@ -36,23 +40,41 @@ def lay_out(report: Picture, style: GraphStyle | None = None) -> Document:
             make_table(
                 "graph",
                 _columns(root, style),
-                rows,
+                rows_of(root),
                 style=_style,
                 level=lambda box: box.level - 1,
+                place=lambda box: box.numbers,
+                add_guides=partial(_add_guides, root) if has_lines(root) else None,
             ),
         ),
         notes=tuple(notes),
     )
 
 
+def _add_guides(root: Box, rows: Sequence[Row]) -> list[Row]:
+    """Return rows with the tracks of their data; what they read without one is after their name."""
+    drawn = draw_rows(root, [row.place for row in rows])
+    names = [row.cells[0].text for row in rows]
+    found = []
+    for row, guide, labels in zip(rows, drawn.guides, drawn.labels, strict=True):
+        name = row.cells[0]
+        if labels:
+            reads = ", ".join(names[each].split("  ")[0] for each in labels)
+            name = replace(name, text=f"{name.text}  reads {reads}")
+        cells = (name, *row.cells[1:])
+        found.append(replace(row, cells=cells, guide=f"{guide}  {indent(row.place)}"))
+    return found
+
+
 def _columns(root: Box, style: GraphStyle) -> tuple[Column[Box], ...]:
     heat = style.heat
     return (
         name_column("name", _path, text=_name, style=_style, tree=True, min_width=22),
-        Column(key="class", value=kind, text=lambda box: kind(box) or "-", min_width=10, drop=3),
+        Column(key="class", value=kind, text=_class, min_width=10, drop=3),
         Column(
             key="output",
             value=lambda box: output(box) or None,
+            text=_output,
             style=lambda box: _style(box) or _shape_style(box),
             align="right",
             min_width=16,
@@ -62,6 +84,7 @@ def _columns(root: Box, style: GraphStyle) -> tuple[Column[Box], ...]:
             key=heat,
             value=lambda box: amount(box, heat),
             text=lambda box: _amount(box, style),
+            style=lambda box: "" if box.template.failed else find_heat(_share(box, root, heat)),
             align="right",
             drop=1,
             bar=lambda box: float((amount(box, heat) or 0) * box.count),
@@ -74,6 +97,20 @@ def _columns(root: Box, style: GraphStyle) -> tuple[Column[Box], ...]:
             in_plain=True,
         ),
     )
+
+
+def _class(box: Box) -> str:
+    return kind(box) if box.template.kind in ("module", "input") else ""
+
+
+def _share(box: Box, root: Box, heat: HeatKey) -> float:
+    """Return the share of all boxes of an item in the whole."""
+    whole = amount(root, heat)
+    return (amount(box, heat) or 0) * box.count / whole if whole else 0.0
+
+
+def _output(box: Box) -> str:
+    return "FAILED" if box.template.failed else output(box) or "-"
 
 
 def _path(box: Box) -> str:
