@@ -157,10 +157,14 @@ class _TraceCalls:
     def _add_modules(self, path: str, parent: int | None, *, called: bool) -> None:
         """Add a module and all modules below it, as boxes without calls."""
         indices: dict[str, int] = {}
-        for module in self._structure.branch(path):
+        branch = [*self._structure.branch(path)]
+        containers = {module.path.rpartition(".")[0] for module in branch if module.path}
+        for module in branch:
             above = indices.get(module.path.rpartition(".")[0], parent)
             indices[module.path] = len(self._calls)
-            own = replace(self._of_module(module.path), called=called)
+            own = self._of_module(module.path)
+            library = own.library and module.path not in containers
+            own = replace(own, called=called, library=library)
             self._calls.append(Call(above if module.path != path else parent, own, module.path))
 
     def _nearest(self, path: str) -> list[int]:

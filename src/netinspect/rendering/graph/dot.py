@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from netinspect._utils.safe_text import safe
 from netinspect.records.picture import Picture
-from netinspect.rendering.graph.labels import change_of, edge_label, lines
+from netinspect.rendering.graph.labels import change_of, edge_label, heat_of, lines
 from netinspect.rendering.graph.links import links_of, ports_of
-from netinspect.rendering.graph.options import GraphStyle
+from netinspect.rendering.graph.options import GraphStyle, HeatKey
 from netinspect.rendering.graph.outline import Box, opened_by, outline
 
 _PALETTE = {
@@ -41,7 +41,7 @@ def format_dot(picture: Picture, style: GraphStyle) -> str:
         f"fontcolor={_quoted(ink)}, color={_quoted(line)}];",
         f"  edge [fontname=sans, fontsize=9, arrowsize=0.6, fontcolor={_quoted(ink)}, "
         f"color={_quoted(line)}];",
-        *_body(root, style, "  "),
+        *_body(root, heat_of(root, style.heat), "  "),
     ]
     for link in links_of(root):
         label = edge_label(link.maker, link.edge)
@@ -52,18 +52,18 @@ def format_dot(picture: Picture, style: GraphStyle) -> str:
     return "\n".join([*parts, "}"]) + "\n"
 
 
-def _body(box: Box, style: GraphStyle, indent: str) -> Iterator[str]:
+def _body(box: Box, heat: HeatKey, indent: str) -> Iterator[str]:
     for port in ports_of(box):
         yield f'{indent}{port.id} [shape=point, width=0.06, label=""];'
     for child in box.children:
-        label = "\n".join(lines(child, style.heat))
+        label = "\n".join(lines(child, heat))
         attributes = [f"label={_quoted(label)}", *_style_of(child)]
         if not child.children:
             yield f"{indent}{child.id} [{', '.join(attributes)}];"
             continue
         yield f"{indent}subgraph cluster_{child.id} {{"
         yield f"{indent}  graph [{', '.join(attributes)}];"
-        yield from _body(child, style, indent + "  ")
+        yield from _body(child, heat, indent + "  ")
         yield f"{indent}}}"
 
 

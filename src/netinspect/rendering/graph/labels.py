@@ -15,6 +15,12 @@ UNITS: dict[HeatKey, str] = {
     "macs": "MACs", "params": "params", "activations": "activations", "bytes": "bytes",
 }  # fmt: skip
 
+BETWEEN = " · "
+"""Text between the calls of a chain in its label."""
+
+_MOST_CALLS = 9
+"""Most calls of a chain that have a line each."""
+
 _CHANGES: dict[Change, str] = {
     "only_a": "- only in the old model",
     "only_b": "+ only in the new model",
@@ -35,6 +41,11 @@ def amount(box: Box, heat: HeatKey) -> int | None:
     if heat == "bytes":
         return cost.bytes_read + cost.bytes_written
     return cost.macs if heat == "macs" else cost.activations
+
+
+def heat_of(root: Box, heat: HeatKey) -> HeatKey:
+    """Return the amount to show: parameters, if nothing else is known of the model."""
+    return heat if amount(root, heat) is not None else "params"
 
 
 def title(box: Box) -> str:
@@ -59,7 +70,9 @@ def kind(box: Box) -> str:
 
 def lines(box: Box, heat: HeatKey) -> list[str]:
     """Return the lines of a box, none of which depends on a colour."""
-    found = [title(box)]
+    found = title(box).split(BETWEEN) if box.template.kind == "chain" else [title(box)]
+    if len(found) > _MOST_CALLS:
+        found = [*found[: _MOST_CALLS - 2], f"{len(found) - _MOST_CALLS + 1} more", found[-1]]
     if box.template.kind == "module" and box.parent is not None:
         found.append(box.template.label)
     number = amount(box, heat)

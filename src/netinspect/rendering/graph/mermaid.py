@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from netinspect._utils import units
 from netinspect.records.picture import Picture
-from netinspect.rendering.graph.labels import change_of, edge_label, lines
+from netinspect.rendering.graph.labels import change_of, edge_label, heat_of, lines
 from netinspect.rendering.graph.links import links_of, ports_of
-from netinspect.rendering.graph.options import GraphStyle
+from netinspect.rendering.graph.options import GraphStyle, HeatKey
 from netinspect.rendering.graph.outline import Box, opened_by, outline
 
 MOST_EDGES = 500
@@ -57,7 +57,7 @@ def format_mermaid(picture: Picture, style: GraphStyle) -> str:
 
 
 def _flowchart(root: Box, style: GraphStyle) -> tuple[str, int]:
-    parts = [f"flowchart {style.direction}", *_body(root, style, "  ")]
+    parts = [f"flowchart {style.direction}", *_body(root, heat_of(root, style.heat), "  ")]
     links = links_of(root)
     for link in links:
         label = _escaped(edge_label(link.maker, link.edge))
@@ -70,17 +70,17 @@ def _flowchart(root: Box, style: GraphStyle) -> tuple[str, int]:
     return "\n".join(parts) + "\n", len(links)
 
 
-def _body(box: Box, style: GraphStyle, indent: str) -> Iterator[str]:
+def _body(box: Box, heat: HeatKey, indent: str) -> Iterator[str]:
     for port in ports_of(box):
         yield f'{indent}{port.id}((" "))'
     for child in box.children:
-        label = "<br/>".join(map(_escaped, lines(child, style.heat)))
+        label = "<br/>".join(map(_escaped, lines(child, heat)))
         if not child.children:
             opening, closing = ("[", "]") if child.template.kind == "module" else ("(", ")")
             yield f'{indent}{child.id}{opening}"{label}"{closing}'
             continue
         yield f'{indent}subgraph {child.id}["{label}"]'
-        yield from _body(child, style, indent + "  ")
+        yield from _body(child, heat, indent + "  ")
         yield f"{indent}end"
 
 

@@ -11,7 +11,7 @@ from netinspect.records.checkpoint_header import CheckpointHeader
 from netinspect.records.picture import Picture
 from netinspect.rendering.columns import name_column
 from netinspect.rendering.document import Column, Document, Row, line, make_table
-from netinspect.rendering.graph.labels import amount, kind, output, stub_names, title
+from netinspect.rendering.graph.labels import amount, heat_of, kind, output, stub_names, title
 from netinspect.rendering.graph.options import GraphStyle, HeatKey
 from netinspect.rendering.graph.outline import Box, opened_by, outline
 from netinspect.rendering.graph.terminal import draw_rows, has_lines, indent, rows_of
@@ -67,7 +67,7 @@ def _add_guides(root: Box, rows: Sequence[Row]) -> list[Row]:
 
 
 def _columns(root: Box, style: GraphStyle) -> tuple[Column[Box], ...]:
-    heat = style.heat
+    heat = heat_of(root, style.heat)
     return (
         name_column("name", _path, text=_name, style=_style, tree=True, min_width=22),
         Column(key="class", value=kind, text=_class, min_width=10, drop=3),
@@ -83,7 +83,7 @@ def _columns(root: Box, style: GraphStyle) -> tuple[Column[Box], ...]:
         Column(
             key=heat,
             value=lambda box: amount(box, heat),
-            text=lambda box: _amount(box, style),
+            text=lambda box: _amount(box, heat),
             style=lambda box: "" if box.template.failed else find_heat(_share(box, root, heat)),
             align="right",
             drop=1,
@@ -134,8 +134,8 @@ def _shape_style(box: Box) -> StyleName:
     return "shape_changed" if changes else "shape_same"
 
 
-def _amount(box: Box, style: GraphStyle) -> str:
-    number = amount(box, style.heat)
+def _amount(box: Box, heat: HeatKey) -> str:
+    number = amount(box, heat)
     return "-" if not number else units.times(box.count, units.short(number))
 
 
