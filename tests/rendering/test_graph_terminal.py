@@ -139,5 +139,5 @@ def test_graph_of_failed_forward(cli: Callable[..., Outcome]) -> None:
 
 def test_graph_without_a_run() -> None:
     text = str(netinspect.graph(netinspect.load("tiny_gpt", run=False)))
-    assert "\n├─ attention_norm" in text
+    assert "├─ attention_norm" in text
     assert "forward was not run" in text
