@@ -119,7 +119,7 @@ class Row:
     """Place in what the table shows, for tables that draw guides of their own."""
 
     guide: str | None = None
-    """What is drawn before the text in the column of the tree; None for the branches of its level."""
+    """Text drawn before the cell in the column of the tree; None for the branches of its level."""
 
     def style_of(self, cell: Cell) -> StyleName:
         """Return the style of a cell: its own, else that of the row; `-` and zero are quiet."""

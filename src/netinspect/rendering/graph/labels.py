@@ -44,7 +44,7 @@ def amount(box: Box, heat: HeatKey) -> int | None:
 
 
 def heat_of(root: Box, heat: HeatKey) -> HeatKey:
-    """Return the amount to show: parameters, if nothing else is known of the model."""
+    """Return the amount to show: parameters, if the model has no such amount."""
     return heat if amount(root, heat) is not None else "params"
 
 
