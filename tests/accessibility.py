@@ -20,17 +20,18 @@ _CHECK = """async ([rules, within]) => {
 }"""
 
 
-def axe_violations(page: Page, within: str | None = None) -> list[str]:
+def axe_violations(page: Page, within: str | None = None, *, frame: int = 0) -> list[str]:
     """Return the violations of a page and its frames, as they are shown now, each with its element.
 
     Args:
         page: The page.
-        within: Selector of the elements to check, in the outer frame only; None for all of the page.
+        within: Selector of the elements to check, in one frame; None for all elements of all frames.
+        frame: Number of that frame; 0 is the page itself.
     """
     found: list[str] = []
-    for frame in page.raw.frames if within is None else [page.raw.main_frame]:
-        frame.evaluate(npm_file("axe-core"))
-        passed, violations = frame.evaluate(_CHECK, [_RULES, within])
+    for each in page.raw.frames if within is None else [page.raw.frames[frame]]:
+        each.evaluate(npm_file("axe-core"))
+        passed, violations = each.evaluate(_CHECK, [_RULES, within])
         assert passed, "no rule applies to the page"
         found += violations
     return found

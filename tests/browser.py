@@ -26,6 +26,9 @@ _ARGUMENTS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
+_WAIT = 120_000
+"""Milliseconds until an element should be there, and a page loaded."""
+
 
 class Page:
     """A page that records errors and requests.
@@ -125,7 +128,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def new_page(chromium: Browser) -> Iterator[Page]:
     """Open an empty page in a profile of its own."""
     with _running_loop(chromium._loop), chromium.new_context() as context:
-        context.set_default_timeout(PATIENCE * 1000)
+        context.set_default_timeout(_WAIT)
         yield Page(context)
 
 

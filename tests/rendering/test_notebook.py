@@ -42,7 +42,9 @@ notebook = new.new_notebook(cells=[new.new_code_cell(each) for each in cells])
 NotebookClient(notebook, timeout=600).execute()
 nbformat.write(notebook, f"{folder}/executed.ipynb")
 for theme in ("light", "dark"):
-    page, _ = HTMLExporter(template_name="lab", theme=theme).from_notebook_node(notebook)
+    # Without its libraries from the network.
+    exporter = HTMLExporter(template_name="lab", theme=theme, require_js_url="", mathjax_url="")
+    page, _ = exporter.from_notebook_node(notebook)
     with open(f"{folder}/{theme}.html", "w", encoding="utf-8") as file:
         file.write(page)
 """

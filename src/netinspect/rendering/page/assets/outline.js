@@ -75,12 +75,12 @@ class Outline {
     const bar = element("span", { class: `bar heat-${heatStep(share)}` });
     made.append(
       element("span", { class: box.isOpen || opensByDefault(template) ? "twist" : "twist quiet" }, box.canOpen ? (box.isOpen ? "\u25be" : "\u25b8") : ""),
-      element("span", { class: "words" },
-        SIGNS[changeOf(box)] ? `${SIGNS[changeOf(box)]} ` : "",
+      // The sign and the share come from the style sheet: the label has words for them, in another place.
+      element("span", { class: "words", "data-sign": SIGNS[changeOf(box)] },
         element("span", { class: box.name ? "row-name" : "" }, titleOf(box)),
         box.name && template.kind === "module" ? element("span", { class: "row-class" }, ` ${template.label}`) : "",
         box.isStack ? element("span", { class: "row-count" }, countOf(box)) : ""),
-      element("span", { class: "share" }, share ? percentText(share) : ""), bar);
+      element("span", { class: "share", "data-share": share ? percentText(share) : null }), bar);
     made.style.transform = `translateY(${row * ROW_HEIGHT}px)`;
     made.style.paddingLeft = `${Math.min(level - 1, 14) * 13 + 4}px`;
     bar.style.width = share ? `${Math.max(2, Math.min(1, share) * 44)}px` : "0";
@@ -146,7 +146,7 @@ function labelOf(box) {
   return [
     titleOf(box) || template.label,
     template.kind === "module" && box.name ? template.label : template.kind === "module" ? "" : template.kind,
-    box.isStack ? countOf(box).trim().replace("\u00d7", "times ") : "",
+    box.isStack ? countOf(box).trim() : "",
     template.output.length ? `output ${shapesText(template.output)}` : "",
     share ? `${percentText(share)} of ${HEATS[state.heat].noun}` : "",
     template.failed ? "failed" : "", template.called ? "" : "never called", kinds[changeOf(box)] || "",
