@@ -53,8 +53,8 @@ function heatText(box, heat = box.state.heat) {
   return count > 1 ? `${count} x ${text}` : text;
 }
 
-/** Keep the legend of the colours up to date. */
-function startLegend(host, state) {
+/** Keep the legend of the colours up to date; its button goes to the boxes that cost most. */
+function startLegend(host, state, toLargest) {
   const draw = () => {
     host.replaceChildren();
     const kind = HEATS[state.heat];
@@ -66,7 +66,8 @@ function startLegend(host, state) {
       element("span", { class: `swatch heat-${at + 1}`, "aria-hidden": "true" }),
       at === 0 ? `<${bounds[1]}` : at === bounds.length - 1 ? `\u2265${bound} %` : `\u2265${bound}`));
     host.append(
-      element("span", { class: "legend-title" }, `share of ${heatText(state.root)} ${kind.noun}`),
+      element("div", { class: "legend-title" }, element("span", {}, `share of ${heatText(state.root)} ${kind.noun}`),
+        button("largest", "Go to the largest box, and then to the next ones", toLargest)),
       element("ol", { class: "legend-steps" }, steps));
   };
   state.on((changed) => { if (changed.has("heat")) draw(); });

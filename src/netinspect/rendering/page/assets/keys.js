@@ -36,7 +36,7 @@ function showKeys() {
 const KEY_NAMES = { ArrowUp: "\u2191", ArrowDown: "\u2193", ArrowLeft: "\u2190", ArrowRight: "\u2192", "Shift+Enter": "Shift Enter" };
 
 /** Bind the keys of the graph. */
-function startGraphKeys(state, graph, outline, search) {
+function startGraphKeys(state, graph, outline, search, toLargest) {
   const isShown = () => state.tab === "graph";
   const bind = (names, description, action) => addKeys(names, description, () => (isShown() ? action(state.selection) : false));
   bind("ArrowDown", "to what reads the output", (box) => go(alongData(graph, box, false)));
@@ -55,6 +55,7 @@ function startGraphKeys(state, graph, outline, search) {
   bind("e", "open everything inside", (box) => state.setModeBelow(box, OPEN));
   bind("E", "open everything inside, and show all boxes of stacks", (box) => state.setModeBelow(box, UNROLLED));
   bind("c", "close everything inside", (box) => state.setModeBelow(box, CLOSED));
+  bind("m", "to the box that costs most, and then to the next ones", toLargest);
   bind("0", "fit the graph into the window", () => graph.fit());
   bind("+ =", "larger", () => graph.camera.zoom(1.25));
   bind("-", "smaller", () => graph.camera.zoom(0.8));
@@ -156,8 +157,9 @@ function startGraph(state) {
   const graph = new Graph(byId("graph"), state);
   const outline = new Outline(byId("outline"), state, graph.layouts);
   const search = new Search(byId("search"), byId("found"), state);
-  startLegend(byId("legend"), state);
+  const toLargest = largestFirst(state);
+  startLegend(byId("legend"), state, toLargest);
   startToolbar(byId("graph"), state, graph);
-  startGraphKeys(state, graph, outline, search);
+  startGraphKeys(state, graph, outline, search, toLargest);
   return graph;
 }
