@@ -161,9 +161,8 @@ class _Drawing:
             fonts=FONTS,
             colors=style_rules(self._style.theme),
             definitions=f"<defs>{definitions}</defs>\n" if definitions else "",
-            content=f'<g transform="translate({number(_PAGE_MARGIN)} 0)">\n'
-            + "\n".join(content)
-            + "\n</g>",
+            margin=number(_PAGE_MARGIN),
+            content="\n".join(content),
         )
 
     # Boxes
