@@ -129,7 +129,8 @@ def test_view_representations(name: str) -> None:
     view: Any = VIEWS[name](LeNet())
     assert str(view) == repr(view)
     assert "LeNet" in str(view)
-    for format in Format if name == "graph" else COMMON_FORMATS:
+    formats = COMMON_FORMATS if name != "graph" else [each for each in Format if each is not Format.PNG]
+    for format in formats:
         assert view.text(format.value)
         assert view.text(format.value).endswith("\n")
         assert "\x1b" not in view.text(format.value)

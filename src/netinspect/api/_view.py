@@ -112,15 +112,16 @@ class View(Generic[R]):
             UsageError: The suffix is unknown, or the file cannot be written or is the checkpoint itself.
         """
         from netinspect._utils.atomic_files import refuse_to_replace, write_whole
-        from netinspect.rendering.formats import FILE_WIDTH, Style, format_named, format_of
+        from netinspect.rendering.formats import FILE_WIDTH, Format, Style, format_named, format_of
 
         path = Path(file)
         chosen = format_of(path) if format is None else format_named(format)
         cells = width or self.width or FILE_WIDTH
-        text = self._render(Style(format=chosen, width=cells, exact=exact or self.exact))
+        style = Style(format=chosen, width=cells, exact=exact or self.exact)
+        content = self._image(style) if chosen is Format.PNG else self._render(style)
         header = getattr(self.record, "header", None)
         refuse_to_replace(path, [each.path for each in getattr(header, "files", ())])
-        write_whole(path, text)
+        write_whole(path, content)
 
     def to_dicts(self) -> list[dict[str, str | int | float | bool | None]]:
         """Return the rows of the first table, unfolded, with the columns and values of `csv`.
@@ -166,6 +167,14 @@ class View(Generic[R]):
             columns = None if style.format is Format.JSON else self.columns
             with for_python():
                 return render(self.record, changed(self.styled(style), columns=columns))
+
+    def _image(self, style: Style) -> str | bytes:
+        with preserved_random_state():
+            from netinspect.advice import for_python
+            from netinspect.reports.render import render_file
+
+            with for_python():
+                return render_file(self.record, self.styled(style))
 
     def styled(self, style: Style) -> Style:
         """Return a style with the options of this view."""

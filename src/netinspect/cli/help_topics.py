@@ -70,13 +70,14 @@ If no inputs are given, they are inferred: from the file of the model
   markdown  a table for a README or an issue
   latex     a tabular for a paper; titles and notes are comments
   html      one page without scripts and references
-  svg       a picture
+  svg       a picture; of graph a drawing
   dot       of graph: for Graphviz
   mermaid   of graph: for Markdown on GitHub and GitLab
+  png       of graph: an image; needs netinspect[png]
 
 -o FILE writes to a file; the suffix selects the format: .json .csv .md
-.markdown .tex .tsv .html .svg, or .txt for rich; of graph also .dot .gv
-.mmd .mermaid.
+.markdown .tex .tsv .html .svg, or .txt for rich; of graph also .png .dot
+.gv .mmd .mermaid.
 --columns A,B selects columns; an unknown name lists all of them.
 On stdout, --width N and --color always select rich if --format is omitted.
 

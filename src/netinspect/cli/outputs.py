@@ -132,7 +132,7 @@ def write_stdout(text: str, *, paged: bool = False) -> None:
 
 def write_output(
     file: Path,
-    text: str,
+    text: str | bytes,
     sources: Iterable[str | os.PathLike[str]] = (),
     pack: Callable[[str], str | bytes] | None = None,
 ) -> None:
@@ -140,7 +140,7 @@ def write_output(
 
     Args:
         file: As typed.
-        text: The content.
+        text: The content; bytes of an image.
         sources: Files that the result depends on, in addition to those that this process opened.
         pack: Returns the content of a file for the text; a stream gets the text itself.
 
@@ -148,12 +148,14 @@ def write_output(
         UsageError: The file cannot be written, or was read in this run.
     """
     number = _descriptor(file)
-    if number == 1:
+    if number == 1 and isinstance(text, str):
         write_stdout(text)
         return
     if number is not None:
         try:
-            write_all(number, text.encode("utf-8", "backslashreplace"))
+            write_all(
+                number, text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
+            )
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -165,7 +167,7 @@ def write_output(
     for other in _written:
         if _is_same(_absolute(other), _absolute(file)):  # known only once both exist
             raise _one_file(other, file)
-    write_whole(_absolute(file), pack(text) if pack else text)
+    write_whole(_absolute(file), pack(text) if pack and isinstance(text, str) else text)
     _written.append(file)
 
 

@@ -40,19 +40,20 @@ def show(
         ForwardError: The report is of a forward that failed; it is shown nevertheless.
         UsageError: A column is unknown, or the file cannot be written.
     """
-    from netinspect.reports.render import lay_out, render
+    from netinspect.reports.render import lay_out, render, render_file
 
     style = style_for(output, columns, fits=fits)
     # On the screen the error below explains a failure; a file and a picture have to do so themselves.
     explains = output.output is not None or style.format in PICTURES
-    text = render(view.record, view.styled(replace(style, failure=explains)))
+    style = view.styled(replace(style, failure=explains))
     header = getattr(view.record, "header", None)
     if output.output is not None:
         paths = [file.path for file in getattr(header, "files", ())]
-        write_output(output.output, text, paths)
+        write_output(output.output, render_file(view.record, style), paths)
         if not output.quiet:
             print_message(f"written to {output.output}")
     else:
+        text = render(view.record, style)
         write_stdout(text, paged=not output.no_pager)
         remember_hint(view.record, text, output, style.format)
     if style.format is Format.CSV and not output.quiet:

@@ -23,9 +23,10 @@ class Format(StrEnum):
     SVG = "svg"
     DOT = "dot"
     MERMAID = "mermaid"
+    PNG = "png"
 
 
-GRAPH_FORMATS = (Format.DOT, Format.MERMAID)
+GRAPH_FORMATS = (Format.DOT, Format.MERMAID, Format.PNG)
 """Formats that only `graph` has."""
 
 COMMON_FORMATS = tuple(each for each in Format if each not in GRAPH_FORMATS)
@@ -63,6 +64,7 @@ GRAPH_SUFFIXES = {
     ".gv": Format.DOT,
     ".mmd": Format.MERMAID,
     ".mermaid": Format.MERMAID,
+    ".png": Format.PNG,
 }
 """Further formats of `graph` by suffix of the output file."""
 
@@ -101,7 +103,7 @@ PIPE_WIDTH = 80
 TEXT_WIDTH = 80
 """Cells for which the columns of the text of a view in Python are chosen."""
 
-PICTURES = (Format.HTML, Format.SVG)
+PICTURES = (Format.HTML, Format.SVG, Format.PNG)
 """Formats that are drawn like a terminal's, but belong to no terminal."""
 
 

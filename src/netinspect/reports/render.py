@@ -92,6 +92,20 @@ def render(report: Report, style: Style | None = None) -> str:
         return _render(report, style)
 
 
+def render_file(report: Report, style: Style) -> str | bytes:
+    """Render a report as the content of a file: as `render`, but images too.
+
+    Raises:
+        UsageError: As for `render`; or a library for images is not installed.
+    """
+    if style.format is not Format.PNG:
+        return render(report, style)
+    from netinspect.rendering.graph.png import format_png
+
+    with exact_numbers(style.exact):
+        return format_png(_picture(report, style.format), style.graph)
+
+
 def _picture(report: Report, format: Format) -> Picture:
     """Return a report that is drawn with boxes and arrows.
 
@@ -116,6 +130,13 @@ def _render(report: Report, style: Style) -> str:
         from netinspect.rendering.machine import dump_json
 
         return dump_json(report)
+    if style.format is Format.SVG and isinstance(report, Picture):
+        from netinspect.rendering.graph.svg import format_svg as draw
+
+        return draw(report, style.graph)
+    if style.format is Format.PNG:
+        _picture(report, style.format)
+        raise UsageError("png is an image, not a text", hint="write it to a file: -o graph.png")
     if style.format is Format.DOT:
         from netinspect.rendering.graph.dot import format_dot
 
