@@ -5,10 +5,12 @@ function buildTable(panel, page) {
   if (!data) return fillPane(panel, "table", element("p", { class: "empty" }, "There is no table."));
   const rows = rowsOf(data);
   const isCheckpoint = !data.total;
-  const columns = isCheckpoint ? groupColumns(rows) : moduleColumns(data, page);
+  const view = { folds: true };
+  /** Return the number of identical blocks that a row stands for. */
+  view.times = (row) => (view.folds ? row.repeats : 1);
+  const columns = isCheckpoint ? groupColumns(rows, view) : moduleColumns(data, page, view);
   const hasRepeats = rows.some((row) => row.repeat_of !== null);
   const isChosen = (row, box) => box.template.kind === "module" && box.path === row.path;
-  let folds = true;
   const table = new SortedTable({
     label: isCheckpoint ? "Groups of tensors" : "Modules", columns, rows,
     text: (row) => `${row.path} ${row.class} ${row.facts || ""}`,
@@ -18,7 +20,7 @@ function buildTable(panel, page) {
     },
   });
   const fold = () => {
-    table.keeps = (row) => !folds || row.repeat_of === null;
+    table.keeps = (row) => !view.folds || row.repeat_of === null;
     table.draw();
   };
   fold();
@@ -26,27 +28,27 @@ function buildTable(panel, page) {
   page.showRow = (path) => {
     let row = rows.find((each) => each.path === path);
     // A module without a row of its own is in that of the first identical one.
-    if (row && folds && row.repeat_of !== null) row = rows.find((each) => each.path === row.repeat_of);
+    if (row && view.folds && row.repeat_of !== null) row = rows.find((each) => each.path === row.repeat_of);
     const made = row && [...table.body.rows].find((each) => each.dataset.path === row.path);
     made?.scrollIntoView({ block: "center" });
     made?.querySelector("button")?.focus({ preventScroll: true });
   };
   const tools = element("div", { class: "pane-tools" }, filterField(table, isCheckpoint ? "groups" : "modules"),
     hasRepeats ? element("label", {}, element("input", { type: "checkbox", checked: true,
-      onchange: (event) => { folds = event.target.checked; fold(); } }), "fold identical blocks") : "");
+      onchange: (event) => { view.folds = event.target.checked; fold(); } }), "fold identical blocks") : "");
   const notes = (data.notes || []).map((text) => element("p", { class: "note" }, text));
   fillPane(panel, "table", tools, table.element, notes);
 }
 
 /** Return the name of a row: in the tree indented, in a list as its whole path. */
-function rowName(row, isPlain, page) {
+function rowName(row, isPlain, page, view) {
   const title = isPlain ? row.path || DATA.title : row.name || (row.depth ? "''" : DATA.title);
   const place = page?.state ? placeOfPath(page.state.picture, row.path) : null;
   const name = place === null ? element("span", {}, title)
     : element("button", { type: "button", title: "Show in the graph", onclick: () => page.showBox(place) }, title);
   const indent = element("span", { class: "indent" });
   indent.style.width = isPlain ? "0" : `${row.depth * 16}px`;
-  const repeats = row.repeats > 1 ? element("span", { class: "count" }, `..${row.last_name} ×${row.repeats}`) : "";
+  const repeats = view.times(row) > 1 ? element("span", { class: "count" }, `..${row.last_name} ×${row.repeats}`) : "";
   const tags = [
     row.failed ? element("span", { class: "tag bad" }, "failed") : "",
     row.alias_of !== null && row.alias_of !== undefined ? element("span", { class: "tag" }, `same as ${row.alias_of || "the model"}`) : "",
@@ -56,18 +58,19 @@ function rowName(row, isPlain, page) {
   return element("span", { class: "name-cell" }, indent, name, repeats, tags);
 }
 
-function moduleColumns(data, page) {
+function moduleColumns(data, page, view) {
   const { total } = data;
+  const { times } = view;
   const amount = (key, title, format, hint) => ({
-    title, isNumber: true, hint, value: (row) => amountOf(row[key]) * row.repeats,
-    cell: (row) => (amountOf(row[key]) ? (row.repeats > 1 ? `${row.repeats} × ` : "") + amountText(row[key], format) : "–"),
+    title, isNumber: true, hint, value: (row) => amountOf(row[key]) * times(row),
+    cell: (row) => (amountOf(row[key]) ? (times(row) > 1 ? `${times(row)} × ` : "") + amountText(row[key], format) : "–"),
   });
   const share = (key, title) => ({
-    title, class: "share", isNumber: false, value: (row) => -amountOf(row[key]) * row.repeats,
-    cell: (row) => (amountOf(total[key]) ? shareCell((amountOf(row[key]) * row.repeats) / amountOf(total[key])) : ""),
+    title, class: "share", isNumber: false, value: (row) => -amountOf(row[key]) * times(row),
+    cell: (row) => (amountOf(total[key]) ? shareCell((amountOf(row[key]) * times(row)) / amountOf(total[key])) : ""),
   });
   const columns = [
-    { title: "module", value: (row) => row.path, cell: (row, isPlain) => rowName(row, isPlain, page) },
+    { title: "module", value: (row) => row.path, cell: (row, isPlain) => rowName(row, isPlain, page, view) },
     { title: "class", value: (row) => row.class, cell: (row) => row.class },
     { title: "output", class: "shape", value: null, cell: (row) => row.output || "–" },
     amount("params", "params", countText, "parameters of the module and those in it"),
@@ -81,15 +84,16 @@ function moduleColumns(data, page) {
   return columns;
 }
 
-function groupColumns(rows) {
+function groupColumns(rows, view) {
+  const { times } = view;
   const whole = Math.max(1, ...rows.map((row) => row.bytes));
-  const number = (key, title, format) => ({ title, isNumber: true, value: (row) => row[key] * row.repeats,
-    cell: (row) => (row.repeats > 1 ? `${row.repeats} × ` : "") + format(row[key]) });
+  const number = (key, title, format) => ({ title, isNumber: true, value: (row) => row[key] * times(row),
+    cell: (row) => (times(row) > 1 ? `${times(row)} × ` : "") + format(row[key]) });
   return [
-    { title: "name", value: (row) => row.path, cell: (row, isPlain) => rowName(row, isPlain, null) },
+    { title: "name", value: (row) => row.path, cell: (row, isPlain) => rowName(row, isPlain, null, view) },
     { title: "class", value: (row) => row.class, cell: (row) => row.class || "–" },
     number("tensors", "tensors", countText), number("elements", "elements", countText), number("bytes", "bytes", sizeText),
-    { title: "% bytes", class: "share", value: (row) => -row.bytes * row.repeats, cell: (row) => shareCell((row.bytes * row.repeats) / whole) },
+    { title: "% bytes", class: "share", value: (row) => -row.bytes * times(row), cell: (row) => shareCell((row.bytes * times(row)) / whole) },
     { title: "dtypes", cell: (row) => row.dtypes },
   ];
 }
