@@ -179,10 +179,18 @@ class Table:
     guides are the branches of their levels."""
 
     def with_guides(self) -> Table:
-        """Return the table with the guides of the rows that people see."""
-        return (
-            self if self.add_guides is None else replace(self, folded=self.add_guides(self.shown_rows))
+        """Return the table with the guides of the rows that people see, and room for them."""
+        if self.add_guides is None:
+            return self
+        rows = self.add_guides(self.shown_rows)
+        widest = max((len(row.guide or "") for row in rows), default=0)
+        columns = tuple(
+            replace(each, min_width=each.min_width + widest)
+            if each.tree and each.min_width is not None
+            else each
+            for each in self.columns
         )
+        return replace(self, folded=rows, columns=columns)
 
     @property
     def shown_rows(self) -> Sequence[Row]:

@@ -266,7 +266,7 @@ def _row(
         else:
             text = cut(text, room, middle=each.column.elide == "middle")
         if guide:
-            segments.append(Segment(guide, styles("branches")))
+            segments.append(Segment(guide, styles("branches" if row.guide is None else "")))
         name = row.style_of(cell)
         if each.column.tree and not name:
             name = "container" if is_container else "layer"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from netinspect._utils import units
 from netinspect._utils.safe_text import safe
 from netinspect.records.picture import Change, Edge
@@ -122,8 +120,18 @@ def edge_label(maker: Box | None, edge: Edge) -> str:
     return "" if edge.shapes and all(each in given for each in edge.shapes) else edge_shapes(edge)
 
 
-def output(box: Box) -> str:
-    """Return the tensors that a box returns, or that the output of the model is; equal ones once."""
+def output_shapes(box: Box) -> list[str]:
+    """Return the tensors that a box returns, or that the output of the model is."""
     operands = box.template.output or (box.template.inputs if box.template.kind == "output" else ())
-    texts = Counter(format_values.tensor(each.spec) for each in operands)
-    return ", ".join(text if times == 1 else f"{text} x{times}" for text, times in texts.items())
+    return [format_values.tensor(each.spec) for each in operands]
+
+
+def output(box: Box) -> str:
+    """Return the tensors of `output_shapes` in short: `(1, 16, 64), 96 more`."""
+    texts = output_shapes(box)
+    if not texts:
+        return ""
+    same = next((place for place, text in enumerate(texts) if text != texts[0]), len(texts))
+    more = len(texts) - same
+    first = texts[0] if same == 1 else f"{texts[0]} x{same}"
+    return f"{first}, {more} more" if more else first

@@ -11,7 +11,15 @@ from netinspect.records.checkpoint_header import CheckpointHeader
 from netinspect.records.picture import Picture
 from netinspect.rendering.columns import name_column
 from netinspect.rendering.document import Column, Document, Row, line, make_table
-from netinspect.rendering.graph.labels import amount, heat_of, kind, output, stub_names, title
+from netinspect.rendering.graph.labels import (
+    amount,
+    heat_of,
+    kind,
+    output,
+    output_shapes,
+    stub_names,
+    title,
+)
 from netinspect.rendering.graph.options import GraphStyle, HeatKey
 from netinspect.rendering.graph.outline import Box, opened_by, outline
 from netinspect.rendering.graph.terminal import draw_rows, has_lines, indent, rows_of
@@ -69,15 +77,14 @@ def _add_guides(root: Box, rows: Sequence[Row]) -> list[Row]:
 def _columns(root: Box, style: GraphStyle) -> tuple[Column[Box], ...]:
     heat = heat_of(root, style.heat)
     return (
-        name_column("name", _path, text=_name, style=_style, tree=True, min_width=22),
+        name_column("name", _path, text=_name, style=_style, tree=True, min_width=16),
         Column(key="class", value=kind, text=_class, min_width=10, drop=3),
         Column(
             key="output",
-            value=lambda box: output(box) or None,
+            value=lambda box: ", ".join(output_shapes(box)) or None,
             text=_output,
             style=lambda box: _style(box) or _shape_style(box),
             align="right",
-            min_width=16,
             drop=2,
         ),
         Column(
