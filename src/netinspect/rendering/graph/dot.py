@@ -10,7 +10,7 @@ from netinspect.records.picture import Picture
 from netinspect.rendering.graph.labels import change_of, edge_label, heat_of, lines
 from netinspect.rendering.graph.links import links_of, ports_of
 from netinspect.rendering.graph.options import GraphStyle, HeatKey
-from netinspect.rendering.graph.outline import Box, opened_by, outline
+from netinspect.rendering.graph.outline import Box, note_on_closed, opened_by, outline
 
 _PALETTE = {
     "auto": ("#ffffff", "#1f2328", "#59636e"),
@@ -49,6 +49,8 @@ def format_dot(picture: Picture, style: GraphStyle) -> str:
         attributes += _style_of_change(link.edge.change)
         shown = f" [{', '.join(attributes)}]" if attributes else ""
         parts.append(f"  {link.source.id} -> {link.target.id}{shown};")
+    notes = [*picture.notes, *filter(None, [note_on_closed(picture, style)])]
+    parts += [f"  // {safe(note)}" for note in notes]
     return "\n".join([*parts, "}"]) + "\n"
 
 

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 from netinspect._utils import units
+from netinspect._utils.safe_text import safe
 from netinspect.records.picture import Picture
 from netinspect.rendering.graph.labels import change_of, edge_label, heat_of, lines
 from netinspect.rendering.graph.links import links_of, ports_of
 from netinspect.rendering.graph.options import GraphStyle, HeatKey
-from netinspect.rendering.graph.outline import Box, opened_by, outline
+from netinspect.rendering.graph.outline import Box, note_on_closed, opened_by, outline
 
 MOST_EDGES = 500
 """`maxEdges` of mermaid; with more it draws nothing."""
@@ -50,6 +51,8 @@ def format_mermaid(picture: Picture, style: GraphStyle) -> str:
             break
         most = max(len(root.children), min(most, count) * 3 // 4)
         root = outline(picture, opened_by(picture, style, most))
+    for note in (*picture.notes, *filter(None, [note_on_closed(picture, style)])):
+        text += f"%% {safe(note)}\n".replace("{", "(").replace("}", ")")
     if count < wanted:
         hidden = units.plural(wanted - count, "box", "boxes")
         text += f"%% {hidden} not shown: mermaid draws at most {MOST_EDGES} edges\n"

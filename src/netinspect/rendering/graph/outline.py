@@ -9,11 +9,11 @@ from netinspect._utils import units
 from netinspect.analysis.picture.layers import Ends, project, stubs
 from netinspect.analysis.picture.places import root_place
 from netinspect.records.picture import OUTSIDE, Edge, Picture, PictureItem, Template
-from netinspect.rendering.graph.opening import Numbers, open_boxes
+from netinspect.rendering.graph.opening import Numbers, count_boxes, open_boxes
 from netinspect.rendering.graph.options import GraphStyle
 
-_DEEPEST = 1 << 30
-"""A depth that no box has."""
+_NO_LIMIT = 1 << 30
+"""More boxes than any picture has."""
 
 
 @dataclass(eq=False)
@@ -87,12 +87,22 @@ def opened_by(picture: Picture, style: GraphStyle, most_boxes: int | None = None
         style: Depth and paths to open.
         most_boxes: Largest number of boxes; None for that of the style.
     """
-    depth = None if style.depth is None else style.depth or _DEEPEST
     return open_boxes(
         picture,
-        depth=depth,
+        depth=style.depth,
         patterns=style.open,
         most_boxes=style.max_boxes if most_boxes is None else most_boxes,
+    )
+
+
+def note_on_closed(picture: Picture, style: GraphStyle) -> str:
+    """Return a note on the boxes that `GraphStyle.max_boxes` closes; empty if it closes none."""
+    wanted = count_boxes(picture, opened_by(picture, style, _NO_LIMIT))
+    if wanted <= style.max_boxes:
+        return ""
+    return (
+        f"the deepest boxes are closed, because there are more than {style.max_boxes:,} "
+        f"({wanted:,}); --max-boxes changes that"
     )
 
 
@@ -122,7 +132,7 @@ def _open(picture: Picture, box: Box) -> None:
         if template.kind == "module":
             path = (f"{box.path}{name}" if box.path else name[1:]) if name[:1] == "." else name
         inner = name.lstrip(".")
-        last = item.names[-1].lstrip(".")
+        last = units.name(item.names[-1].lstrip("."))
         shown = inner if template.kind != "module" else units.run_names(units.name(inner), last)
         box.children.append(Box((*box.numbers, number), template, item, path, shown, box, place))
         number += item.count

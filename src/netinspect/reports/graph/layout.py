@@ -21,7 +21,7 @@ from netinspect.rendering.graph.labels import (
     title,
 )
 from netinspect.rendering.graph.options import GraphStyle, HeatKey
-from netinspect.rendering.graph.outline import Box, opened_by, outline
+from netinspect.rendering.graph.outline import Box, note_on_closed, opened_by, outline
 from netinspect.rendering.graph.terminal import draw_rows, has_lines, indent, rows_of
 from netinspect.rendering.styles import StyleName
 from netinspect.rendering.styles import heat as find_heat
@@ -39,7 +39,8 @@ def lay_out(report: Picture, style: GraphStyle | None = None) -> Document:
     if style.depth is None and not style.open:
         style = replace(style, depth=0)
     root = outline(report, opened_by(report, style))
-    notes = [line((text, "hint")) for text in report.notes]
+    texts = [*report.notes, *filter(None, [note_on_closed(report, style)])]
+    notes = [line((text, "hint")) for text in texts]
     if isinstance(report.header, CheckpointHeader):
         notes += shared_header.notes(report.header)
     return Document(

@@ -14,7 +14,7 @@ from netinspect.analysis.picture.layers import project, stubs
 from netinspect.records.picture import OUTSIDE, Picture, Template
 from netinspect.rendering.graph.tracks import MOST_TRACKS, draw_tracks
 from netinspect.reports.render import lay_out
-from tests.rendering.track_reader import read_tracks
+from tests.rendering.graph.track_reader import read_tracks
 from tests.support import Outcome
 
 
