@@ -45,6 +45,7 @@ class _Encoder:
                 "opened": ["/".join(map(str, each)) for each in sorted(open_boxes(picture)) if each],
                 "failed_path": [*picture.failed_path],
                 "failure": self._failure(),
+                "step_order": [*picture.step_order],
                 "notes": [*picture.notes],
                 "templates": templates,
                 "shapes": [[*each] for each in self._shapes],

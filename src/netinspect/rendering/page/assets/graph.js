@@ -28,6 +28,9 @@ class Graph {
     this.svg = shape("svg", { class: "graph", "aria-hidden": "true", focusable: "false" }, definitions(), this.world);
     this.crumbs = element("nav", { class: "crumbs", "aria-label": "Boxes around the middle of the graph" });
     this.tip = element("div", { class: "tip", "aria-hidden": "true", hidden: true });
+    host.tabIndex = 0;
+    host.setAttribute("role", "application");
+    host.setAttribute("aria-label", "Graph; its boxes are in the outline too");
     host.replaceChildren(this.svg, this.crumbs, this.tip);
     this.camera = new Camera(host, () => this.schedule());
     this.camera.resize();

@@ -44,6 +44,7 @@ function readPicture(data) {
   for (const template of templates) for (const item of template.items) item.template = templates[item.template];
   return {
     root: templates[data.root], templates, folded: !!data.folded, failedPath: data.failed_path || [],
+    stepOrder: data.step_order || [],
     notes: data.notes || [], failure: data.failure || [],
   };
 }
@@ -89,17 +90,17 @@ class Box {
     return around ? around + name : name.slice(1);
   }
 
-  /** Index of its first step in the trace. */
-  get step() {
+  /** Number of the steps before it, in the order of the boxes. */
+  get position() {
     if (!this.parent) return 0;
     const { template } = this.parent;
-    let step = this.parent.step + (isCall(template) ? 1 : 0);
-    for (const item of template.items) {
-      if (item === this.item) break;
-      step += item.template.steps * item.count;
-    }
-    return step + this.template.steps * this.shown;
+    let position = this.parent.position + (isCall(template) ? 1 : 0);
+    for (const item of template.items.slice(0, this.item.index)) position += item.template.steps * item.count;
+    return position + this.template.steps * this.shown;
   }
+
+  /** Index of its first step in the trace. */
+  get step() { return this.state.picture.stepOrder[this.position] ?? this.position; }
 
   /** The boxes of its body; those of a stack as if it was not unrolled. */
   get children() {
