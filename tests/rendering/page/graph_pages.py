@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import netinspect
-from netinspect.rendering.page.page import ASSETS, SCRIPTS
+from netinspect.rendering.page.page import ASSETS, START
 from tests.browser import Page
-
-_WITHOUT_PAGE = SCRIPTS[: SCRIPTS.index("camera.js")]
-"""The scripts that need no document: state, texts and layout."""
 
 
 def open_page(page: Page, folder: Path, model: Any, *args: Any, **options: Any) -> None:
@@ -24,7 +21,7 @@ def open_page(page: Page, folder: Path, model: Any, *args: Any, **options: Any) 
 
 def evaluate(page: Page, data: Any, expression: str) -> Any:
     """Return the value of an expression on `data`, with the scripts of the page around it."""
-    texts = [(ASSETS / name).read_text(encoding="utf-8") for name in _WITHOUT_PAGE]
+    texts = [each.read_text(encoding="utf-8") for each in ASSETS.glob("*.js") if each.name != START]
     script = "\n".join((*texts, f"const data = {json.dumps(data)};", f"return ({expression.strip()});"))
     return page.run(f'(() => {{ "use strict";\n{script} }})()')
 
@@ -36,6 +33,14 @@ def rows(page: Page) -> list[str]:
 
 def selected(page: Page) -> str:
     """Return the label of the selected row of the outline, after the page has been drawn."""
+    return _attribute_of_selected(page, "aria-label")
+
+
+def selected_key(page: Page) -> str:
+    """Return the key of the selected box."""
+    return _attribute_of_selected(page, "data-key")
+
+
+def _attribute_of_selected(page: Page, name: str) -> str:
     page.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    found = page.raw.locator("[role=treeitem][aria-selected=true]")
-    return found.get_attribute("aria-label") or ""
+    return page.raw.locator("[role=treeitem][aria-selected=true]").get_attribute(name) or ""

@@ -16,7 +16,7 @@ from netinspect.records.picture import Picture
 from netinspect.rendering.graph.boxes import PlacedBox
 from netinspect.rendering.graph.coordinates import lay_out
 from netinspect.rendering.graph.opening import open_boxes
-from netinspect.rendering.page.page import ASSETS, SCRIPTS
+from netinspect.rendering.page.page import ASSETS
 from netinspect.rendering.page.picture_data import picture_data
 from tests.browser import Page
 from tests.rendering.page.graph_pages import evaluate
@@ -177,10 +177,7 @@ def test_layout_is_computed_again_only_for_what_changes(page: Page) -> None:
 def test_top_level_names_of_scripts_are_unique() -> None:
     """A second function of one name would replace the first without an error."""
     names: dict[str, str] = {}
-    for file in SCRIPTS:
-        if (ASSETS / file).is_file():
-            for name in re.findall(
-                r"^(?:function|const|let|class) (\w+)", (ASSETS / file).read_text(), re.M
-            ):
-                assert name not in names, f"{name} is in {names[name]} and {file}"
-                names[name] = file
+    for file in sorted(ASSETS.glob("*.js")):
+        for name in re.findall(r"^(?:function|const|let|class) (\w+)", file.read_text("utf-8"), re.M):
+            assert name not in names, f"{name} is in {names[name]} and {file.name}"
+            names[name] = file.name
