@@ -26,6 +26,11 @@ def evaluate(page: Page, data: Any, expression: str) -> Any:
     return page.run(f'(() => {{ "use strict";\n{script} }})()')
 
 
+def text(page: Page, selector: str) -> str:
+    """Return the text in an element."""
+    return page.raw.locator(selector).text_content() or ""
+
+
 def rows(page: Page) -> list[str]:
     """Return the labels of the rows of the outline that are in its window."""
     return [each.get_attribute("aria-label") or "" for each in page.raw.get_by_role("treeitem").all()]

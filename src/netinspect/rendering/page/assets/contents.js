@@ -4,8 +4,8 @@
 const FONT = 12;
 const SMALL = 10.5;
 const NUMBER_WIDTH = 56;
-const MOST_NAME = 190;
-const MOST_FACTS = 170;
+const MOST_NAME = 220;
+const MOST_FACTS = 215;
 const MOST_ROWS = 9;
 
 const WIDTHS = new Map();

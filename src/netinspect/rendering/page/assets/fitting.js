@@ -2,6 +2,9 @@
 
 const GAP = 22;
 const LANE = 14;
+const HEAVY = 100;
+const TRUNK = 2;
+const LIGHT = 1;
 const SWEEPS = 8;
 const SNAP = 8;
 
@@ -28,7 +31,7 @@ function fitRows(body, children) {
     }
     for (const row of order) snapRow(row, rows[row], before[row], at, spaces[row]);
     for (const row of reversed) snapRow(row, rows[row], after[row], at, spaces[row]);
-    straighten(rows, places, at, spaces);
+    for (const weight of [HEAVY, TRUNK, HEAVY]) straighten(chainsOf(rows, before, after, weight), at, spaces);
   }
   const boxes = Array(count).fill(0);
   const dummies = body.rows.map(() => new Map());
@@ -59,7 +62,7 @@ function linksOf(body, places, count) {
       const key = `${row} ${vertex} ${following}`;
       if (!seen.has(key)) {
         seen.add(key);
-        const weight = vertex >= 0 && following >= 0 ? 100 : vertex < 0 && following < 0 ? 2 : 1;
+        const weight = vertex >= 0 && following >= 0 ? HEAVY : vertex < 0 && following < 0 ? TRUNK : LIGHT;
         const above = places[row - 1].get(vertex);
         const below = places[row].get(following);
         before[row][below].push([row - 1, above, weight]);
@@ -144,35 +147,46 @@ function moveVertex(place, wanted, vertices, at, spaces) {
   for (const [here, across] of moved) at[here] = across;
 }
 
-/** Give the dummy vertices of an edge in consecutive rows one coordinate, as far as there is room. */
-function straighten(rows, places, at, spaces) {
-  const room = (row, place) => [
+/** Give the vertices of each chain one coordinate, as far as there is room. */
+function straighten(chains, at, spaces) {
+  const room = ([row, place]) => [
     place ? at[row][place - 1] + spaces[row][place - 1] : -Infinity,
     place + 1 < at[row].length ? at[row][place + 1] - spaces[row][place] : Infinity];
-  const done = new Set();
-  for (const [first, vertices] of rows.entries()) for (const vertex of vertices) {
-    if (vertex >= 0 || done.has(`${first} ${vertex}`)) continue;
-    let row = first;
-    while (row < rows.length && places[row].has(vertex)) {
-      let [low, high] = [-Infinity, Infinity];
-      let run = [];
-      while (row < rows.length && places[row].has(vertex)) {
-        const [least, most] = room(row, places[row].get(vertex));
-        if (Math.max(low, least) > Math.min(high, most)) break;
-        [low, high] = [Math.max(low, least), Math.min(high, most)];
-        run.push(row++);
-      }
-      if (!run.length) {
-        // Rounding left no room at all.
-        run = [row++];
-        low = high = at[run[0]][places[run[0]].get(vertex)];
-      }
-      const all = run.map((each) => at[each][places[each].get(vertex)]).sort((a, b) => a - b);
-      const middle = all[Math.floor(run.length / 2)];
-      for (const each of run) {
-        at[each][places[each].get(vertex)] = Math.min(Math.max(middle, low), high);
-        done.add(`${each} ${vertex}`);
-      }
+  for (const chain of chains) for (let start = 0, end; start < chain.length; start = end) {
+    const [first, place] = chain[start];
+    let [low, high] = room(chain[start]);
+    // Rounding may leave no room at all.
+    [low, high] = [Math.min(low, at[first][place]), Math.max(high, at[first][place])];
+    for (end = start + 1; end < chain.length; end++) {
+      const [least, most] = chain[end][0] === at.length - 1 ? [0, 0] : room(chain[end]);
+      if (Math.max(low, least) > Math.min(high, most)) break;
+      [low, high] = [Math.max(low, least), Math.min(high, most)];
     }
+    const run = chain.slice(start, end);
+    const middle = run.map(([row, where]) => at[row][where]).sort((a, b) => a - b)[Math.floor(run.length / 2)];
+    for (const [row, where] of run) at[row][where] = Math.min(Math.max(middle, low), high);
   }
+}
+
+/** Return the chains of vertices that links of a weight connect, without branches and joins. */
+function chainsOf(rows, before, after, weight) {
+  const only = (links) => {
+    const found = links.filter((link) => link[2] === weight);
+    return found.length === 1 ? found[0] : null;
+  };
+  const chains = [];
+  const chainOf = new Map();
+  // The port before the first row is not part of a chain: it stays at 0.
+  for (let row = 1; row < rows.length; row++) for (let place = 0; place < rows[row].length; place++) {
+    const link = only(before[row][place]);
+    let chain;
+    if (link && before[row][place].length === 1) {
+      const back = only(after[link[0]][link[1]]);
+      if (back && back[0] === row && back[1] === place) chain = chainOf.get(`${link[0]} ${link[1]}`);
+    }
+    if (!chain) chains.push(chain = []);
+    chain.push([row, place]);
+    chainOf.set(`${row} ${place}`, chain);
+  }
+  return chains.filter((chain) => chain.length > 1);
 }
