@@ -271,7 +271,7 @@ def test_odd_graphs_are_read() -> None:
     ]
     found = read(model_of(missing))
     assert [each.inputs[0].kind for each in found.nodes] == ["unknown", "unknown"]
-    assert len(found.notes) == 3
+    assert len([each for each in found.notes if each.startswith("inputs of nodes")]) == 2
     cycle = [helper.make_node("Relu", ["b"], ["a"]), helper.make_node("Neg", ["a"], ["b"])]
     assert edges_of(read(model_of(cycle))) == Counter({(0, 1): 1})
     same = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Neg", ["y"], ["y"])]

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from netinspect.analysis.picture.checkpoint_picture import picture_of_checkpoint
 from netinspect.api import _checkpoints, _diff, _views
 from netinspect.api._view import View
 from netinspect.checkpoints.formats.dtypes import BITS
@@ -25,6 +26,7 @@ from netinspect.errors import LoadError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.file_graph import FileGraph
+from netinspect.records.picture import OUTSIDE
 from tests.checkpoints.hostile.fuzz_seeds import NUMBERS, Seed
 from tests.checkpoints.memory_source import MemorySource, read
 from tests.support import PATIENCE
@@ -161,7 +163,7 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
             sign = _sign_of(error)
         seconds = time.perf_counter() - start
         if checkpoint is not None:
-            check_graph(data)
+            check_graph(data, checkpoint)
     assert peak.bytes < MOST_BYTES, f"reading took {peak.bytes:,} bytes"
     if checkpoint is not None:
         # Positions in a compressed file count in what it decompresses to.
@@ -245,8 +247,8 @@ def check_record(checkpoint: Checkpoint, size: int) -> None:
     assert from_data(Checkpoint, json.loads(json.dumps(to_data(checkpoint)))) == checkpoint
 
 
-def check_graph(data: bytes) -> None:
-    """Read the graph of a file; check that its indices are valid and that it can be encoded."""
+def check_graph(data: bytes, checkpoint: Checkpoint) -> None:
+    """Read the graph of a file; check its indices, that it can be encoded, and its picture."""
     try:
         graph = read_graph(MemorySource(data))
     except LoadError as error:
@@ -263,6 +265,11 @@ def check_graph(data: bytes) -> None:
         assert (module.parent is None) == (place == 0)
         assert module.parent is None or module.parent < place
     assert from_data(FileGraph, json.loads(json.dumps(to_data(graph)))) == graph
+    for fold in (True, False):
+        picture = picture_of_checkpoint(checkpoint, graph, fold=fold)
+        for template in picture.templates:
+            inner = [each for each in template.edges if OUTSIDE not in (each.source, each.target)]
+            assert all(each.source < each.target for each in inner)
 
 
 def show(checkpoint: Checkpoint) -> None:

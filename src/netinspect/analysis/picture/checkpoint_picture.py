@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netinspect._utils.process import without_collector
 from netinspect.analysis.picture.build import build_picture
 from netinspect.analysis.picture.file_calls import calls_of_file, notes_of_file
 from netinspect.analysis.picture.tensor_calls import calls_of_tensors
@@ -24,9 +25,9 @@ def picture_of_checkpoint(
     """
     header = checkpoint_header(checkpoint)
     if graph is not None and graph.nodes:
-        return build_picture(
-            calls_of_file(graph, checkpoint), header, fold=fold, notes=notes_of_file(graph)
-        )
+        with without_collector():
+            calls = calls_of_file(graph, checkpoint)
+            return build_picture(calls, header, fold=fold, notes=notes_of_file(graph))
     notes = [note] if note else []
     if graph is not None:
         notes += graph.notes

@@ -125,6 +125,13 @@ class _Reader:
         found.modules = with_repeated_calls(found.modules, found.nodes, parameters)
         if not any(each.path for each in found.modules):
             found.note("no modules in the file: its nodes have no scopes and their names are not paths")
+        values = [each for node in found.nodes for each in node.outputs]
+        without = sum("..." in each.shape for each in values)
+        if without:
+            found.note(
+                f"no shapes in the file for {without:,} of {len(values):,} values: "
+                "onnx.shape_inference.infer_shapes adds them"
+            )
         return found.graph(self._source.name, "ONNX")
 
     def _add_function(self, span: Span) -> None:
