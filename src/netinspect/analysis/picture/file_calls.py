@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import prod
@@ -60,6 +61,7 @@ class _FileCalls:
     def __init__(self, graph: FileGraph, checkpoint: Checkpoint) -> None:
         self._graph = graph
         self._order = NodeOrder(graph)
+        self._checkpoint = checkpoint
         self._values = FileValues(graph)
         self._tensors = {each.name: each for each in named_tensors(checkpoint)}
         self._calls: list[Call] = []
@@ -146,6 +148,7 @@ class _FileCalls:
             # Names do not count when boxes are compared, so that they cannot be the label.
             inside = " · ".join(self._graph.nodes[each].label for each in unit.nodes)
             label = inside if library else units.plural(len(unit.nodes), "node")
+            label = label if module.path else root_label(self._checkpoint)
         site = self._graph.nodes[unit.nodes[0]].source if library and unit.nodes else None
         return Template(
             kind="module",
@@ -208,6 +211,11 @@ def _facts(node: GraphNode) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_FACTS else f"{text[: _LONGEST_FACTS - 3]}..."
+
+
+def root_label(checkpoint: Checkpoint) -> str:
+    """Return the label of a model without a class: the name of its file or folder."""
+    return os.path.basename(checkpoint.target.rstrip("/")) or "model"
 
 
 def trainability_of(tensors: Iterable[NamedTensor]) -> Trainable:

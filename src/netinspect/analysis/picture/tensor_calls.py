@@ -5,7 +5,7 @@ from __future__ import annotations
 from netinspect._utils import units
 from netinspect.analysis.checkpoints.name_tree import Branch, build_branches
 from netinspect.analysis.picture.calls import Call, connect
-from netinspect.analysis.picture.file_calls import trainability_of
+from netinspect.analysis.picture.file_calls import root_label, trainability_of
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.picture import Template
 from netinspect.records.report_header import Operand
@@ -22,26 +22,27 @@ def calls_of_tensors(checkpoint: Checkpoint) -> list[Call]:
     while waiting:
         branch, parent = waiting.pop()
         index = len(calls)
-        calls.append(Call(parent, _template(branch), branch.path))
+        label = root_label(checkpoint) if parent is None and not branch.class_path else ""
+        calls.append(Call(parent, _template(branch, label), branch.path))
         waiting += [(child, index) for child in reversed(branch.children.values())]
     connect(calls)
     return calls
 
 
 def _label(branch: Branch) -> str:
-    """Return the keys of a branch of a few tensors, or the number of its tensors."""
-    is_leaf = not branch.children and len(branch.keys) <= _MOST_NAMED
-    return ", ".join(branch.keys) if is_leaf else units.plural(branch.count, "tensor")
+    """Return the dtypes of a branch without others in it, or the number of its tensors."""
+    is_leaf = not branch.children and len(branch.dtypes) <= _MOST_NAMED
+    return ", ".join(branch.dtypes) if is_leaf else units.plural(branch.count, "tensor")
 
 
-def _template(branch: Branch) -> Template:
+def _template(branch: Branch, label: str) -> Template:
     facts = ", ".join(
-        f"{key} {'x'.join(map(str, each.shape)) or '1'} {each.dtype}"
+        f"{key} {'x'.join(map(str, each.shape)) or '1'}"
         for key, each in zip(branch.keys, branch.tensors, strict=True)
     )
     return Template(
         kind="module",
-        label=branch.class_name or _label(branch),
+        label=label or branch.class_name or _label(branch),
         qualified_name=branch.class_path,
         facts=facts if len(facts) <= _LONGEST_FACTS else f"{facts[: _LONGEST_FACTS - 3]}...",
         inputs=tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from netinspect.checkpoints.graphs.collector import Collector
 from netinspect.checkpoints.graphs.script_values import (
@@ -40,7 +41,11 @@ class ScriptNodes:
     def __init__(self, found: Collector, tensors: dict[str, StoredTensor]) -> None:
         self._found = found
         self._tensors = tensors
-        self._kinds = {each.storage: each.kind for each in tensors.values() if each.kind != "tensor"}
+        own = [each for each in reversed(tensors.values()) if each.kind != "tensor"]
+        self._kinds: dict[int, Literal["parameter", "buffer"]] = {
+            each.storage: each.kind for each in own if each.kind != "tensor"
+        }
+        self._names = {each.storage: each.name for each in own}
 
     def operator(
         self,
@@ -106,7 +111,9 @@ class ScriptNodes:
         if path in self._tensors or f"{path}.0" not in self._tensors:
             return self.stored(path)
         names = [f"{path}.{place}" for place in range(_MOST_OF_LIST)]
-        return container([self.stored(each) for each in names if each in self._tensors])
+        found = [self._tensors[each] for each in names if each in self._tensors]
+        # The list repeats parameters that have names of their own.
+        return container([self.stored(self._names.get(each.storage, each.name)) for each in found])
 
     def stored(self, path: str, name: str = "") -> Ref:
         """Return a parameter, buffer or constant by its path."""
