@@ -138,7 +138,8 @@ class Template:
 
     change: Change = ""
     changes: tuple[str, ...] = ()
-    """Differences from the other model in words; empty without a comparison."""
+    """Differences from the other model in words, as `in_features=400 -> in_features=256`; empty without
+    a comparison, and if only what is inside differs."""
 
 
 @record
@@ -148,6 +149,10 @@ class Picture:
     name: ClassVar[str] = "graph"
 
     header: ReportHeader | CheckpointHeader
+    against: ReportHeader | CheckpointHeader | None = None
+    """The other model of a comparison. Amounts and shapes of boxes that both have, and all steps, are of
+    the first one."""
+
     root: int
     """Index of the template of the whole model."""
 

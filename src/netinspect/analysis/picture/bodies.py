@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 from netinspect.analysis.picture.calls import Call, Read
-from netinspect.records.picture import OUTSIDE, Edge
+from netinspect.records.picture import OUTSIDE, Change, Edge
 
 Ends = tuple[int, int]
 """Numbers of the source and the target of an edge in a body."""
+
+Shape = tuple[int | str, ...]
 
 
 class Box(NamedTuple):
@@ -22,28 +25,51 @@ class Box(NamedTuple):
     """Number of the call of the module."""
 
 
+Tensors = dict[tuple[tuple[int, ...], Shape | None], int]
+"""Bytes of tensors by what identifies one: its sources and shape."""
+
+
 @dataclass
 class Flow:
     """The tensors that flow along one edge."""
 
-    tensors: dict[tuple[object, ...], int] = field(default_factory=dict)
-    """Bytes by what identifies a tensor: its sources and shape."""
+    sides: dict[str, Tensors] = field(default_factory=dict)
+    """The tensors by model, in a comparison; otherwise all with the key ""."""
 
-    shapes: dict[tuple[int | str, ...], None] = field(default_factory=dict)
     in_object: bool = True
 
     def add(self, read: Read) -> None:
         """Add a tensor that is read."""
-        self.tensors[(read.sources, read.shape)] = read.bytes
-        if read.shape is not None:
-            self.shapes[read.shape] = None
+        self.sides.setdefault(read.side, {})[read.sources, read.shape] = read.bytes
         self.in_object = self.in_object and read.in_object
 
     def join(self, other: Flow) -> None:
         """Add all tensors of another edge."""
-        self.tensors.update(other.tensors)
-        self.shapes.update(other.shapes)
+        for side, tensors in other.sides.items():
+            self.sides.setdefault(side, {}).update(tensors)
         self.in_object = self.in_object and other.in_object
+
+    def edge(self, source: int, target: int) -> Edge:
+        """Return the edge between two boxes; in a comparison with what it is in the first model."""
+        tensors = next(self.sides[side] for side in ("", "a", "b") if side in self.sides)
+        shapes = _shapes(tensors)
+        change: Change = ""
+        if "" not in self.sides:
+            change = "only_a" if "a" in self.sides else "only_b"
+            if len(self.sides) == 2:
+                change = "same" if {*shapes} == {*_shapes(self.sides["b"])} else "changed"
+        return Edge(
+            source=source,
+            target=target,
+            shapes=shapes,
+            bytes=sum(tensors.values()),
+            in_object=self.in_object,
+            change=change,
+        )
+
+
+def _shapes(tensors: Tensors) -> tuple[Shape, ...]:
+    return tuple(dict.fromkeys(shape for _, shape in tensors if shape is not None))
 
 
 Flows = dict[Ends, Flow]
@@ -58,16 +84,7 @@ class Body:
 
     def edges(self) -> tuple[Edge, ...]:
         """Return the edges as records, sorted."""
-        return tuple(
-            Edge(
-                source=source,
-                target=target,
-                shapes=tuple(flow.shapes),
-                bytes=sum(flow.tensors.values()),
-                in_object=flow.in_object,
-            )
-            for (source, target), flow in sorted(self.flows.items())
-        )
+        return tuple(flow.edge(*ends) for ends, flow in sorted(self.flows.items(), key=itemgetter(0)))
 
 
 def lift_flows(calls: Sequence[Call]) -> list[Flows]:

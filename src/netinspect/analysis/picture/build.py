@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from netinspect.analysis.header import build_header
 from netinspect.analysis.picture.bodies import Body, Box, enclose, lift_flows
-from netinspect.analysis.picture.calls import Call
+from netinspect.analysis.picture.calls import Call, in_order
 from netinspect.analysis.picture.grouping import (
     chains,
     chapter_label,
@@ -19,7 +19,7 @@ from netinspect.analysis.picture.layers import arrange
 from netinspect.analysis.picture.trace_calls import calls_of_trace, notes_of_trace
 from netinspect.records.base import replace
 from netinspect.records.checkpoint_header import CheckpointHeader
-from netinspect.records.picture import BoxKind, Edge, Picture, PictureItem, Template
+from netinspect.records.picture import BoxKind, Change, Edge, Picture, PictureItem, Template
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.trace import Trace
 from netinspect.records.work import Cost, sum_of
@@ -48,11 +48,11 @@ def build_picture(
     templates = _Templates(fold=fold)
     flows = lift_flows(calls)
     made: list[int] = [0] * len(calls)
-    order = _in_order(calls)
+    order = in_order(calls)
     for index in reversed(order):
         call = calls[index]
         boxes = [
-            Box(made[child], _name(calls[child], call.path), calls[child].number)
+            Box(made[child], path_in(calls[child], call.path), calls[child].number)
             for child in call.children
         ]
         made[index] = templates.add(call.own, Body(boxes, flows[index]))
@@ -69,18 +69,7 @@ def build_picture(
     )
 
 
-def _in_order(calls: Sequence[Call]) -> list[int]:
-    """Return the indices of all calls, each before the calls in it, in the order of the boxes."""
-    found = []
-    waiting = [next(index for index, call in enumerate(calls) if call.parent is None)]
-    while waiting:
-        index = waiting.pop()
-        found.append(index)
-        waiting += reversed(calls[index].children)
-    return found
-
-
-def _name(call: Call, above: str) -> str:
+def path_in(call: Call, above: str) -> str:
     """Return the path of a call as a continuation of the path of the body that it is in."""
     if call.own.kind != "module":
         return call.path
@@ -150,8 +139,13 @@ class _Templates:
             output=inside[-1].output,
             site=inside[0].site,
             cost=Cost() if any(each.cost is not None for each in inside) else None,
-            parameters=sum(each.parameters for each in inside),
-            parameter_bytes=sum(each.parameter_bytes for each in inside),
+            change=_common_change(inside),
+        )
+        counted = [each for each in inside if _counts(each, own)]
+        own = replace(
+            own,
+            parameters=sum(each.parameters for each in counted),
+            parameter_bytes=sum(each.parameter_bytes for each in counted),
         )
         return self._intern(own, items, body.edges())
 
@@ -169,17 +163,37 @@ class _Templates:
         inside = [(self.found[item.template], item.count) for item in items]
         cost = own.cost
         if cost is not None:
-            below = [each.cost for each, count in inside for _ in range(count) if each.cost is not None]
+            below = [
+                each.cost
+                for each, count in inside
+                for _ in range(count)
+                if each.cost is not None and _counts(each, own)
+            ]
             cost = sum_of([cost, *below])
         return replace(
             own,
             steps=own.steps + sum(each.steps * count for each, count in inside),
             cost=cost,
-            failed=own.failed or any(each.failed for each, _ in inside),
+            failed=own.failed or any(each.failed and _counts(each, own) for each, _ in inside),
+            change="changed" if own.change == "same" and _differ(inside) else own.change,
             items=items,
             edges=edges,
             layers=arrange(items, edges),
         )
+
+
+def _common_change(inside: Sequence[Template]) -> Change:
+    changes = {each.change for each in inside}
+    return changes.pop() if len(changes) == 1 else "changed"
+
+
+def _counts(each: Template, own: Template) -> bool:
+    """Return whether a box counts in the amounts of the box around it, which are of the first model."""
+    return each.change != "only_b" or own.change == "only_b"
+
+
+def _differ(inside: Sequence[tuple[Template, int]]) -> bool:
+    return any(each.change != "same" for each, _ in inside)
 
 
 def _failed_path(templates: Sequence[Template], root: int) -> tuple[int, ...]:

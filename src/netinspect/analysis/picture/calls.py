@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal as OneOf
 from typing import NamedTuple
 
 from netinspect.records.picture import Template
@@ -20,6 +21,8 @@ class Read(NamedTuple):
 
     bytes: int = 0
     in_object: bool = False
+    side: OneOf["", "a", "b"] = ""
+    """Of a comparison: the model in which it is read."""
 
 
 @dataclass
@@ -48,3 +51,14 @@ def connect(calls: Sequence[Call]) -> None:
     for index, call in enumerate(calls):
         if call.parent is not None:
             calls[call.parent].children.append(index)
+
+
+def in_order(calls: Sequence[Call]) -> list[int]:
+    """Return the indices of all calls, each before the calls in it, in the order of the boxes."""
+    found = []
+    waiting = [next(index for index, call in enumerate(calls) if call.parent is None)]
+    while waiting:
+        index = waiting.pop()
+        found.append(index)
+        waiting += reversed(calls[index].children)
+    return found

@@ -78,6 +78,8 @@ def chains(body: Body, templates: Sequence[Template]) -> list[range]:
         len(body.boxes),
         lambda index: (
             is_link(index)
+            and templates[body.boxes[index].template].change
+            == templates[body.boxes[index + 1].template].change
             and _is_simple(templates[body.boxes[index].template])
             and _is_simple(templates[body.boxes[index + 1].template])
         ),
@@ -156,6 +158,7 @@ def items_of(body: Body, templates: Sequence[Template], *, fold: bool) -> tuple[
                 template=box.template,
                 names=tuple(each.name for each in run),
                 calls=numbers if any(number != 1 for number in numbers) else (),
+                change=templates[box.template].change,
             )
         )
         start = index + 1

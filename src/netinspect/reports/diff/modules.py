@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 
 from netinspect.records.modules import Module
 from netinspect.records.trace import Trace
-from netinspect.reports.diff.pairing import Pairing
+from netinspect.reports.diff.pairing import Pairing, pair_names
 from netinspect.reports.diff.record import ModuleChange
+from netinspect.reports.diff.state_dict import model_state_dict
 
 
 def compare_modules(a: Trace, b: Trace, pairing: Pairing) -> Iterator[ModuleChange]:
@@ -16,8 +17,7 @@ def compare_modules(a: Trace, b: Trace, pairing: Pairing) -> Iterator[ModuleChan
 
     The root modules are not compared: the header of the report shows their classes.
     """
-    ones = {module.path: module for module in a.modules if module.alias_of is None}
-    others = {module.path: module for module in b.modules if module.alias_of is None}
+    ones, others = _by_path(a), _by_path(b)
     partner = _partners(ones, others, pairing)
     taken = set(partner.values())
     with_tensors, with_tensors_b = _paths_with_tensors(a), _paths_with_tensors(b)
@@ -33,6 +33,16 @@ def compare_modules(a: Trace, b: Trace, pairing: Pairing) -> Iterator[ModuleChan
     for path, module in others.items():
         if path and path not in taken and path not in with_tensors_b and _parent(path) in taken:
             yield _change("added", None, module)
+
+
+def pair_modules(a: Trace, b: Trace) -> dict[str, str]:
+    """Return the paths of modules in `b` by the paths of the same modules in `a`."""
+    pairing = pair_names(model_state_dict(a).entries, model_state_dict(b).entries)
+    return _partners(_by_path(a), _by_path(b), pairing)
+
+
+def _by_path(trace: Trace) -> dict[str, Module]:
+    return {module.path: module for module in trace.modules if module.alias_of is None}
 
 
 def _partners(
