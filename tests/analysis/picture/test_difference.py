@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from torch import Tensor, nn
 
 import netinspect
@@ -130,7 +130,7 @@ def test_difference_with_model_that_was_not_run() -> None:
     check_pair(loaded, netinspect.load("mlp", run=False))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None, phases=[Phase.generate])
 @given(programs.PROGRAMS, programs.PROGRAMS)
 def test_difference_of_random_programs(one: Any, other: Any) -> None:
     check_pair(*(capture_trace(each, rows(2, 4), rows(2, 4) + 1) for each in (one, other)))
