@@ -22,7 +22,7 @@ class Read(NamedTuple):
     bytes: int = 0
     in_object: bool = False
     side: OneOf["", "a", "b"] = ""
-    """Of a comparison: the model in which it is read."""
+    """The model in which it is read, in a comparison."""
 
 
 @dataclass
