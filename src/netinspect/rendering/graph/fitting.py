@@ -17,7 +17,7 @@ _HEAVY, _TRUNK, _LIGHT = 100.0, 2.0, 1.0
 """Weights of links: between two boxes, between two dummy vertices, and between a box and a dummy."""
 
 _SWEEPS = 8
-_SNAP = 8.0
+_SNAP = 16.0
 """Edges that bend by less are made straight if there is room."""
 
 
@@ -60,8 +60,9 @@ def fit_rows(body: Body, children: Sequence[Sized]) -> Across:
             _snap(row, rows[row], before[row], at, spaces[row])
         for row in reversed(order):
             _snap(row, rows[row], after[row], at, spaces[row])
-        for weight in (_HEAVY, _TRUNK, _HEAVY):
-            _straighten(_chains(rows, before, after, weight), at, spaces)
+        chains = _chains(rows, before, after)
+        for _ in range(2):
+            _straighten(rows, chains, at, spaces)
     boxes = [0.0] * count
     dummies: list[dict[int, float]] = [{} for _ in body.rows]
     for number, vertices in enumerate(rows[1:-1]):
@@ -141,7 +142,7 @@ def _fit_row(
             weights.append(total)
         else:
             wanted.append(at[row][place])
-            weights.append(0.01)
+            weights.append(1e-6)
     # Blocks of vertices at their least distances: weight, weighted sum, and first vertex.
     blocks: list[list[float]] = []
     shift = 0.0
@@ -194,7 +195,7 @@ def _move(
         here = place
         while 0 <= here + step < len(at):
             space = spaces[here if step > 0 else here - 1]
-            if (at[here + step] - moved[here]) * step >= space:
+            if (at[here + step] - moved[here]) * step >= space - 1e-6:
                 break
             if vertices[here + step] >= 0:
                 return
@@ -204,44 +205,57 @@ def _move(
         at[here] = across
 
 
-def _room(place: int, at: Sequence[float], spaces: Sequence[float]) -> tuple[float, float]:
-    """Return the lowest and highest coordinate of a vertex between its neighbours."""
-    low = at[place - 1] + spaces[place - 1] if place else float("-inf")
-    high = at[place + 1] - spaces[place] if place + 1 < len(at) else float("inf")
-    return low, high
+def _room(
+    place: int, vertices: Sequence[int], at: Sequence[float], spaces: Sequence[float]
+) -> tuple[float, float]:
+    """Return the room of a vertex between its neighbours; dummy vertices make room for a box."""
+    is_dummy = vertices[place] < 0
+    low, high = float("-inf"), float("inf")
+    space = 0.0
+    for here in range(place - 1, -1, -1):
+        space += spaces[here]
+        if is_dummy or vertices[here] >= 0:
+            low = at[here] + space
+            break
+    space = 0.0
+    for here in range(place + 1, len(at)):
+        space += spaces[here - 1]
+        if is_dummy or vertices[here] >= 0:
+            high = at[here] - space
+            break
+    # Rounding may leave no room at all.
+    return min(low, at[place]), max(high, at[place])
 
 
 def _straighten(
-    chains: Sequence[Sequence[tuple[int, int]]], at: list[list[float]], spaces: Sequence[Sequence[float]]
+    rows: Sequence[Sequence[int]],
+    chains: Sequence[Sequence[tuple[int, int]]],
+    at: list[list[float]],
+    spaces: Sequence[Sequence[float]],
 ) -> None:
-    """Give the vertices of each chain one coordinate, as far as there is room.
+    """Give the vertices of each chain one coordinate, as far as there is room."""
 
-    Args:
-        chains: Rows and places of vertices, of which each has one edge to the next.
-        at: Coordinates of the vertices of each row.
-        spaces: Least distances in each row.
-    """
+    def room_of(row: int, place: int) -> tuple[float, float]:
+        if row in (0, len(rows) - 1):
+            return 0.0, 0.0
+        return _room(place, rows[row], at[row], spaces[row])
+
     for chain in chains:
         start = 0
         while start < len(chain):
-            row, place = chain[start]
-            low, high = _room(place, at[row], spaces[row])
-            # Rounding may leave no room at all.
-            low, high = min(low, at[row][place]), max(high, at[row][place])
+            low, high = room_of(*chain[start])
             end = start + 1
             while end < len(chain):
-                row, place = chain[end]
-                room = _room(place, at[row], spaces[row])
-                if row == len(at) - 1:
-                    room = (0.0, 0.0)
+                room = room_of(*chain[end])
                 if max(low, room[0]) > min(high, room[1]):
                     break
                 low, high = max(low, room[0]), min(high, room[1])
                 end += 1
             run = chain[start:end]
             middle = sorted(at[row][place] for row, place in run)[len(run) // 2]
+            wanted = min(max(middle, low), high)
             for row, place in run:
-                at[row][place] = min(max(middle, low), high)
+                _move(place, wanted, rows[row], at[row], spaces[row])
             start = end
 
 
@@ -249,24 +263,23 @@ def _chains(
     rows: Sequence[Sequence[int]],
     before: Sequence[Sequence[Sequence[_Link]]],
     after: Sequence[Sequence[Sequence[_Link]]],
-    weight: float,
 ) -> list[list[tuple[int, int]]]:
-    """Return the chains of vertices that links of a weight connect, without branches and joins."""
+    """Return the rows and places of the vertices on lines without joins.
 
-    def only(links: Sequence[_Link]) -> _Link | None:
-        found = [link for link in links if link[2] == weight]
-        return found[0] if len(found) == 1 else None
-
+    Where an edge branches, the line goes on to the only box in the next row, or to the only dummy vertex
+    of a dummy vertex.
+    """
     chains: list[list[tuple[int, int]]] = []
     chain_of: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    # The port before the first row is not part of a chain: it stays at 0.
-    for row in range(1, len(rows)):
+    for row in range(len(rows)):
         for place in range(len(rows[row])):
-            link = only(before[row][place])
             chain: list[tuple[int, int]] | None = None
-            if link is not None and len(before[row][place]) == 1:
-                back = only(after[link[0]][link[1]])
-                chain = chain_of.get(link[:2]) if back is not None and back[:2] == (row, place) else None
+            if len(before[row][place]) == 1:
+                other, where, weight = before[row][place][0]
+                onward = after[other][where]
+                equal = [link for link in onward if link[2] == weight]
+                if len(onward) == 1 or (len(equal) == 1 and weight > _LIGHT):
+                    chain = chain_of[other, where]
             if chain is None:
                 chain = []
                 chains.append(chain)

@@ -6,7 +6,7 @@ const HEAVY = 100;
 const TRUNK = 2;
 const LIGHT = 1;
 const SWEEPS = 8;
-const SNAP = 8;
+const SNAP = 16;
 
 /** Return the anchor of each box, and for each row a map with the coordinate of each dummy vertex in it. */
 function fitRows(body, children) {
@@ -31,7 +31,8 @@ function fitRows(body, children) {
     }
     for (const row of order) snapRow(row, rows[row], before[row], at, spaces[row]);
     for (const row of reversed) snapRow(row, rows[row], after[row], at, spaces[row]);
-    for (const weight of [HEAVY, TRUNK, HEAVY]) straighten(chainsOf(rows, before, after, weight), at, spaces);
+    const chains = chainsOf(rows, before, after);
+    for (let pass = 0; pass < 2; pass++) straighten(rows, chains, at, spaces);
   }
   const boxes = Array(count).fill(0);
   const dummies = body.rows.map(() => new Map());
@@ -105,7 +106,7 @@ function fitRow(row, links, at, spaces) {
       total += weight;
       sum += at[other][where] * weight;
     }
-    const [want, weight] = total > 0 ? [sum / total, total] : [at[row][place], 0.01];
+    const [want, weight] = total > 0 ? [sum / total, total] : [at[row][place], 1e-6];
     if (place) shift += spaces[place - 1];
     blocks.push([weight, weight * (want - shift), place]);
     while (blocks.length > 1 && blocks.at(-2)[1] / blocks.at(-2)[0] >= blocks.at(-1)[1] / blocks.at(-1)[0]) {
@@ -139,7 +140,7 @@ function moveVertex(place, wanted, vertices, at, spaces) {
   for (const step of [-1, 1]) {
     for (let here = place; here + step >= 0 && here + step < at.length; here += step) {
       const space = spaces[step > 0 ? here : here - 1];
-      if ((at[here + step] - moved.get(here)) * step >= space) break;
+      if ((at[here + step] - moved.get(here)) * step >= space - 1e-6) break;
       if (vertices[here + step] >= 0) return;
       moved.set(here + step, moved.get(here) + step * space);
     }
@@ -147,42 +148,54 @@ function moveVertex(place, wanted, vertices, at, spaces) {
   for (const [here, across] of moved) at[here] = across;
 }
 
+/** Return the room of a vertex between its neighbours; dummy vertices make room for a box. */
+function roomOf(place, vertices, at, spaces) {
+  const isStop = (here) => vertices[place] < 0 || vertices[here] >= 0;
+  let [low, high] = [-Infinity, Infinity];
+  let space = 0;
+  for (let here = place - 1; here >= 0; here--) {
+    space += spaces[here];
+    if (isStop(here)) { low = at[here] + space; break; }
+  }
+  space = 0;
+  for (let here = place + 1; here < at.length; here++) {
+    space += spaces[here - 1];
+    if (isStop(here)) { high = at[here] - space; break; }
+  }
+  // Rounding may leave no room at all.
+  return [Math.min(low, at[place]), Math.max(high, at[place])];
+}
+
 /** Give the vertices of each chain one coordinate, as far as there is room. */
-function straighten(chains, at, spaces) {
-  const room = ([row, place]) => [
-    place ? at[row][place - 1] + spaces[row][place - 1] : -Infinity,
-    place + 1 < at[row].length ? at[row][place + 1] - spaces[row][place] : Infinity];
+function straighten(rows, chains, at, spaces) {
+  const room = ([row, place]) =>
+    row === 0 || row === rows.length - 1 ? [0, 0] : roomOf(place, rows[row], at[row], spaces[row]);
   for (const chain of chains) for (let start = 0, end; start < chain.length; start = end) {
-    const [first, place] = chain[start];
     let [low, high] = room(chain[start]);
-    // Rounding may leave no room at all.
-    [low, high] = [Math.min(low, at[first][place]), Math.max(high, at[first][place])];
     for (end = start + 1; end < chain.length; end++) {
-      const [least, most] = chain[end][0] === at.length - 1 ? [0, 0] : room(chain[end]);
+      const [least, most] = room(chain[end]);
       if (Math.max(low, least) > Math.min(high, most)) break;
       [low, high] = [Math.max(low, least), Math.min(high, most)];
     }
     const run = chain.slice(start, end);
     const middle = run.map(([row, where]) => at[row][where]).sort((a, b) => a - b)[Math.floor(run.length / 2)];
-    for (const [row, where] of run) at[row][where] = Math.min(Math.max(middle, low), high);
+    const wanted = Math.min(Math.max(middle, low), high);
+    for (const [row, where] of run) moveVertex(where, wanted, rows[row], at[row], spaces[row]);
   }
 }
 
-/** Return the chains of vertices that links of a weight connect, without branches and joins. */
-function chainsOf(rows, before, after, weight) {
-  const only = (links) => {
-    const found = links.filter((link) => link[2] === weight);
-    return found.length === 1 ? found[0] : null;
-  };
+/** Return the rows and places of the vertices on lines without joins. Where an edge branches, the line goes on to
+ * the only box in the next row, or to the only dummy vertex of a dummy vertex. */
+function chainsOf(rows, before, after) {
   const chains = [];
   const chainOf = new Map();
-  // The port before the first row is not part of a chain: it stays at 0.
-  for (let row = 1; row < rows.length; row++) for (let place = 0; place < rows[row].length; place++) {
-    const link = only(before[row][place]);
+  for (let row = 0; row < rows.length; row++) for (let place = 0; place < rows[row].length; place++) {
     let chain;
-    if (link && before[row][place].length === 1) {
-      const back = only(after[link[0]][link[1]]);
-      if (back && back[0] === row && back[1] === place) chain = chainOf.get(`${link[0]} ${link[1]}`);
+    if (before[row][place].length === 1) {
+      const [other, where, weight] = before[row][place][0];
+      const onward = after[other][where];
+      const equal = onward.filter((link) => link[2] === weight);
+      if (onward.length === 1 || (equal.length === 1 && weight > LIGHT)) chain = chainOf.get(`${other} ${where}`);
     }
     if (!chain) chains.push(chain = []);
     chain.push([row, place]);
