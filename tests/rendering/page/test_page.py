@@ -207,6 +207,18 @@ def test_page_without_source(page: Page) -> None:
     assert "left out on request" in page.raw.locator("#panel-source").inner_text()
 
 
+def test_print_has_the_graph_and_all_tables(page: Page) -> None:
+    page.open(write_page("lenet"), width=760, height=1000)
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    page.raw.emulate_media(media="print")
+    figure = page.raw.get_by_role("img", name="Graph of LeNet")
+    assert "conv2" in (figure.text_content() or "")
+    headings = page.raw.locator(".pane > h2").all_inner_texts()
+    assert headings == [*TABS[1:]]
+    assert page.run("document.scrollingElement.scrollWidth") <= 760
+    assert page.errors == []
+
+
 def test_notebook_shows_the_page_in_a_frame(page: Page, tmp_path: Path) -> None:
     view = netinspect.page("lenet")
     file = tmp_path / "notebook.html"

@@ -25,15 +25,13 @@ THEMES = ("auto", "light", "dark")
 """Names of the themes; `auto` is that of the reader's system."""
 
 
-def format_page(data: Mapping[str, Any], *, title: str, theme: str = "auto", figure: str = "") -> str:
+def format_page(data: Mapping[str, Any], *, title: str, theme: str = "auto") -> str:
     """Return the HTML of a page: the same text for the same data.
 
     Args:
         data: What the scripts read, encodable as JSON.
         title: Title of the document.
         theme: One of `THEMES`: what the page has until its reader chooses another one.
-        figure: SVG that is printed in place of the graph; empty for none. It must not have scripts,
-            styles or references.
     """
     style, script = style_sheet(), joined_scripts()
     policy = (
@@ -45,7 +43,6 @@ def format_page(data: Mapping[str, Any], *, title: str, theme: str = "auto", fig
         "policy": policy,
         "theme": theme,
         "style": style,
-        "figure": figure,
         "data": encode_data(data),
         "script": script,
     }

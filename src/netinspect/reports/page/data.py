@@ -98,10 +98,12 @@ def _operand(operand: Operand) -> list[Any]:
 
 def _costs(cost: Cost, header: ReportHeader) -> list[Any]:
     """Return the numbers of `_COSTS`; of a trace with symbols each with its text."""
-    numbers = [getattr(cost, name) for name in _COSTS]
-    if cost.expressions is None:
-        return numbers
-    return [[number, amount(cost, name, header)] for number, name in zip(numbers, _COSTS, strict=True)]
+    return [_cost_number(cost, name, header) for name in _COSTS]
+
+
+def _cost_number(cost: Cost, name: str, header: ReportHeader) -> Any:
+    number: int = getattr(cost, name)
+    return number if cost.expressions is None else [number, amount(cost, name, header)]
 
 
 def _table(page: Page) -> dict[str, Any] | None:
@@ -124,8 +126,8 @@ def _table(page: Page) -> dict[str, Any] | None:
     return {
         "columns": [
             *("path", "name", "class", "depth", "repeats", "last_name", "repeat_of"),
-            *("facts", "output", "calls", "params", "bytes", "trainable", "failed", "alias_of"),
-            *_COSTS,
+            *("facts", "output", "calls", "params", "bytes", "failed", "alias_of"),
+            *("macs", "activations"),
         ],
         "rows": [_row(row, summary.header) for row in summary.rows],
         "total": {
@@ -144,8 +146,8 @@ def _row(row: SummaryRow, header: ReportHeader) -> list[Any]:
         without_defaults(row.class_name, row.extra_repr),
         "" if row.output is None else format_values.in_table(row.output),
         row.calls,
-        *(row.parameters, row.bytes, row.trainable, row.failed, row.alias_of),
-        *_costs(row.cost, header),
+        *(row.parameters, row.bytes, row.failed, row.alias_of),
+        *(_cost_number(row.cost, name, header) for name in ("macs", "activations")),
     ]
 
 
@@ -171,8 +173,8 @@ def _listing(listing: PageListing) -> dict[str, Any]:
 def _parameters(parameters: Parameters) -> dict[str, Any]:
     return {
         "columns": [
-            *("name", "kind", "shape", "dtype", "elements", "bytes", "trainable", "tied"),
-            *("statistics", "histogram", "note"),
+            *("name", "shape", "dtype", "elements", "bytes", "statistics", "histogram"),
+            *("is_buffer", "is_frozen", "tied", "note"),
         ],
         "rows": [*map(_tensor, parameters.rows)],
         "hidden": parameters.hidden,
@@ -184,13 +186,18 @@ def _parameters(parameters: Parameters) -> dict[str, Any]:
 
 
 def _tensor(row: NamedTensor) -> list[Any]:
-    return [
-        *(row.name, row.kind, [*row.shape], row.dtype, row.elements, row.bytes),
-        *(row.trainable, [*row.tied_to]),
+    found = [
+        *(row.name, [*row.shape], row.dtype, row.elements, row.bytes),
         None if row.statistics is None else _statistics(row.statistics),
         _histogram(row),
+        int(row.kind == "buffer"),
+        int(row.trainable is False),
+        [*row.tied_to],
         "all elements are equal" if row.constant else row.not_read,
     ]
+    while not found[-1]:  # most tensors have none of the last entries
+        found.pop()
+    return found
 
 
 def _statistics(found: Statistics) -> list[Any]:
@@ -199,17 +206,18 @@ def _statistics(found: Statistics) -> list[Any]:
 
 
 def _histogram(row: NamedTensor) -> list[Any] | None:
-    """Return the ends of the range and the counts of its bins; None if they are unknown."""
+    """Return the ends of the range and the bins in percent of the largest; None if they are unknown."""
     found = row.distribution
     if found is None or not found.bars:
         return None
-    return [_number(found.low), _number(found.high), *found.bars]
+    most = max(*found.bars, 1)
+    return [_number(found.low), _number(found.high), *(-(-100 * bar // most) for bar in found.bars)]
 
 
 def _number(number: float | None) -> float | str | None:
-    """Return a number for JSON: with six digits, as text if it is not finite."""
+    """Return a number for JSON: with the digits that the page shows, as text if it is not finite."""
     if number is None or math.isfinite(number):
-        return None if number is None else float(f"{number:.6g}")
+        return None if number is None else float(f"{number:.4g}")
     return str(number)
 
 

@@ -150,9 +150,9 @@ function tensorParts(rows) {
   if (!rows.length) return [];
   return [element("h3", {}, "parameters"), element("ul", { class: "tensors" }, rows.slice(0, 40).map((row) => element("li", {},
     element("div", { class: "head" }, element("span", {}, row.name.slice(row.name.lastIndexOf(".") + 1),
-      row.kind === "buffer" ? element("span", { class: "tag" }, "buffer") : "",
-      row.trainable === false ? element("span", { class: "tag" }, "frozen") : "",
-      row.tied.length ? element("span", { class: "tag" }, `tied to ${row.tied.join(", ")}`) : ""),
+      row.is_buffer ? element("span", { class: "tag" }, "buffer") : "",
+      row.is_frozen ? element("span", { class: "tag" }, "frozen") : "",
+      row.tied ? element("span", { class: "tag" }, `tied to ${row.tied.join(", ")}`) : ""),
     element("span", { class: "number" }, `${shapeText(row.shape)}${row.dtype === "float32" ? "" : ` ${row.dtype}`}`)),
     histogramOf(row, true) || "",
     row.statistics ? element("div", { class: "stats" },

@@ -47,7 +47,7 @@ function start() {
     startStrip(PAGE);
     const given = new URLSearchParams(location.hash.slice(1)).get("tab");
     PAGE.tabs.select(given in TABS ? given : "graph");
-    startGraph(state);
+    startPrint(startGraph(state));
     state.on((changed) => { if (changed.has("tab") && state.tab !== PAGE.tabs.selected) PAGE.tabs.select(state.tab); });
   } else {
     byId("panel-graph").hidden = true;

@@ -43,7 +43,7 @@ function buildParameters(panel, page) {
     cell: (row) => (["nan", "inf"].includes(name) && statistic(row, name)
       ? element("span", { class: "bad-number" }, statisticText(row, name)) : statisticText(row, name)) });
   const table = new SortedTable({
-    label: "Parameters and buffers", rows, text: (row) => `${row.name} ${row.dtype} ${row.kind}`,
+    label: "Parameters and buffers", rows, text: (row) => `${row.name} ${row.dtype}`,
     columns: [
       { title: "name", value: (row) => row.name, cell: (row) => tensorName(row, page) },
       { title: "shape", class: "shape", cell: (row) => shapeText(row.shape) },
@@ -65,7 +65,7 @@ function tensorName(row, page) {
   return element("span", { class: "name-cell" },
     place === null ? row.name : element("button", { type: "button", title: "Show its module in the graph",
       onclick: () => page.showBox(place) }, row.name),
-    row.kind === "buffer" ? element("span", { class: "tag" }, "buffer") : "",
-    row.trainable === false ? element("span", { class: "tag" }, "frozen") : "",
-    row.tied.length ? element("span", { class: "tag" }, `tied to ${row.tied.join(", ")}`) : "");
+    row.is_buffer ? element("span", { class: "tag" }, "buffer") : "",
+    row.is_frozen ? element("span", { class: "tag" }, "frozen") : "",
+    row.tied ? element("span", { class: "tag" }, `tied to ${row.tied.join(", ")}`) : "");
 }
