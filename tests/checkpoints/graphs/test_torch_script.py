@@ -180,7 +180,7 @@ HOSTILE = {
     "no Python": HEAD + "    return ((\n",
     "other statements": HEAD
     + "    import os\n    os.system('touch /tmp/netinspect-ran')\n    return x\n",
-    "many": HEAD + "    x = torch.relu(x)\n" * 20_000 + "    return x\n",
+    "many": HEAD + "    x = torch.relu(x)\n" * 10_000 + "    return x\n",
     "too many": HEAD + "    x = torch.relu(x)\n" * 30_000 + "    return x\n",
     "nothing": "",
     "names": HEAD + "    return torch.a" + "b" * 100_000 + "(x, )\n",

@@ -21,10 +21,10 @@ ROOT = "__torch__"
 
 _LARGEST_FILE = 4 << 20
 _MOST_CODE = 16 << 20
-_LARGEST_PART = 400 << 10
-"""Largest size of one method: the tree of its syntax takes 150 to 300 times as much memory."""
+_LARGEST_PART = 300 << 10
+"""Largest size of one method: the tree of its syntax takes 150 to 500 times as much memory."""
 
-_MOST_PARSED = 400 << 10
+_MOST_PARSED = 300 << 10
 _STARTS = re.compile(r"^(?P<inner>  )?(?P<kind>class|def) (?P<name>\w+)", re.MULTILINE)
 _MANGLED = re.compile(r"\.___torch_mangle_\d+")
 
@@ -83,14 +83,14 @@ class ScriptCode:
         text = self._part(name)
         if text is None:
             return None
+        while self._functions and self._parsed + len(text) > _MOST_PARSED:
+            oldest = next(iter(self._functions))
+            self._parsed -= self._functions.pop(oldest)[1]
         tree = self._parse(name, text)
         found = tree.body[0] if tree is not None and tree.body else None
         if not isinstance(found, ast.FunctionDef):
             self.unread.setdefault(name)
             return None
-        while self._functions and self._parsed + len(text) > _MOST_PARSED:
-            oldest = next(iter(self._functions))
-            self._parsed -= self._functions.pop(oldest)[1]
         self._functions[name] = (found, len(text))
         self._parsed += len(text)
         return found
