@@ -243,4 +243,31 @@ def test_failed_call_is_open_and_explained(page: Page, tmp_path: Path) -> None:
     assert all(each in found for each in ("fc1", "400", "try: "))
     assert page.raw.locator("#graph .box.failed").count() >= 2
     assert page.raw.locator("#graph .box.failed .mark").count() == 1
+    assert selected(page).startswith("linear, function")
+    assert page.raw.locator("#graph .outline.selected").count() == 1
     assert page.errors == []
+
+
+def test_elements_are_bounded_with_everything_open(page: Page, tmp_path: Path) -> None:
+    stack = torch.nn.Sequential(
+        *(torch.nn.Sequential(*(_Residual() for _ in range(30))) for _ in range(30))
+    )
+    open_page(page, tmp_path, stack, torch.ones(1, 8))
+    page.raw.locator("#graph").focus()
+    page.press("E")
+    assert page.run("document.querySelector('#outline [role=tree]').offsetHeight / 24") > 4_000
+    for key in ["-"] * 30:
+        page.press(key)
+        selected(page)
+        assert page.run("document.querySelectorAll('*').length") < 1_500
+    assert page.errors == []
+
+
+class _Residual(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = x + torch.relu(self.linear(x)) * torch.tanh(x)
+        return found

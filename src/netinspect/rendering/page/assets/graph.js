@@ -40,7 +40,7 @@ class Graph {
     host.addEventListener("pointermove", (event) => this.onHover(event));
     host.addEventListener("pointerleave", () => this.hover(null));
     new ResizeObserver(() => this.onResize()).observe(host);
-    this.fit();
+    this.start();
   }
 
   get root() { return this.layouts.of(this.state.root); }
@@ -52,10 +52,17 @@ class Graph {
     if (this.camera.width) this.camera.fitWidth(width, height);
   }
 
+  /** Show the picture from its top on, or what an address or a failure selects. */
+  start() {
+    this.fit();
+    const { selection } = this.state;
+    if (selection.parent && this.camera.width) this.reveal(selection);
+  }
+
   onResize() {
     const before = this.camera.width;
     this.camera.resize();
-    if (!before) this.fit();
+    if (!before) this.start();
     else this.schedule();
   }
 
@@ -184,7 +191,7 @@ class Graph {
     for (const each of named.slice(0, MOST_LABELS)) entries.push({ key: `n${each.box.key}`, of: scale, ...each,
       make: () => nameElement(each.box, each.layout, scale) });
     const place = found.places.get(this.state.selection.key);
-    if (place) entries.push({ key: "selected", of: {}, ...place,
+    if (place && this.state.selection.parent) entries.push({ key: "selected", of: {}, ...place,
       make: () => outlineElement(this.layouts.of(this.state.selection), "selected") });
     return entries;
   }
@@ -360,8 +367,7 @@ function outlineElement({ width, height }, kind) {
 /** Return the name of a box in letters of one size, whatever the scale. */
 function nameElement(box, layout, scale) {
   const size = layout.isOpen ? 11 : 9.5;
-  const text = cutText(box.isStack && !box.isOpen ? layout.lines[0].spans[0][0] : box.name || box.template.label,
-    layout.width * scale - 6, size);
+  const text = cutText(titleOf(box), layout.width * scale - 6, size);
   const inside = shape("text", { class: layout.isOpen ? "overview open" : "overview", transform: `scale(${1 / scale})`,
     "font-size": size, x: layout.isOpen ? 4 : (layout.width * scale) / 2,
     y: layout.isOpen ? 12 : (layout.height * scale) / 2 + 3.4,

@@ -153,6 +153,8 @@ function startState(data) {
 
 /** Start the graph with its outline, search, legend and keys. */
 function startGraph(state) {
+  const { failedPath } = state.picture;
+  if (failedPath.length) state.select(failedPath.join("/"));
   startAddress(state);
   const graph = new Graph(byId("graph"), state);
   const outline = new Outline(byId("outline"), state, graph.layouts);
