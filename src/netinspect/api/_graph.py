@@ -12,6 +12,7 @@ from netinspect.api._file_graphs import file_graph_of
 from netinspect.api._load import load_or_read
 from netinspect.api._options import ForwardOptions, given, takes
 from netinspect.api._view import View
+from netinspect.errors import UsageError
 from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.picture import Picture
@@ -47,6 +48,7 @@ def graph(
     direction: str = "TB",
     theme: str = "auto",
     max_boxes: int = MOST_BOXES,
+    against: nn.Module | Trace | Checkpoint | str | os.PathLike[str] | None = None,
     **options: Unpack[ForwardOptions],
 ) -> GraphView:
     """Draw the modules and functions of a model as boxes, and the data that flows between them.
@@ -63,7 +65,11 @@ def graph(
         direction: `TB` for data that flows down, `LR` for data that flows to the right.
         theme: `light`, `dark`, or `auto` for that of the reader's browser.
         max_boxes: Most boxes in a drawing; with more, the deepest are closed.
+        against: A model to compare with, which is run with the same options.
         options: Inputs of forward, its mode and the columns, as for `summary`.
+
+    Raises:
+        UsageError: A checkpoint is compared; it has no steps.
     """
     from netinspect.reports.graph.compute import build_graph
 
@@ -81,4 +87,16 @@ def graph(
         graph, note = file_graph_of(found)
         if heat == "macs":  # the default, which no file contains
             style = replace(style, heat="params")
-    return GraphView(build_graph(found, path=path, fold=fold, graph=graph, note=note), style=style)
+    other: Trace | None = None
+    if against is not None:
+        second = load_or_read(against, args=args or None, **given(options))
+        for each in (found, second):
+            if is_a(each, Checkpoint):
+                raise UsageError(
+                    f"--against compares what two models run, but {each.target} is a checkpoint",
+                    hint="compare its tensors: netinspect diff A B",
+                )
+        assert not is_a(second, Checkpoint)
+        other = second
+    record = build_graph(found, path=path, fold=fold, graph=graph, note=note, against=other)
+    return GraphView(record, style=style)

@@ -8,6 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from netinspect import api
+from netinspect.cli.completion import complete_target
 from netinspect.cli.options import (
     OUTPUT_PANEL,
     ColumnsOption,
@@ -21,6 +22,7 @@ from netinspect.cli.options import (
 )
 from netinspect.cli.requests import load_target
 from netinspect.cli.results import show
+from netinspect.errors import UsageError
 from netinspect.records.base import record
 from netinspect.rendering.formats import GRAPH_SUFFIXES, SUFFIXES, Format
 from netinspect.rendering.graph.options import MOST_BOXES, HeatKey, Theme
@@ -93,11 +95,29 @@ def command(
         int,
         typer.Option("--max-boxes", metavar="N", min=1, help="With more boxes, close the deepest."),
     ] = MOST_BOXES,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="B",
+            help="Compare with another model, which is run too.",
+            autocompletion=complete_target,
+            show_default=False,
+        ),
+    ] = None,
     symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
     """Draw modules and functions as boxes, and the data between them."""
     loaded = load_target(target, model, output, symbolic=symbolic)
+    other = None
+    if against is not None:
+        if model.save is not None:
+            raise UsageError(
+                "--save writes one trace, but --against names a second model",
+                hint="save each with netinspect summary TARGET --save FILE",
+            )
+        other = load_target(against, model, output, symbolic=symbolic)
     view = api.graph(
         loaded,
         path=module or "",
@@ -108,5 +128,6 @@ def command(
         direction=direction,
         theme=theme,
         max_boxes=max_boxes,
+        against=other,
     )
     show(view, output, columns, fits=depth is None and not open and not no_fold)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.picture.build import picture_of_trace
 from netinspect.analysis.picture.checkpoint_picture import picture_of_checkpoint
+from netinspect.analysis.picture.difference import difference_of_traces
 from netinspect.analysis.picture.part import find_module, part_of
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.file_graph import FileGraph
 from netinspect.records.picture import Picture
 from netinspect.records.trace import Trace
+from netinspect.reports.diff.modules import pair_modules
 
 
 def build_graph(
@@ -20,6 +22,7 @@ def build_graph(
     fold: bool = True,
     graph: FileGraph | None = None,
     note: str = "",
+    against: Trace | None = None,
 ) -> Picture:
     """Build the picture of a model, or of one of its modules.
 
@@ -29,13 +32,17 @@ def build_graph(
         fold: Whether consecutive identical boxes are one.
         graph: The graph in the file of a checkpoint; without one the picture is the tree of its names.
         note: Reason why that graph could not be read.
+        against: The trace of a model to compare with.
 
     Raises:
         UsageError: There is no such module.
     """
     if isinstance(source, Checkpoint):
         return _of_checkpoint(source, path, graph, fold=fold, note=note)
-    picture = picture_of_trace(source, fold=fold)
+    if against is not None:
+        picture = difference_of_traces(source, against, pair_modules(source, against), fold=fold)
+    else:
+        picture = picture_of_trace(source, fold=fold)
     if not path:
         return picture
     module = Structure(source).find(path)

@@ -13,6 +13,7 @@ from netinspect.rendering.columns import name_column
 from netinspect.rendering.document import Column, Document, Row, line, make_table
 from netinspect.rendering.graph.labels import (
     amount,
+    change_of,
     heat_of,
     kind,
     output,
@@ -40,6 +41,10 @@ def lay_out(report: Picture, style: GraphStyle | None = None) -> Document:
         style = replace(style, depth=0)
     root = outline(report, opened_by(report, style))
     texts = [*report.notes, *filter(None, [note_on_closed(report, style)])]
+    if report.against is not None:
+        texts.append(
+            f"compared with {report.against.target}: - only in {report.header.target}, + only in it"
+        )
     notes = [line((text, "hint")) for text in texts]
     if isinstance(report.header, CheckpointHeader):
         notes += shared_header.notes(report.header)
@@ -48,7 +53,7 @@ def lay_out(report: Picture, style: GraphStyle | None = None) -> Document:
         blocks=(
             make_table(
                 "graph",
-                _columns(root, style),
+                (*_columns(root, style), *([_CHANGES] if report.against is not None else [])),
                 rows_of(root),
                 style=_style,
                 level=lambda box: box.level - 1,
@@ -105,6 +110,15 @@ def _columns(root: Box, style: GraphStyle) -> tuple[Column[Box], ...]:
             in_plain=True,
         ),
     )
+
+
+def _change(box: Box) -> str:
+    change = change_of(box)
+    sign = {"only_a": "-", "only_b": "+", "changed": "changed"}.get(change, "")
+    return f"{sign}: {'; '.join(box.template.changes)}" if box.template.changes else sign
+
+
+_CHANGES: Column[Box] = Column(key="change", value=lambda box: change_of(box) or None, text=_change)
 
 
 def _class(box: Box) -> str:
