@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 import torch
@@ -22,8 +23,8 @@ from netinspect.tracing.tensors.inner_tensors import (
     wraps,
 )
 
-_CHUNK = 1 << 22
-"""Number of elements in one piece."""
+_CHUNK = 1 << 16
+"""Number of elements in one piece: several copies of it in float64 stay in the cache of a core."""
 
 _MAX_AT_ONCE = 1 << 26
 """Maximum elements of a tensor that is dequantized at once; a larger one is dequantized in rows."""
@@ -92,17 +93,28 @@ class _Values:
         wide = torch.complex128 if piece.is_complex() else torch.float64
         piece = piece.to(device="cpu", dtype=wide)
         self.zeros += times * int((piece == 0).sum())
+        if self.is_complex:
+            self._count_non_finite(piece, times)
+            return
+        self._take_sample(piece, times)
+        if not piece.numel():
+            return
+        low, high = (float(each) for each in piece.aminmax())
+        # NaN is the minimum and maximum of values with a NaN.
+        if not (isfinite(low) and isfinite(high)):
+            self._count_non_finite(piece, times)
+            piece = piece[piece.isfinite()]
+            if not piece.numel():
+                return
+            low, high = (float(each) for each in piece.aminmax())
+        mean = float(piece.mean())
+        centred = (piece - mean).reshape(-1)
+        self._join(times * piece.numel(), mean, times * float(centred.dot(centred)), low, high)
+
+    def _count_non_finite(self, piece: torch.Tensor, times: int) -> None:
         nan = piece.isnan()
         self.nan += times * int(nan.sum())
         self.inf += times * int((piece.isinf() & ~nan).sum())
-        if self.is_complex:
-            return
-        self._take_sample(piece, times)
-        piece = piece[piece.isfinite()]
-        if piece.numel():
-            mean = float(piece.mean())
-            squares = times * float(((piece - mean) ** 2).sum())
-            self._join(times * piece.numel(), mean, squares, float(piece.min()), float(piece.max()))
 
     def add_zeros(self, count: int) -> None:
         """Add elements that are not stored because they are zero."""
