@@ -22,3 +22,11 @@ def test_graph_command_refuses_to_save_two_traces(cli: Cli, workshop: Path) -> N
     outcome = cli("graph", "lenet", "--against", "mlp", "--save", "x.json")
     assert outcome.code == 2
     assert "--against names a second model" in outcome.err
+
+
+def test_page_command_contains_comparison(cli: Cli, workshop: Path) -> None:
+    outcome = cli("page", "lenet", "--against", "mlp", "-o", "net.html")
+    assert outcome.code == 0, outcome.err
+    text = Path("net.html").read_text(encoding="utf-8")
+    assert "only_a" in text
+    assert '"change":"only_b"' in text.replace(" ", "")

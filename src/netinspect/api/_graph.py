@@ -87,16 +87,24 @@ def graph(
         graph, note = file_graph_of(found)
         if heat == "macs":  # the default, which no file contains
             style = replace(style, heat="params")
-    other: Trace | None = None
+    other = None
     if against is not None:
-        second = load_or_read(against, args=args or None, **given(options))
-        for each in (found, second):
-            if is_a(each, Checkpoint):
-                raise UsageError(
-                    f"--against compares what two models run, but {each.target} is a checkpoint",
-                    hint="compare its tensors: netinspect diff A B",
-                )
-        assert not is_a(second, Checkpoint)
-        other = second
+        other = compared(found, load_or_read(against, args=args or None, **given(options)))
     record = build_graph(found, path=path, fold=fold, graph=graph, note=note, against=other)
     return GraphView(record, style=style)
+
+
+def compared(found: Trace | Checkpoint, second: Trace | Checkpoint) -> Trace:
+    """Return the trace of a model to compare with.
+
+    Raises:
+        UsageError: One of the two is a checkpoint, which has no steps.
+    """
+    for each in (found, second):
+        if is_a(each, Checkpoint):
+            raise UsageError(
+                f"--against compares what two models run, but {each.target} is a checkpoint",
+                hint="compare its tensors: netinspect diff A B",
+            )
+    assert not is_a(second, Checkpoint)
+    return second

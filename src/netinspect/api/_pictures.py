@@ -10,6 +10,7 @@ from netinspect._utils.classes import is_a
 from netinspect._utils.random_state import preserved_random_state
 from netinspect.api._checkpoints import refuse_for_checkpoint
 from netinspect.api._file_graphs import file_graph_of
+from netinspect.api._graph import compared
 from netinspect.api._load import load_or_read
 from netinspect.api._options import ForwardOptions, given, takes
 from netinspect.api._view import View
@@ -75,6 +76,7 @@ def page(
     source: bool = True,
     theme: str = "auto",
     heat: str = "macs",
+    against: nn.Module | Trace | Checkpoint | str | os.PathLike[str] | None = None,
     **options: Unpack[ForwardOptions],
 ) -> PageView:
     """Show all that is known of a model on one page: its graph, table, source, parameters and costs.
@@ -89,6 +91,7 @@ def page(
         source: Show the source of the classes; False for models whose code is confidential.
         theme: `auto` for that of the reader's system, `light` or `dark`.
         heat: What the colours show at first: `macs`, `params`, `activations` or `bytes`.
+        against: A model to compare the graph with, which is run with the same options.
         options: Inputs of forward and its mode, as for `summary`.
     """
     check_choice("theme", theme, THEMES)
@@ -100,7 +103,10 @@ def page(
         refuse_for_checkpoint("memory", memory, "a checkpoint has no forward to run")
     elif memory:
         tracked, notes = _track(model, args, options)
-    return page_of(found, memory=tracked, notes=notes, source=source, theme=theme, heat=heat)
+    second = None if against is None else load_or_read(against, args=args or None, **given(options))
+    return page_of(
+        found, memory=tracked, notes=notes, source=source, theme=theme, heat=heat, against=second
+    )
 
 
 def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
@@ -124,16 +130,22 @@ def page_of(
     source: bool = True,
     theme: str = "auto",
     heat: str = "macs",
+    against: Trace | Checkpoint | None = None,
 ) -> PageView:
     """Return the page of a trace or a checkpoint; see `page`."""
     from netinspect.reports.page.compute import build_checkpoint_page, build_page
 
+    other = None if against is None else compared(found, against)
     if is_a(found, Checkpoint):
         graph, note = file_graph_of(found)
         record = build_checkpoint_page(found, graph, note=note, source=source)
         # No file contains MACs, the default.
         return PageView(record, theme=theme, heat="params" if heat == "macs" else heat)
-    return PageView(build_page(found, memory=memory, notes=notes, source=source), theme=theme, heat=heat)
+    return PageView(
+        build_page(found, memory=memory, notes=notes, source=source, against=other),
+        theme=theme,
+        heat=heat,
+    )
 
 
 def _track(

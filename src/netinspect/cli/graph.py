@@ -20,9 +20,8 @@ from netinspect.cli.options import (
     SymbolicOption,
     TargetOrFileArgument,
 )
-from netinspect.cli.requests import load_target
+from netinspect.cli.requests import load_other, load_target
 from netinspect.cli.results import show
-from netinspect.errors import UsageError
 from netinspect.records.base import record
 from netinspect.rendering.formats import GRAPH_SUFFIXES, SUFFIXES, Format
 from netinspect.rendering.graph.options import MOST_BOXES, HeatKey, Theme
@@ -110,14 +109,7 @@ def command(
 ) -> None:
     """Draw modules and functions as boxes, and the data between them."""
     loaded = load_target(target, model, output, symbolic=symbolic)
-    other = None
-    if against is not None:
-        if model.save is not None:
-            raise UsageError(
-                "--save writes one trace, but --against names a second model",
-                hint="save each with netinspect summary TARGET --save FILE",
-            )
-        other = load_target(against, model, output, symbolic=symbolic)
+    other = load_other(against, model, output, symbolic=symbolic)
     view = api.graph(
         loaded,
         path=module or "",

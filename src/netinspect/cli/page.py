@@ -9,6 +9,7 @@ import typer
 from netinspect._utils import process
 from netinspect._utils.classes import is_a
 from netinspect.api._pictures import HEATS, THEMES, check_choice, page_of
+from netinspect.cli.completion import complete_target
 from netinspect.cli.console import is_terminal
 from netinspect.cli.options import (
     ModelOptions,
@@ -17,7 +18,7 @@ from netinspect.cli.options import (
     TargetOrFileArgument,
 )
 from netinspect.cli.progress import live_line
-from netinspect.cli.requests import load_target, read_request, read_target
+from netinspect.cli.requests import load_other, load_target, read_request, read_target
 from netinspect.cli.results import show
 from netinspect.cli.streams import result_stream
 from netinspect.errors import NetinspectError, UsageError
@@ -59,6 +60,16 @@ def command(
         str,
         typer.Option("--heat", metavar="KEY", help=f"What colours show at first: {', '.join(HEATS)}."),
     ] = "macs",
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="B",
+            help="Compare the graph with that of another model, which is run too.",
+            autocompletion=complete_target,
+            show_default=False,
+        ),
+    ] = None,
     symbolic: SymbolicOption = None,
 ) -> None:
     """Write one HTML file with the graph and all that is known of a model.
@@ -81,8 +92,17 @@ def command(
     notes: tuple[PageNote, ...] = ()
     if not is_a(loaded, Checkpoint):
         tracked, notes = _memory_of(loaded, parsed, model, output, symbolic, is_asked=memory)
+    other = load_other(against, model, output, symbolic=symbolic)
     show(
-        page_of(loaded, memory=tracked, notes=notes, source=not no_source, theme=theme, heat=heat),
+        page_of(
+            loaded,
+            memory=tracked,
+            notes=notes,
+            source=not no_source,
+            theme=theme,
+            heat=heat,
+            against=other,
+        ),
         output,
     )
 

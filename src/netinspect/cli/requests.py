@@ -219,6 +219,28 @@ def _is_batch(text: str) -> bool:
     return name.strip() == "batch" or any(each.strip().endswith(":0") for each in places.split(","))
 
 
+def load_other(
+    target: str | None,
+    model: ModelOptions,
+    output: OutputOptions,
+    *,
+    symbolic: Sequence[str] | None = None,
+) -> Trace | Checkpoint | None:
+    """Load the second model of a comparison, with the options of the first; None without one.
+
+    Raises:
+        UsageError: The trace is to be saved.
+    """
+    if target is None:
+        return None
+    if model.save is not None:
+        raise UsageError(
+            "--save writes one trace, but --against names a second model",
+            hint="save each with netinspect summary TARGET --save FILE",
+        )
+    return load_target(target, model, output, symbolic=symbolic)
+
+
 def load_target(
     target: str | Target | None,
     model: ModelOptions,

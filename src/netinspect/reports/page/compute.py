@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from netinspect.analysis.header import build_header, header_and_totals
-from netinspect.analysis.picture.build import picture_of_trace
 from netinspect.analysis.picture.checkpoint_picture import picture_of_checkpoint
 from netinspect.errors import NetinspectError
 from netinspect.records.base import replace
@@ -17,6 +16,7 @@ from netinspect.records.picture import Picture, Template
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.trace import Trace
 from netinspect.reports.cost.compute import count_cost
+from netinspect.reports.graph.compute import build_graph
 from netinspect.reports.memory.record import Memory
 from netinspect.reports.page.listings import list_sources
 from netinspect.reports.page.record import Page, PageNote, Part
@@ -39,7 +39,12 @@ MOST_ROWS = 3000
 
 
 def build_page(
-    trace: Trace, *, memory: Memory | None = None, source: bool = True, notes: tuple[PageNote, ...] = ()
+    trace: Trace,
+    *,
+    memory: Memory | None = None,
+    source: bool = True,
+    notes: tuple[PageNote, ...] = (),
+    against: Trace | None = None,
 ) -> Page:
     """Build the page of a trace. A part that cannot be built is a note.
 
@@ -48,12 +53,13 @@ def build_page(
         memory: The tracked memory of a run of the same model; None if it was not tracked.
         source: Whether the page may contain source code.
         notes: Notes on the memory.
+        against: The trace of a model to compare the graph with.
     """
     parts = _Parts()
     paths = ShortPaths()
     if memory is None and not notes:
         parts.note("memory", "not tracked; --memory does so")
-    picture = parts.build("graph", lambda: picture_of_trace(trace))
+    picture = parts.build("graph", lambda: build_graph(trace, against=against))
     if trace.ran and not trace.steps:
         parts.note("graph", "forward failed before its first call")
     summary = parts.build("table", lambda: build_summary(trace))
