@@ -63,6 +63,7 @@ def test_saved_traces_and_samples_do_not_import_torch(tmp_path: Path) -> None:
         ["trace", "saved.json"],
         ["tree", "saved.json"],
         ["source", "saved.json"],
+        *(["graph", "saved.json", "--format", each] for each in (*formats, "svg", "dot", "mermaid")),
         ["params", "saved.json", "--stats", "--buffers"],
         ["internals", "saved.json", "one"],
         ["summary", "lente"],

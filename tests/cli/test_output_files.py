@@ -25,6 +25,7 @@ COMMANDS = [
     ["source"],
     ["source", "--whole-class"],
     ["internals"],
+    ["graph"],
 ]
 
 

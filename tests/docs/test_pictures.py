@@ -17,6 +17,7 @@ from tests.support import Outcome
 PICTURES = ROOT / "docs" / "pictures"
 COMMANDS = {
     "source": "source lenet",
+    "graph": "graph tiny_gpt",
     "summary": "summary benchmarks/nets/vit.py --columns path,class,output,params,share,macs",
     "failure": "trace lenet --input 10x1x32x32 --columns name,input,output,called_at",
     "memory": "memory benchmarks/nets/vit.py --batch 32 --train",

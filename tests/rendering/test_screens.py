@@ -56,6 +56,15 @@ SCREENS = [
     ("trace --symbolic batch", "two_inputs", 100),
     ("source --symbolic batch", "lenet", 100),
     ("source", "two_inputs", 120),
+    *(
+        ("graph", sample, width)
+        for sample in ("lenet", "resnet18", "tiny_gpt")
+        for width in (60, 80, 120)
+    ),
+    ("graph", "unet", 80),
+    ("graph --depth 1", "unet", 60),
+    ("graph --heat params", "two_inputs", 80),
+    ("graph --symbolic batch", "lenet", 80),
 ]
 
 
@@ -100,6 +109,21 @@ def test_picture(cli: Callable[..., Outcome], command: str, format: str) -> None
     assert_golden(f"formats/{command}.{format}", normalize(outcome.out))
 
 
+@pytest.mark.parametrize("format", ["plain", "csv", "markdown"])
+def test_graph_tables(cli: Callable[..., Outcome], format: str) -> None:
+    outcome = cli("graph", "lenet", "--format", format)
+    assert outcome.code == 0
+    assert_golden(f"formats/graph.{format}", normalize(outcome.out))
+
+
+@pytest.mark.parametrize("format", ["dot", "mermaid", "svg"])
+@pytest.mark.parametrize("sample", ["lenet", "resnet18", "tiny_gpt"])
+def test_graph(cli: Callable[..., Outcome], sample: str, format: str) -> None:
+    outcome = cli("graph", sample, "--format", format)
+    assert outcome.code == 0
+    assert_golden(f"graphs/{sample}.{format}", normalize(outcome.out))
+
+
 @pytest.mark.parametrize("inputs", ["1x28x28", "10x3x28x28", "10x1x32x32"])
 def test_failure(cli: Callable[..., Outcome], inputs: str) -> None:
     outcome = cli("summary", "lenet", "-i", inputs, "--format", "rich", "--width", "100")
@@ -114,6 +138,9 @@ def test_ascii_screen(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPat
     out = cli("summary", "two_inputs", "--width", "60").out
     assert out.isascii()
     assert_golden("screens/summary_two_inputs_60_ascii.txt", out)
+    out = cli("graph", "unet", "--width", "70", "--depth", "1").out
+    assert out.isascii()
+    assert_golden("screens/graph_unet_70_ascii.txt", out)
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS, "help"])

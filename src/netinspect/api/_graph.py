@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Unpack
 
 from netinspect._utils.classes import is_a
+from netinspect._utils.random_state import preserved_random_state
 from netinspect.api._file_graphs import file_graph_of
 from netinspect.api._load import load_or_read
 from netinspect.api._options import ForwardOptions, given, takes
@@ -34,6 +35,12 @@ class GraphView(View[Picture]):
     def styled(self, style: Style) -> Style:
         """Return a style with the options of this graph."""
         return replace(style, graph=self.style)
+
+    def _repr_html_(self) -> str:
+        from netinspect.rendering.graph.html import format_html_image
+
+        with preserved_random_state():
+            return format_html_image(self.record, self.style)
 
 
 @takes(ForwardOptions)

@@ -12,7 +12,7 @@ from netinspect.errors import Excerpt, UsageError, suggestion
 from netinspect.records.base import replace
 from netinspect.records.picture import Picture
 from netinspect.rendering.document import Document, Span, Table
-from netinspect.rendering.formats import ALL_COLUMNS, COMMON_FORMATS, Format, Style
+from netinspect.rendering.formats import ALL_COLUMNS, COMMON_FORMATS, GRAPH_FORMATS, Format, Style
 
 if TYPE_CHECKING:
     from netinspect.rendering.graph.options import GraphStyle
@@ -120,6 +120,35 @@ def _picture(report: Report, format: Format) -> Picture:
     return report
 
 
+_DRAWN = (Format.SVG, Format.HTML, Format.DOT, Format.MERMAID)
+"""Formats of text in which a picture is a drawing, each in a module of its name."""
+
+
+def _draw(picture: Picture, style: Style) -> str | None:
+    """Return a picture as a drawing; None in a format of tables.
+
+    Raises:
+        UsageError: Columns were asked for, or an image.
+    """
+    if style.format is Format.PNG:
+        raise UsageError("png is an image, not a text", hint="write it to a file: -o graph.png")
+    if style.format is Format.MARKDOWN and style.columns is None:
+        from netinspect.rendering.graph.markdown import format_graph_markdown
+
+        document = replace(lay_out(picture, failure=style.failure, graph=style.graph), blocks=())
+        return format_graph_markdown(picture, style.graph, document)
+    if style.format not in _DRAWN:
+        return None
+    if style.columns is not None:
+        raise UsageError(
+            f"--columns does not go with {style.format}, where a graph is a drawing",
+            hint="choose columns in rich, plain, csv, markdown or latex",
+        )
+    module = importlib.import_module(f"netinspect.rendering.graph.{style.format}")
+    draw: Callable[[Picture, GraphStyle], str] = getattr(module, f"format_{style.format}")
+    return draw(picture, style.graph)
+
+
 def _render(report: Report, style: Style) -> str:
     if style.format is Format.JSON:
         if style.columns not in (None, (ALL_COLUMNS,)):
@@ -130,21 +159,10 @@ def _render(report: Report, style: Style) -> str:
         from netinspect.rendering.machine import dump_json
 
         return dump_json(report)
-    if style.format is Format.SVG and isinstance(report, Picture):
-        from netinspect.rendering.graph.svg import format_svg as draw
-
-        return draw(report, style.graph)
-    if style.format is Format.PNG:
-        _picture(report, style.format)
-        raise UsageError("png is an image, not a text", hint="write it to a file: -o graph.png")
-    if style.format is Format.DOT:
-        from netinspect.rendering.graph.dot import format_dot
-
-        return format_dot(_picture(report, style.format), style.graph)
-    if style.format is Format.MERMAID:
-        from netinspect.rendering.graph.mermaid import format_mermaid
-
-        return format_mermaid(_picture(report, style.format), style.graph)
+    if isinstance(report, Picture) or style.format in GRAPH_FORMATS:
+        drawn = _draw(_picture(report, style.format), style)
+        if drawn is not None:
+            return drawn
     if (own := _own_format(report, style.format)) is not None:
         return own(report)
     document = lay_out(report, failure=style.failure, graph=style.graph)

@@ -178,7 +178,7 @@ def test_hostile_names_arrive_whole(views: dict[str, Any], page: Page) -> None:
     (mermaid,) = read_mermaid(page, [view.text("mermaid")])
     dot = read_dot(view.text("dot"))
     for found in (mermaid, dot):
-        labels = {group.label.split("\n")[0] for group in found.groups.values()}
+        labels = {group.label.split(" · ")[0] for group in found.groups.values()}
         # The path of a module with an empty name is that of the model, which was called before.
         expected = {safe(each) for each in HOSTILE if each} | {"'' (call 2)"}
         assert labels == expected

@@ -141,3 +141,11 @@ def test_graph_without_a_run() -> None:
     text = str(netinspect.graph(netinspect.load("tiny_gpt", run=False)))
     assert "├─ attention_norm" in text
     assert "forward was not run" in text
+
+
+def test_graph_opens_what_is_asked_for() -> None:
+    view = netinspect.graph("tiny_gpt", open="blocks.1")
+    rows = str(view).splitlines()
+    assert any("▾     blocks.0..2  x3" in row for row in rows)
+    assert any("●     attention " in row for row in rows)
+    assert "blocks.1.attention\t" in view.text("plain")

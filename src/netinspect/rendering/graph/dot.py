@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from netinspect._utils.safe_text import safe
 from netinspect.records.picture import Picture
-from netinspect.rendering.graph.labels import change_of, edge_label, heat_of, lines
+from netinspect.rendering.graph.labels import BETWEEN, change_of, edge_label, heat_of, lines, share
 from netinspect.rendering.graph.links import links_of, ports_of
 from netinspect.rendering.graph.options import GraphStyle, HeatKey
 from netinspect.rendering.graph.outline import Box, note_on_closed, opened_by, outline
-
-_PALETTE = {
-    "auto": ("#ffffff", "#1f2328", "#59636e"),
-    "light": ("#ffffff", "#1f2328", "#59636e"),
-    "dark": ("#0d1117", "#e6edf3", "#9198a1"),
-}
-"""Colours of the background, of text, and of lines."""
+from netinspect.rendering.graph.palette import COLORS, HEAT, heat_step, inks
 
 
 def format_dot(picture: Picture, style: GraphStyle) -> str:
@@ -31,17 +26,19 @@ def format_dot(picture: Picture, style: GraphStyle) -> str:
         style: Open boxes, direction and theme.
     """
     root = outline(picture, opened_by(picture, style))
-    background, ink, line = _PALETTE[style.theme]
+    is_dark = style.theme == "dark"
+    background, ink, line = (COLORS[each][is_dark] for each in ("ground", "ink", "edge"))
     heading = f"{picture.header.target} {root.template.label}" if root.template.label else ""
     parts = [
         f"digraph {_quoted(safe(heading))} {{",
         f"  graph [rankdir={style.direction}, bgcolor={_quoted(background)}, fontname=sans, "
+        "fontsize=11, "
         f"fontcolor={_quoted(ink)}, color={_quoted(line)}, labeljust=l, ranksep=0.35, nodesep=0.35];",
         f"  node [shape=box, fontname=sans, fontsize=11, margin={_quoted('0.14,0.06')}, "
         f"fontcolor={_quoted(ink)}, color={_quoted(line)}];",
         f"  edge [fontname=sans, fontsize=9, arrowsize=0.6, fontcolor={_quoted(ink)}, "
         f"color={_quoted(line)}];",
-        *_body(root, heat_of(root, style.heat), "  "),
+        *_body(root, _Look(root, heat_of(root, style.heat), is_dark), "  "),
     ]
     for link in links_of(root):
         label = edge_label(link.maker, link.edge)
@@ -54,22 +51,31 @@ def format_dot(picture: Picture, style: GraphStyle) -> str:
     return "\n".join([*parts, "}"]) + "\n"
 
 
-def _body(box: Box, heat: HeatKey, indent: str) -> Iterator[str]:
+class _Look(NamedTuple):
+    """What the colours of boxes depend on."""
+
+    root: Box
+    heat: HeatKey
+    is_dark: bool
+
+
+def _body(box: Box, look: _Look, indent: str) -> Iterator[str]:
     for port in ports_of(box):
         yield f'{indent}{port.id} [shape=point, width=0.06, label=""];'
     for child in box.children:
-        label = "\n".join(lines(child, heat))
-        attributes = [f"label={_quoted(label)}", *_style_of(child)]
+        # A heading of several lines would cover the arrows into the cluster.
+        label = (BETWEEN if child.children else "\n").join(lines(child, look.heat))
+        attributes = [f"label={_quoted(label)}", *_style_of(child, look)]
         if not child.children:
             yield f"{indent}{child.id} [{', '.join(attributes)}];"
             continue
         yield f"{indent}subgraph cluster_{child.id} {{"
         yield f"{indent}  graph [{', '.join(attributes)}];"
-        yield from _body(child, heat, indent + "  ")
+        yield from _body(child, look, indent + "  ")
         yield f"{indent}}}"
 
 
-def _style_of(box: Box) -> list[str]:
+def _style_of(box: Box, look: _Look) -> list[str]:
     """Return the attributes of a box; words in its label have the same meaning."""
     template = box.template
     found = []
@@ -83,6 +89,12 @@ def _style_of(box: Box) -> list[str]:
         found += _style_of_change(change_of(box))
     if box.count > 1:
         found.append("peripheries=2")
+    step = 0 if box.children or template.failed else heat_step(share(box, look.root, look.heat))
+    if step:
+        styles.append("filled")
+        ground = HEAT[step - 1][look.is_dark]
+        ink = inks(ground, dark=look.is_dark)[0]
+        found += [f"fillcolor={_quoted(ground)}", f"fontcolor={_quoted(ink)}"]
     return [f"style={_quoted(','.join(styles))}", *found] if styles else found
 
 

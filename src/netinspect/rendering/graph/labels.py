@@ -6,6 +6,7 @@ from netinspect._utils import units
 from netinspect._utils.safe_text import safe
 from netinspect.records.picture import Change, Edge
 from netinspect.rendering import format_values
+from netinspect.rendering.graph.contents import amount_of_item
 from netinspect.rendering.graph.options import HeatKey
 from netinspect.rendering.graph.outline import Box
 
@@ -39,6 +40,12 @@ def amount(box: Box, heat: HeatKey) -> int | None:
     if heat == "bytes":
         return cost.bytes_read + cost.bytes_written
     return cost.macs if heat == "macs" else cost.activations
+
+
+def share(box: Box, root: Box, heat: HeatKey) -> float:
+    """Return the share of all boxes of an item in the whole, from 0 to 1."""
+    whole = amount(root, heat)
+    return amount_of_item(box.template, box.item, heat) / whole if whole else 0.0
 
 
 def heat_of(root: Box, heat: HeatKey) -> HeatKey:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from netinspect._utils import units
 from netinspect._utils.safe_text import safe
 from netinspect.records.picture import Picture
-from netinspect.rendering.graph.labels import change_of, edge_label, heat_of, lines
+from netinspect.rendering.graph.labels import BETWEEN, change_of, edge_label, heat_of, lines, share
 from netinspect.rendering.graph.links import links_of, ports_of
 from netinspect.rendering.graph.options import GraphStyle, HeatKey
 from netinspect.rendering.graph.outline import Box, note_on_closed, opened_by, outline
+from netinspect.rendering.graph.palette import HEAT, heat_step, inks
 
 MOST_EDGES = 500
 """`maxEdges` of mermaid; with more it draws nothing."""
@@ -24,6 +25,10 @@ _LIST = re.compile(r"^(\d*)([-+.)])(?=\s)")
 """Texts that mermaid reads as items of a list of Markdown, and does not draw."""
 
 _CLASSES = {
+    **{
+        f"heat{step}": f"fill:{ground},color:{inks(ground, dark=False)[0]}"
+        for step, (ground, _) in enumerate(HEAT, 1)
+    },
     "failed": "stroke:#c4212b,stroke-width:3px,stroke-dasharray:6 4",
     "uncalled": "stroke-dasharray:2 3",
     "stack": "stroke-width:3px",
@@ -66,8 +71,12 @@ def _flowchart(root: Box, style: GraphStyle) -> tuple[str, int]:
         label = _escaped(edge_label(link.maker, link.edge))
         arrow = f'-->|"{label}"|' if label else "-->"
         parts.append(f"  {link.source.id} {arrow} {link.target.id}")
+    heat = heat_of(root, style.heat)
+    classes = {
+        box.id: _classes(box, share(box, root, heat)) for box in root.walk() if box.parent is not None
+    }
     for name, definition in _CLASSES.items():
-        members = [box.id for box in root.walk() if box.parent is not None and name in _classes(box)]
+        members = [each for each, names in classes.items() if name in names]
         if members:
             parts += [f"  classDef {name} {definition}", f"  class {','.join(members)} {name}"]
     return "\n".join(parts) + "\n", len(links)
@@ -77,7 +86,8 @@ def _body(box: Box, heat: HeatKey, indent: str) -> Iterator[str]:
     for port in ports_of(box):
         yield f'{indent}{port.id}((" "))'
     for child in box.children:
-        label = "<br/>".join(map(_escaped, lines(child, heat)))
+        # A title of several lines would cover the boxes below it.
+        label = (BETWEEN if child.children else "<br/>").join(map(_escaped, lines(child, heat)))
         if not child.children:
             opening, closing = ("[", "]") if child.template.kind == "module" else ("(", ")")
             yield f'{indent}{child.id}{opening}"{label}"{closing}'
@@ -87,10 +97,12 @@ def _body(box: Box, heat: HeatKey, indent: str) -> Iterator[str]:
         yield f"{indent}end"
 
 
-def _classes(box: Box) -> list[str]:
+def _classes(box: Box, of_whole: float) -> list[str]:
     template = box.template
     change = change_of(box)
+    step = 0 if box.children or template.failed else heat_step(of_whole)
     return [
+        *([f"heat{step}"] if step else []),
         *(["failed"] if template.failed else []),
         *([] if template.called else ["uncalled"]),
         *(["stack"] if box.count > 1 else []),

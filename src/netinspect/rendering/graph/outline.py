@@ -21,12 +21,12 @@ class Box:
     """One item of a body."""
 
     numbers: Numbers
-    """Place of the first box that it stands for."""
+    """Place of one of the boxes that it stands for: the open one, else the first."""
 
     template: Template
     item: PictureItem | None
     path: str
-    """Path of the first module; for a box that is not a module, of the module around it."""
+    """Path of the module at this place; for a box that is not a module, of the module around it."""
 
     name: str
     """Name within the body: of a module or argument its own, of anything else empty."""
@@ -111,7 +111,7 @@ def outline(picture: Picture, opened: Container[Numbers]) -> Box:
 
     Args:
         picture: The picture.
-        opened: Places of the open boxes: of the first box, if an item stands for several.
+        opened: Places of the open boxes; of an item that stands for several, of one of them.
     """
     place = root_place(picture)
     root = Box((), place.template, None, place.path, "")
@@ -119,22 +119,25 @@ def outline(picture: Picture, opened: Container[Numbers]) -> Box:
     while waiting:
         box = waiting.pop()
         if box.numbers in opened:
-            _open(picture, box)
+            _open(picture, box, opened)
             waiting += box.children
     return root
 
 
-def _open(picture: Picture, box: Box) -> None:
+def _open(picture: Picture, box: Box, opened: Container[Numbers]) -> None:
     number = 0
     for place, item in enumerate(box.template.items):
         template = picture.templates[item.template]
-        name, path = item.names[0], box.path
+        # Of several boxes, the one that was asked for stands for all.
+        shown = next((at for at in range(item.count) if (*box.numbers, number + at) in opened), 0)
+        name, path = item.names[shown], box.path
         if template.kind == "module":
             path = (f"{box.path}{name}" if box.path else name[1:]) if name[:1] == "." else name
-        inner = name.lstrip(".")
+        inner = item.names[0].lstrip(".")
         last = units.name(item.names[-1].lstrip("."))
-        shown = inner if template.kind != "module" else units.run_names(units.name(inner), last)
-        box.children.append(Box((*box.numbers, number), template, item, path, shown, box, place))
+        text = inner if template.kind != "module" else units.run_names(units.name(inner), last)
+        numbers = (*box.numbers, number + shown)
+        box.children.append(Box(numbers, template, item, path, text, box, place))
         number += item.count
     projected = project(box.template.edges, box.template.items)
     hidden = stubs(projected)

@@ -58,7 +58,7 @@ def _luminance(color: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def _inks(ground: str, dark: bool) -> tuple[str, str]:
+def inks(ground: str, *, dark: bool) -> tuple[str, str]:
     """Return the colours of main and secondary text on a ground."""
     names = [COLORS["ink"][dark], COLORS["ink"][not dark]]
     ink = max(names, key=lambda each: contrast(each, ground))
@@ -95,7 +95,7 @@ def _rules(dark: bool) -> str:
     ]
     for step, both in enumerate(HEAT, 1):
         ground = both[dark]
-        ink, dim = _inks(ground, dark)
+        ink, dim = inks(ground, dark=dark)
         rules += [
             f".h{step}{{fill:{ground}}}",
             f".t{step}{{fill:{ink}}}",

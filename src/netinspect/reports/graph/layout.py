@@ -8,9 +8,10 @@ from functools import partial
 from netinspect._utils import units
 from netinspect.records.base import replace
 from netinspect.records.checkpoint_header import CheckpointHeader
-from netinspect.records.picture import Picture
+from netinspect.records.picture import OUTSIDE, Picture
 from netinspect.rendering.columns import name_column
 from netinspect.rendering.document import Column, Document, Row, line, make_table
+from netinspect.rendering.graph.contents import amount_of_item
 from netinspect.rendering.graph.labels import (
     amount,
     change_of,
@@ -18,6 +19,7 @@ from netinspect.rendering.graph.labels import (
     kind,
     output,
     output_shapes,
+    share,
     stub_names,
     title,
 )
@@ -97,15 +99,16 @@ def _columns(root: Box, style: GraphStyle) -> tuple[Column[Box], ...]:
             key=heat,
             value=lambda box: amount(box, heat),
             text=lambda box: _amount(box, heat),
-            style=lambda box: "" if box.template.failed else find_heat(_share(box, root, heat)),
+            style=lambda box: "" if box.template.failed else find_heat(share(box, root, heat)),
             align="right",
             drop=1,
-            bar=lambda box: float((amount(box, heat) or 0) * box.count),
+            bar=lambda box: float(amount_of_item(box.template, box.item, heat)),
         ),
         Column(key="count", value=lambda box: box.count, align="right", shown=False, in_plain=True),
+        Column(key="id", value=lambda box: box.id, shown=False, in_plain=True),
         Column(
             key="reads",
-            value=lambda box: ", ".join(_reads(box)),
+            value=lambda box: " ".join(_reads(box)),
             shown=False,
             in_plain=True,
         ),
@@ -123,12 +126,6 @@ _CHANGES: Column[Box] = Column(key="change", value=lambda box: change_of(box) or
 
 def _class(box: Box) -> str:
     return kind(box) if box.template.kind in ("module", "input") else ""
-
-
-def _share(box: Box, root: Box, heat: HeatKey) -> float:
-    """Return the share of all boxes of an item in the whole."""
-    whole = amount(root, heat)
-    return (amount(box, heat) or 0) * box.count / whole if whole else 0.0
 
 
 def _output(box: Box) -> str:
@@ -162,8 +159,8 @@ def _amount(box: Box, heat: HeatKey) -> str:
 
 
 def _reads(box: Box) -> list[str]:
-    """Return the names of the boxes of the body that a box reads."""
+    """Return the identifiers of the boxes that a box reads: in its body, or the box around it."""
     assert box.parent is not None
-    siblings = box.parent.children
-    sources = [ends[0] for ends in (*box.parent.lines, *box.parent.stubs) if ends[1] == box.place]
-    return ["outside" if each < 0 else _path(siblings[each]) for each in sorted(sources)]
+    ends = (*box.parent.lines, *box.parent.stubs)
+    sources = sorted(source for source, target in ends if target == box.place)
+    return [box.parent.id if each == OUTSIDE else box.parent.children[each].id for each in sources]
