@@ -38,7 +38,7 @@ def format_dot(picture: Picture, style: GraphStyle) -> str:
         f"fontcolor={_quoted(ink)}, color={_quoted(line)}];",
         f"  edge [fontname=sans, fontsize=9, arrowsize=0.6, fontcolor={_quoted(ink)}, "
         f"color={_quoted(line)}];",
-        *_body(root, _Look(root, heat_of(root, style.heat), is_dark), "  "),
+        *_body(root, _Colors(root, heat_of(root, style.heat), is_dark), "  "),
     ]
     for link in links_of(root):
         label = edge_label(link.maker, link.edge)
@@ -51,31 +51,31 @@ def format_dot(picture: Picture, style: GraphStyle) -> str:
     return "\n".join([*parts, "}"]) + "\n"
 
 
-class _Look(NamedTuple):
-    """What the colours of boxes depend on."""
+class _Colors(NamedTuple):
+    """Facts on which the colours of boxes depend."""
 
     root: Box
     heat: HeatKey
     is_dark: bool
 
 
-def _body(box: Box, look: _Look, indent: str) -> Iterator[str]:
+def _body(box: Box, colors: _Colors, indent: str) -> Iterator[str]:
     for port in ports_of(box):
         yield f'{indent}{port.id} [shape=point, width=0.06, label=""];'
     for child in box.children:
         # A heading of several lines would cover the arrows into the cluster.
-        label = (BETWEEN if child.children else "\n").join(lines(child, look.heat))
-        attributes = [f"label={_quoted(label)}", *_style_of(child, look)]
+        label = (BETWEEN if child.children else "\n").join(lines(child, colors.heat))
+        attributes = [f"label={_quoted(label)}", *_style_of(child, colors)]
         if not child.children:
             yield f"{indent}{child.id} [{', '.join(attributes)}];"
             continue
         yield f"{indent}subgraph cluster_{child.id} {{"
         yield f"{indent}  graph [{', '.join(attributes)}];"
-        yield from _body(child, look, indent + "  ")
+        yield from _body(child, colors, indent + "  ")
         yield f"{indent}}}"
 
 
-def _style_of(box: Box, look: _Look) -> list[str]:
+def _style_of(box: Box, colors: _Colors) -> list[str]:
     """Return the attributes of a box; words in its label have the same meaning."""
     template = box.template
     found = []
@@ -89,11 +89,11 @@ def _style_of(box: Box, look: _Look) -> list[str]:
         found += _style_of_change(change_of(box))
     if box.count > 1:
         found.append("peripheries=2")
-    step = 0 if box.children or template.failed else heat_step(share(box, look.root, look.heat))
+    step = 0 if box.children or template.failed else heat_step(share(box, colors.root, colors.heat))
     if step:
         styles.append("filled")
-        ground = HEAT[step - 1][look.is_dark]
-        ink = inks(ground, dark=look.is_dark)[0]
+        ground = HEAT[step - 1][colors.is_dark]
+        ink = inks(ground, dark=colors.is_dark)[0]
         found += [f"fillcolor={_quoted(ground)}", f"fontcolor={_quoted(ink)}"]
     return [f"style={_quoted(','.join(styles))}", *found] if styles else found
 
