@@ -41,6 +41,16 @@ def test_page_of_failed_forward_is_written(cli: Cli, tmp_path: Path) -> None:
     assert file.read_text(encoding="utf-8").startswith("<!DOCTYPE html>\n")
 
 
+@pytest.mark.parametrize("mode", ["meta", "zeros", "fake"])
+def test_page_of_tensors_without_values(cli: Cli, mode: str) -> None:
+    outcome = cli("page", "lenet", "--tensors", mode, "--format", "json")
+    assert outcome.code == 0, outcome.err
+    document = json.loads(outcome.out)
+    assert not document["parameters"]["with_statistics"]
+    note = {"part": "parameters", "text": "the values were not read, so there are no statistics"}
+    assert note in document["notes"]
+
+
 def test_page_names_a_wrong_theme(cli: Cli) -> None:
     outcome = cli("page", "lenet", "--theme", "drak", "-o", "page.html")
     assert outcome.code == 2
