@@ -26,6 +26,13 @@ def test_page_refuses_a_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
     assert "netinspect page TARGET -o page.html" in outcome.err
 
 
+def test_page_without_values_says_so(cli: Cli) -> None:
+    outcome = cli("page", "lenet", "--tensors", "meta", "--format", "json")
+    assert outcome.code == 0, outcome.err
+    notes = [note["text"] for note in json.loads(outcome.out)["notes"]]
+    assert any("the model was run on meta tensors" in note for note in notes)
+
+
 @pytest.mark.parametrize("words", [("-o", "page.svg"), ("--format", "csv")])
 def test_page_refuses_other_formats(cli: Cli, words: tuple[str, ...]) -> None:
     outcome = cli("page", "lenet", *words)

@@ -72,6 +72,24 @@ def test_values_use_real_weights(option: str) -> None:
     assert trace.tensor_mode == "real"
 
 
+def test_statistics_if_small_take_real_weights_of_small_models_only() -> None:
+    """`Big` has a weight that is zero-filled, but few enough elements for real ones."""
+    small = netinspect.load("tests.nets.inference:Big", stats="if_small")
+    assert small.tensor_mode == "real"
+    assert all(each.statistics for each in small.parameters)
+
+
+@pytest.mark.parametrize("tensors", ["auto", "zeros", "meta"])
+def test_statistics_if_small_are_left_out_without_weights(
+    tensors: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netinspect.runner.tensor_modes._WORTH_META", 1000)
+    trace = netinspect.load("tests.nets.inference:Big", stats="if_small", tensors=tensors)
+    assert trace.tensor_mode == ("meta" if tensors == "auto" else tensors)
+    assert not any(each.statistics or each.distribution for each in trace.parameters)
+    assert trace.failure is None
+
+
 def test_small_model_is_real() -> None:
     assert netinspect.load("lenet").tensor_mode == "real"
 

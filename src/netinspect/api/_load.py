@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from netinspect._utils.classes import is_a, is_target, plain_name
 from netinspect.api._checkpoints import path_of
@@ -83,7 +83,7 @@ def load(
     train: bool | None = False,
     backward: bool = False,
     values: bool = False,
-    stats: bool = False,
+    stats: bool | Literal["if_small"] = False,
     code: bool = False,
     everything: bool = False,
     symbolic: str | Sequence[str] = (),
@@ -122,7 +122,8 @@ def load(
         train: Run in train mode; None for the mode that each module has.
         backward: Also run backward, and record `grad_fn` and gradients.
         values: Record the tensors as printed.
-        stats: Summarise the values of the named tensors.
+        stats: Summarise the values of the named tensors; `if_small` to do so unless the model of a
+            target is so large that it is run without its weights.
         code: Record the source of the classes.
         everything: Record everything that any view needs; forward is run if possible.
         symbolic: Input sizes to replace by symbols; shapes and costs become expressions where runs at
@@ -171,7 +172,8 @@ def load(
         train=train,
         backward=backward,
         values=values,
-        stats=stats,
+        stats=stats is True,
+        stats_if_small=stats == "if_small",
         code=code,
         everything=everything,
         symbolic=one_or_several(symbolic),

@@ -96,8 +96,7 @@ def page(
     """
     check_choice("theme", theme, THEMES)
     check_choice("heat", heat, HEATS)
-    stats = has_values(options.get("tensors", "auto"))
-    found = load_or_read(model, args=args or None, stats=stats, code=source, **given(options))
+    found = load_or_read(model, args=args or None, stats="if_small", code=source, **given(options))
     tracked: Memory | None = None
     notes: tuple[PageNote, ...] = ()
     if is_a(found, Checkpoint):
@@ -121,11 +120,6 @@ def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
             f"there is no {option} {value!r}",
             hint=suggestion(value, choices) or f"one of {', '.join(choices)}",
         )
-
-
-def has_values(tensors: str) -> bool:
-    """Return whether a page has statistics: not if the tensors that were asked for have no values."""
-    return tensors in ("auto", "real")
 
 
 def page_of(

@@ -8,7 +8,7 @@ import typer
 
 from netinspect._utils import process
 from netinspect._utils.classes import is_a
-from netinspect.api._pictures import HEATS, THEMES, check_choice, has_values, page_of
+from netinspect.api._pictures import HEATS, THEMES, check_choice, page_of
 from netinspect.cli.completion import complete_target
 from netinspect.cli.console import is_terminal
 from netinspect.cli.options import (
@@ -87,8 +87,7 @@ def command(
             f"--memory is for models, but {parsed.text} is a checkpoint",
             hint="leave it out, or name the model itself",
         )
-    stats = has_values(model.tensors)
-    loaded = load_target(parsed, model, output, stats=stats, code=not no_source, symbolic=symbolic)
+    loaded = load_target(parsed, model, output, stats="if_small", code=not no_source, symbolic=symbolic)
     tracked: Memory | None = None
     notes: tuple[PageNote, ...] = ()
     if not is_a(loaded, Checkpoint):

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from netinspect._utils.opened_files import note_opened
 from netinspect.cli import stdin
@@ -40,7 +40,7 @@ def load_trace(
     run: bool = True,
     backward: bool = False,
     values: bool = False,
-    stats: bool = False,
+    stats: bool | Literal["if_small"] = False,
     code: bool = False,
     symbolic: Sequence[str] | None = None,
 ) -> Trace:
@@ -53,7 +53,7 @@ def load_trace(
         run: Whether the command needs a forward; inputs that are given ask for one too.
         backward: Run backward too.
         values: Keep the tensors as printed.
-        stats: Summarise the values.
+        stats: Summarise the values; `if_small` unless a large model runs without its weights.
         code: Keep the source of the classes.
         symbolic: Input sizes to replace by symbols.
 
@@ -66,7 +66,8 @@ def load_trace(
         run=run or model.asks_to_run or bool(request.inputs),
         backward=backward,
         values=values,
-        stats=stats,
+        stats=stats is True,
+        stats_if_small=stats == "if_small",
         code=code,
     )
     return run_request(request, model, output)
@@ -248,7 +249,7 @@ def load_target(
     *,
     run: bool = True,
     values: bool = False,
-    stats: bool = False,
+    stats: bool | Literal["if_small"] = False,
     code: bool = False,
     symbolic: Sequence[str] | None = None,
     is_mixed: bool = False,
@@ -261,7 +262,7 @@ def load_target(
         output: Verbosity and format.
         run: Whether the command needs a forward.
         values: Keep the tensors as printed.
-        stats: Summarise the values.
+        stats: Summarise the values; `if_small` unless a large model runs without its weights.
         code: Keep the source of the classes.
         symbolic: Input sizes to replace by symbols.
         is_mixed: Whether another target of the command is a model, to which model options apply.

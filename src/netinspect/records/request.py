@@ -73,6 +73,9 @@ class TraceRequest:
     stats: bool = False
     """Record statistics of parameters and buffers."""
 
+    stats_if_small: bool = False
+    """Record statistics, unless `auto` runs a large model of a target without its weights."""
+
     code: bool = False
     """Record the source of the classes."""
 

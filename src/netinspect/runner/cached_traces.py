@@ -64,7 +64,7 @@ def peek_trace(request: TraceRequest) -> Trace | None:
 
 def request_without_forward(request: TraceRequest) -> TraceRequest | None:
     """Return the request of the trace without a forward; None if it cannot be derived from this one."""
-    needs_forward = request.backward or request.values or request.stats
+    needs_forward = request.backward or request.values or request.stats or request.stats_if_small
     if not request.run or needs_forward or request.inputs_from is not None:
         return None
     return replace(request, run=False, inputs=(), input_files=(), batch=None, symbolic=())

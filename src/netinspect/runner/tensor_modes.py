@@ -37,6 +37,7 @@ class TensorModes:
     def __init__(self, factory: ModelFactory, request: TraceRequest, *, needs_values: bool) -> None:
         self.error: LoadError
         self._asked = request.tensors if request.device is None else "real"
+        self._prefers_values = request.stats_if_small and self._asked == "auto"
         self._waiting: list[TensorMode] = []
         self._tried: list[TensorMode] = []
         self._notes: list[str] = []
@@ -60,8 +61,16 @@ class TensorModes:
             self._tried.append(self._waiting.pop(0))
             yield self._tried[-1]
 
-    def prefers_meta(self, model: nn.Module, tensor_mode: TensorMode) -> bool:
-        """Return whether a model with zero-filled weights is so large that meta goes first."""
+    def prefers_other(self, model: nn.Module, tensor_mode: TensorMode) -> bool:
+        """Return whether another tensor mode goes first, now that the size of the model is known.
+
+        A large model is run on meta before zero-filled weights, a small one whose values are welcome on
+        real weights before any others.
+        """
+        is_real = tensor_mode == "real" or "real" in self._tried
+        if self._prefers_values and not is_real and _elements(model) < _WORTH_META:
+            self._waiting = ["real", *(mode for mode in self._waiting if mode != "real"), tensor_mode]
+            return True
         if tensor_mode != "zeros" or self._asked != "auto" or "meta" in self._tried:
             return False
         if _elements(model) < _WORTH_META:

@@ -144,7 +144,7 @@ def trace_target(factory: ModelFactory, options: RunOptions) -> Trace:
             except LoadError as error:
                 modes.failed_to_build(error)
                 continue
-            if modes.prefers_meta(model, tensor_mode):
+            if modes.prefers_other(model, tensor_mode):
                 continue
             if options.request.device not in (None, "cpu"):
                 model = _moved(model, options.request.device)

@@ -122,12 +122,12 @@ def capture(
             modules, parameters, buffers, ran.steps, ran.output_origins = ran.after.whole(
                 modules, parameters, buffers, ran.steps, ran.output_origins
             )
-    if ran.gradients or request.values or request.stats:
+    summary = request.stats or (request.stats_if_small and tensor_mode == "real")
+    if ran.gradients or request.values or summary:
         live = live_tensors(model, ran.after)
         parameters = with_gradients(parameters, live, ran.gradients)
-        text, summary = request.values, request.stats
-        parameters = with_values(parameters, live, text=text, summary=summary)
-        buffers = with_values(buffers, live, text=text, summary=summary)
+        parameters = with_values(parameters, live, text=request.values, summary=summary)
+        buffers = with_values(buffers, live, text=request.values, summary=summary)
     return Trace(
         target=target or plain_name(type(model)),
         class_name=plain_name(type(model)),

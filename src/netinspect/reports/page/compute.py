@@ -158,11 +158,20 @@ def _parameters(trace: Trace, parts: _Parts) -> Parameters | None:
     has_statistics = any(each.statistics for each in (*trace.parameters, *trace.buffers))
     has_tensors = bool(trace.parameters or trace.buffers)
     if has_tensors and not has_statistics:
-        parts.note("parameters", "the values were not read, so there are no statistics")
+        parts.note("parameters", _why_no_statistics(trace))
     listed = parts.build(
         "parameters", lambda: list_tensors(trace, buffers=True, statistics=has_statistics, fold=False)
     )
     return None if listed is None else _largest(listed, parts)
+
+
+def _why_no_statistics(trace: Trace) -> str:
+    if trace.tensor_mode == "real":
+        return "the values were not read, so there are no statistics"
+    return (
+        f"the model was run on {trace.tensor_mode} tensors, so there are no statistics of its weights: "
+        "--tensors real builds them"
+    )
 
 
 def _largest(listed: Parameters, parts: _Parts) -> Parameters:
