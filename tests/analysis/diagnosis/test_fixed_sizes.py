@@ -145,3 +145,28 @@ def test_hint_never_offers_the_spec_that_failed() -> None:
     remedies = "\n".join(found.remedies)
     assert "--input x=SIZES" in remedies
     assert all(each.spec not in remedies for each in trace.inputs)
+
+
+class Pooled(nn.Module):
+    """Flattens four values of each channel in front of a layer with other features."""
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__()
+        self.conv, self.pool = nn.Conv2d(3, 32, 3), nn.AdaptiveAvgPool2d(2)
+        self.fc = nn.Linear(wanted, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(torch.flatten(self.pool(self.conv(x)), 1))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "remedy"),
+    [
+        (64, "use fc = Linear(128, 5), or make conv output 16 channels"),
+        (66, "use fc = Linear(128, 5)"),
+    ],
+)
+def test_remedy_divides_by_the_sizes_that_a_flatten_joins(wanted: int, remedy: str) -> None:
+    diagnosis = diagnose(capture_trace(Pooled(wanted), rows(1, 3, 9, 9)))
+    assert diagnosis is not None
+    assert diagnosis.remedies == (remedy,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from netinspect.analysis.diagnosis.call import Call, Explanation, Family, Given
@@ -52,13 +53,28 @@ def explain_linear(call: Call) -> Explanation | None:
         change = f"{layer} = Linear({features}, {outputs})"
         if layer == call.name:
             change = f"a {weight.name} of shape ({outputs}, {features})"
-        other = f"make {makers[0]} output {wanted}" if makers else f"an input with {wanted}"
-        remedies.append(f"use {change}, or {other} features")
+        other = _other_change(makers, before, wanted)
+        remedies.append(f"use {change}, or {other}" if other else f"use {change}")
     if before is None:
         addition, transpose = find_size(given, wanted)
         text += addition
         remedies += transpose
     return Explanation(text, [mismatch], remedies, size_helps=True)
+
+
+def _other_change(
+    makers: Sequence[str], before: tuple[Step, TensorSpec] | None, wanted: int | str
+) -> str | None:
+    """Return what could be changed instead of the linear layer; None if nothing fits it."""
+    if not makers:
+        return f"an input with {wanted} features"
+    if before is None:
+        return f"make {makers[0]} output {wanted} features"
+    # The flattening multiplies what the layer outputs by the sizes after it.
+    sizes = integer_sizes(before[1].shape[2:])
+    if sizes is None or not isinstance(wanted, int) or wanted % prod(sizes):
+        return None
+    return f"make {makers[0]} output {wanted // prod(sizes)} channels"
 
 
 def _explain_bias(call: Call, weight: Given) -> Explanation | None:
