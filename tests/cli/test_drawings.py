@@ -37,6 +37,36 @@ def test_graph_command_refuses_png_on_stdout(cli: Cli, workshop: Path) -> None:
     assert "write it to a file" in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("blocks.1.atention", "did you mean 'blocks.1.attention'"),
+        ("zzz*", "modules of the first level: "),
+    ],
+)
+def test_graph_command_refuses_patterns_without_a_module(cli: Cli, pattern: str, hint: str) -> None:
+    outcome = cli("graph", "tiny_gpt", "--open", "blocks.*", "--open", pattern)
+    assert outcome.code == 2
+    assert f"no module matches {pattern!r}" in outcome.err
+    assert hint in outcome.err
+
+
+def test_graph_command_names_the_modules_of_a_part(cli: Cli) -> None:
+    outcome = cli("graph", "resnet18", "layer1", "--open", "1")
+    assert outcome.code == 2
+    assert "modules of the first level: layer1.0, layer1.1" in outcome.err
+
+
+def test_graph_command_takes_patterns_of_layers_that_stay_closed(cli: Cli) -> None:
+    assert cli("graph", "lenet", "--open", "conv1").code == 0
+
+
+def test_graph_command_names_its_suffixes(cli: Cli) -> None:
+    outcome = cli("graph", "lenet", "-o", "net.pdf")
+    assert outcome.code == 2
+    assert "graph writes .dot .gv .mmd .mermaid .png too" in outcome.err
+
+
 def test_summary_command_refuses_png(cli: Cli, workshop: Path) -> None:
     outcome = cli("summary", "lenet", "-o", "net.png")
     assert outcome.code == 2

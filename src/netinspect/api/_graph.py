@@ -76,8 +76,9 @@ def graph(
         options: Inputs of forward, its mode and the columns, as for `summary`.
 
     Raises:
-        UsageError: A checkpoint is compared; it has no steps.
+        UsageError: A checkpoint is compared, which has no steps, or a pattern of `open` matches nothing.
     """
+    from netinspect.rendering.graph.opening import check_patterns
     from netinspect.reports.graph.compute import build_graph
 
     style = checked_style(
@@ -98,6 +99,7 @@ def graph(
     if against is not None:
         other = compared(found, load_or_read(against, args=args or None, **given(options)))
     record = build_graph(found, path=path, fold=fold, graph=graph, note=note, against=other)
+    check_patterns(record, style.open)
     return GraphView(record, style=style)
 
 

@@ -86,7 +86,8 @@ def format_of(file: PurePath, otherwise: Format = Format.RICH) -> Format:
     if suffix not in known and suffix not in _TEXT_SUFFIXES:
         raise UsageError(
             f"cannot choose a format for {file}: its suffix is unknown",
-            hint=f"choose one with --format, or end the name in {' '.join(SUFFIXES)} or .txt",
+            hint=f"choose one with --format, or end the name in {' '.join(SUFFIXES)} or .txt; "
+            f"graph writes {' '.join(GRAPH_SUFFIXES)} too",
         )
     return known.get(suffix, otherwise)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from netinspect.analysis.picture.places import Place, places_in, root_place
+from netinspect.errors import UsageError, suggestion
 from netinspect.records.picture import Picture
 
 Numbers = tuple[int, ...]
@@ -147,3 +148,30 @@ def _bounded(picture: Picture, opened: set[Numbers], most_boxes: int) -> set[Num
             following += [each for each in places_in(picture, place) if each.numbers in opened]
         waiting = following
     return chosen
+
+
+def check_patterns(picture: Picture, patterns: Sequence[str]) -> None:
+    """Check that each pattern matches the path of a module, be it one that opens or not.
+
+    Raises:
+        UsageError: One matches none; the hint suggests similar paths.
+    """
+    if not patterns:
+        return
+    paths: dict[str, None] = {}
+    waiting = [root_place(picture)]
+    while waiting:
+        for place in places_in(picture, waiting.pop()):
+            if place.template.kind == "module":
+                paths[place.path] = None
+            if place.template.items:
+                waiting.append(place)
+    for pattern in patterns:
+        if not any(fnmatchcase(path, pattern) for path in paths):
+            first = places_in(picture, root_place(picture))
+            top = dict.fromkeys(place.path for place in first if place.template.kind == "module")
+            raise UsageError(
+                f"no module matches {pattern!r}",
+                hint=suggestion(pattern, paths)
+                or f"modules of the first level: {', '.join(top) or 'none'}",
+            )
