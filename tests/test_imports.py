@@ -17,7 +17,11 @@ from tests.support import PATIENCE
 RUN = """
 import json, sys
 from netinspect.cli.run import run
-watched = ("torch", "numpy", "rich", "pygments", "pydantic")
+watched = (
+    "torch", "numpy", "rich", "pygments", "pydantic",
+    "netinspect.rendering.page.page", "netinspect.reports.page.compute",
+    "netinspect.analysis.picture.build",
+)
 for words in json.loads(sys.argv[1]):
     try:
         code = int(run(words))
@@ -45,7 +49,8 @@ def imported_by(*commands: list[str], folder: Path) -> list[tuple[int, list[str]
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     codes: dict[str, int] = {
         "--help": 0, "--version": 0, "summary --help": 0, "trace -h": 0, "": 0, "help": 0,
-        "help params": 0, "help inputs": 0, "help nonsense": 2, "sumary lenet": 2,
+        "help params": 0, "graph --help": 0, "page --help": 0,
+        "help inputs": 0, "help nonsense": 2, "sumary lenet": 2,
         "nonsense": 3, "lente --depth 1": 3,
     }  # fmt: skip
     imported = imported_by(*map(str.split, codes), folder=tmp_path)

@@ -35,6 +35,7 @@ _OPTIONS = {
     "--dtype": "dtype", "--device-memory": "device_memory", "--allocator": "allocator",
     "--points": "points", "--width": "width", "--format": "format", "--open": "open",
     "--heat": "heat", "--direction": "direction", "--theme": "theme", "--max-boxes": "max_boxes",
+    "--against": "against",
 }  # fmt: skip
 """Arguments of the Python API by the option of the command line."""
 
@@ -42,11 +43,12 @@ _FLAGS = {
     f"--{name.replace('_', '-')}": f"{name}=True"
     for name in (
         "online", "run_file", "train", "backward", "values", "stats", "everything", "functions",
-        "buffers", "exact", "whole_class", "inside_layers", "compare_values", "counts",
+        "buffers", "exact", "memory", "whole_class", "inside_layers", "compare_values", "counts",
         "checkpoint_activations", "tree",
     )
 } | {
     "--no-fold": "fold=False",
+    "--no-source": "source=False",
     "--no-cache": "cache=False",
     "--save": "netinspect.save(trace, FILE)",
     "--explain-input": "netinspect.load(...).attempts",

@@ -19,6 +19,7 @@ from tests.support import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "netinspect"
+ASSETS = SOURCE / "rendering" / "page" / "assets"
 NET = """
 from torch import Tensor, nn
 
@@ -109,12 +110,13 @@ def test_wheel_contains_the_package_and_no_tests(packages: Packages) -> None:
     modules = {f"netinspect/{file.relative_to(SOURCE)}" for file in SOURCE.rglob("*.py")}
     samples = {f"netinspect/_samples/{file.name}" for file in (ROOT / "models").glob("*.py")}
     data = {"netinspect/py.typed", "netinspect/rendering/html.css"}
+    assets = {f"netinspect/{file.relative_to(SOURCE)}" for file in ASSETS.iterdir()}
     pages = {
         f"netinspect-{__version__}.data/data/share/man/man1/{file.name}"
         for file in (ROOT / "man").iterdir()
     }
     others = {each for each in files if each.startswith(f"netinspect-{__version__}.dist-info/")}
-    assert files == modules | samples | data | pages | others
+    assert files == modules | samples | data | assets | pages | others
     assert {each.rpartition("/")[2] for each in others} == {
         *("METADATA", "WHEEL", "RECORD", "entry_points.txt", "LICENSE")
     }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from netinspect._utils.classes import is_a
-from netinspect._utils.random_state import preserved_random_state
-from netinspect.api._checkpoints import refuse_for_checkpoint
+from netinspect.api._checkpoints import refuse_for_checkpoint, summarize_values
 from netinspect.api._file_graphs import file_graph_of
 from netinspect.api._graph import compared
 from netinspect.api._load import load_or_read
 from netinspect.api._options import ForwardOptions, given, takes
 from netinspect.api._view import View
 from netinspect.errors import NetinspectError, UsageError, suggestion
+from netinspect.records.base import replace as changed
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.reports.page.record import Page
 
@@ -45,17 +47,50 @@ class PageView(View[Page]):
     @property
     def html(self) -> str:
         """The page: one HTML document, which loads no other files."""
-        with preserved_random_state():
-            from netinspect.advice import for_python
-            from netinspect.reports.page.layout import format_html
+        return self.text("html")
 
-            with for_python():
-                return format_html(self.record, theme=self.theme, heat=self.heat)
+    def save(
+        self,
+        file: str | os.PathLike[str],
+        format: str | None = None,
+        *,
+        width: int | None = None,
+        exact: bool = False,
+    ) -> None:
+        """Write the page to a file, whole or not at all, as `-o` of the command line does.
+
+        Args:
+            file: The file; an existing one is replaced.
+            format: `html`, or `json` for the data; None for that of the suffix.
+            width: Unused: a page fits the window.
+            exact: Unused: a page has exact numbers.
+
+        Raises:
+            UsageError: It is of another format, or the file cannot be written.
+        """
+        from netinspect.rendering.formats import (
+            PAGE_FORMATS,
+            format_named,
+            page_format_of,
+            refused_for_page,
+        )
+
+        chosen = page_format_of(Path(file)) if format is None else format_named(format)
+        if chosen not in PAGE_FORMATS:
+            raise refused_for_page(chosen)
+        super().save(file, chosen, width=width, exact=exact)
 
     def _render(self, style: Style) -> str:
-        from netinspect.rendering.formats import Format
+        from netinspect.rendering.formats import PAGE_FORMATS, Format, refused_for_page
 
-        return self.html if style.format is Format.HTML else super()._render(style)
+        # Where no HTML can be shown, as on a terminal, a page is the list of its parts.
+        if style.format not in (*PAGE_FORMATS, Format.RICH, Format.PLAIN):
+            raise refused_for_page(style.format)
+        return super()._render(style)
+
+    def styled(self, style: Style) -> Style:
+        """Return a style with the theme and the heat of this view."""
+        return changed(style, graph=changed(style.graph, theme=self.theme, heat=self.heat))
 
     def _repr_html_(self) -> str:
         """Return a frame with the page; its scripts run apart from those of the notebook."""
@@ -73,6 +108,7 @@ def page(
     model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *args: Any,
     memory: bool = False,
+    stats: bool = False,
     source: bool = True,
     theme: str = "auto",
     heat: str = "macs",
@@ -88,6 +124,7 @@ def page(
         model: A model, a trace or a target; see `load` and `read_checkpoint`.
         args: Positional arguments of forward, for a live module.
         memory: Track the memory of the run too, as `memory` does; of a saved trace that is not possible.
+        stats: Read the values of a checkpoint, for mean, NaN and histograms. Those of models always are.
         source: Show the source of the classes; False for models whose code is confidential.
         theme: `auto` for that of the reader's system, `light` or `dark`.
         heat: What the colours show at first: `macs`, `params`, `activations` or `bytes`.
@@ -105,7 +142,14 @@ def page(
         tracked, notes = _track(model, args, options)
     second = None if against is None else load_or_read(against, args=args or None, **given(options))
     return page_of(
-        found, memory=tracked, notes=notes, source=source, theme=theme, heat=heat, against=second
+        found,
+        memory=tracked,
+        notes=notes,
+        stats=stats,
+        source=source,
+        theme=theme,
+        heat=heat,
+        against=second,
     )
 
 
@@ -127,18 +171,27 @@ def page_of(
     *,
     memory: Memory | None = None,
     notes: tuple[PageNote, ...] = (),
+    stats: bool = False,
     source: bool = True,
     theme: str = "auto",
     heat: str = "macs",
     against: Trace | Checkpoint | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> PageView:
-    """Return the page of a trace or a checkpoint; see `page`."""
+    """Return the page of a trace or a checkpoint; see `page`, and for `progress` `params`."""
     from netinspect.reports.page.compute import build_checkpoint_page, build_page
 
     other = None if against is None else compared(found, against)
     if is_a(found, Checkpoint):
+        from netinspect.reports.params.compute import ReadValues
+
         graph, note = file_graph_of(found)
-        record = build_checkpoint_page(found, graph, note=note, source=source)
+        read = None
+        if stats:
+            indices = range(len(found.tensors))
+            summaries, findings = summarize_values(found, indices, progress)
+            read = ReadValues(dict(zip(indices, summaries, strict=True)), findings)
+        record = build_checkpoint_page(found, graph, note=note, source=source, read=read)
         # No file contains MACs, the default.
         return PageView(record, theme=theme, heat="params" if heat == "macs" else heat)
     return PageView(

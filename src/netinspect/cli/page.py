@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,19 +13,20 @@ from netinspect.api._pictures import HEATS, THEMES, check_choice, page_of
 from netinspect.cli.completion import complete_target
 from netinspect.cli.console import is_terminal
 from netinspect.cli.options import (
+    OUTPUT_PANEL,
     ModelOptions,
     OutputOptions,
     SymbolicOption,
     TargetOrFileArgument,
 )
-from netinspect.cli.progress import live_line
+from netinspect.cli.progress import bytes_read, live_line
 from netinspect.cli.requests import load_other, load_target, read_request, read_target
 from netinspect.cli.results import show
 from netinspect.cli.streams import result_stream
 from netinspect.errors import NetinspectError, UsageError
-from netinspect.records.base import replace
+from netinspect.records.base import record, replace
 from netinspect.records.request import Target
-from netinspect.rendering.formats import Format, format_of
+from netinspect.rendering.formats import PAGE_FORMATS, Format, page_format_of, refused_for_page
 
 if TYPE_CHECKING:
     from netinspect.memory_tracker.request import TrackRequest
@@ -34,20 +36,55 @@ if TYPE_CHECKING:
     from netinspect.reports.page.record import PageNote
 
 EXAMPLES = (
-    ("netinspect page lenet -o lenet.html", "graph, table, source and parameters"),
-    ("netinspect page net.py:Net -i 1x3x64x64 -o net.html", "of your own model"),
-    ("netinspect page resnet18 --memory -o resnet.html", "with memory over time"),
-    ("netinspect page model.safetensors -o tensors.html", "of a checkpoint"),
+    ("netinspect page lenet -o lenet.html", "graph, table, source"),
+    ("netinspect page net.py:Net -i 1x3x64x64 -o x.html", "of your own model"),
+    ("netinspect page resnet18 --memory -o resnet.html", "memory over time"),
+    ("netinspect page model.pt --stats -o model.html", "of a checkpoint"),
 )
+
+
+@record
+class PageOutputOptions(OutputOptions):
+    """Options of the output of a page, which has formats of its own."""
+
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="NAME",
+            envvar="NETINSPECT_FORMAT",
+            help=f"{', '.join(PAGE_FORMATS)}. Default: html.",
+            show_default=False,
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            readable=False,
+            help="Write to FILE; its suffix, .html or .json, selects the format.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None
 
 
 def command(
     model: ModelOptions,
-    output: OutputOptions,
+    output: PageOutputOptions,
     target: TargetOrFileArgument = None,
     memory: Annotated[
         bool,
         typer.Option("--memory", help="Track the memory of the run too. Default: only if it is cached."),
+    ] = False,
+    stats: Annotated[
+        bool,
+        typer.Option(
+            "--stats", help="Read the values of a checkpoint: mean, NaN, Inf. Those of models are read."
+        ),
     ] = False,
     no_source: Annotated[
         bool, typer.Option("--no-source", help="Leave the source code out of the page.")
@@ -93,21 +130,22 @@ def command(
     if not is_a(loaded, Checkpoint):
         tracked, notes = _memory_of(loaded, parsed, model, output, symbolic, is_asked=memory)
     other = load_other(against, model, output, symbolic=symbolic)
-    show(
-        page_of(
+    with bytes_read("values", quiet=output.quiet) as progress:
+        view = page_of(
             loaded,
             memory=tracked,
             notes=notes,
+            stats=stats,
             source=not no_source,
             theme=theme,
             heat=heat,
             against=other,
-        ),
-        output,
-    )
+            progress=progress,
+        )
+    show(view, output)
 
 
-def _for_page(output: OutputOptions) -> OutputOptions:
+def _for_page(output: PageOutputOptions) -> PageOutputOptions:
     """Return output options with the format of a page.
 
     Raises:
@@ -117,12 +155,9 @@ def _for_page(output: OutputOptions) -> OutputOptions:
         return output
     chosen = output.format if "format" in output.typed else None
     if chosen is None and output.output is not None:
-        chosen = format_of(output.output, Format.HTML)
-    if chosen not in (None, Format.HTML, Format.JSON):
-        raise UsageError(
-            f"page cannot write {chosen}: it writes html, or json with the data",
-            hint="netinspect page TARGET -o page.html; graph writes a drawing, summary a table",
-        )
+        chosen = page_format_of(output.output)
+    if chosen is not None and chosen not in PAGE_FORMATS:
+        raise refused_for_page(chosen)
     if output.output is None and chosen is not Format.JSON and is_terminal(result_stream()):
         raise UsageError(
             "page writes HTML, and stdout is a terminal",
@@ -155,7 +190,7 @@ def _memory_of(
     def cached(run: TrackRequest, _: object) -> Tracking:
         found = None if tracks is None else tracks.peek(MEMORY_TRACK, run)
         if found is None:
-            raise UsageError("not tracked; netinspect page TARGET --memory does so")
+            raise UsageError("not tracked; netinspect page TARGET --memory tracks it")
         return found
 
     try:

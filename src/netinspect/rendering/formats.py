@@ -68,6 +68,9 @@ GRAPH_SUFFIXES = {
 }
 """Further formats of `graph` by suffix of the output file."""
 
+PAGE_FORMATS = (Format.HTML, Format.JSON)
+"""Formats of `page`; the suffix of each is its name."""
+
 _TEXT_SUFFIXES = ("", ".txt", ".text", ".log", ".out")
 
 
@@ -90,6 +93,27 @@ def format_of(file: PurePath, otherwise: Format = Format.RICH) -> Format:
             f"graph writes {' '.join(GRAPH_SUFFIXES)} too",
         )
     return known.get(suffix, otherwise)
+
+
+def page_format_of(file: PurePath) -> Format:
+    """Return the format of a file for a page by its suffix; without one it is HTML.
+
+    Raises:
+        UsageError: The suffix is of no format of a page.
+    """
+    suffix = file.suffix.lower()
+    for each in PAGE_FORMATS:
+        if suffix in ("", f".{each}"):
+            return each
+    raise refused_for_page(suffix)
+
+
+def refused_for_page(name: str) -> UsageError:
+    """Return the error for a format or suffix that a page does not have."""
+    return UsageError(
+        f"page cannot write {name}: it writes html, or json with the data",
+        hint="end the name of the file in .html or .json; graph writes a drawing, summary a table",
+    )
 
 
 ALL_COLUMNS = "all"

@@ -73,9 +73,9 @@ def _layout_module(report: Report) -> str:
     return f"netinspect.reports.{report.name}.layout"
 
 
-def _own_format(report: Report, format: Format) -> Callable[[Report], str] | None:
+def _own_format(report: Report, format: Format) -> Callable[[Report, GraphStyle], str] | None:
     """Return the function with which the layout of a report writes a format itself, or None."""
-    found: Callable[[Report], str] | None = getattr(
+    found: Callable[[Report, GraphStyle], str] | None = getattr(
         importlib.import_module(_layout_module(report)), f"format_{format}", None
     )
     return found
@@ -131,7 +131,8 @@ def _draw(picture: Picture, style: Style) -> str | None:
         UsageError: Columns were asked for, or an image.
     """
     if style.format is Format.PNG:
-        raise UsageError("png is an image, not a text", hint="write it to a file: -o graph.png")
+        way = "view.save('graph.png')" if is_for_python() else "-o graph.png"
+        raise UsageError("png is an image, not a text", hint=f"write it to a file: {way}")
     if style.format is Format.MARKDOWN and style.columns is None:
         from netinspect.rendering.graph.markdown import format_graph_markdown
 
@@ -164,7 +165,7 @@ def _render(report: Report, style: Style) -> str:
         if drawn is not None:
             return drawn
     if (own := _own_format(report, style.format)) is not None:
-        return own(report)
+        return own(report, style.graph)
     document = lay_out(report, failure=style.failure, graph=style.graph)
     columns = None if style.columns is None else checked_columns(document, style.columns)
     if style.format is Format.PLAIN:

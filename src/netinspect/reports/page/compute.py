@@ -21,7 +21,7 @@ from netinspect.reports.memory.record import Memory
 from netinspect.reports.page.listings import list_sources
 from netinspect.reports.page.record import Page, PageNote, Part
 from netinspect.reports.page.short_paths import ShortPaths
-from netinspect.reports.params.compute import list_tensors
+from netinspect.reports.params.compute import ReadValues, list_tensors
 from netinspect.reports.params.record import Parameters
 from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
 from netinspect.reports.summary.compute import build_summary
@@ -30,6 +30,9 @@ Report = TypeVar("Report")
 
 MOST_TENSORS = 2000
 """Maximum number of named tensors on a page: the largest."""
+
+STATS_COMMAND = "netinspect page TARGET --stats"
+"""Command whose page has the values of a checkpoint."""
 
 MEMORY_POINTS = 240
 """Points of the timeline of memory."""
@@ -58,7 +61,7 @@ def build_page(
     parts = _Parts()
     paths = ShortPaths()
     if memory is None and not notes:
-        parts.note("memory", "not tracked; --memory does so")
+        parts.note("memory", "not tracked; netinspect page TARGET --memory tracks it")
     picture = parts.build("graph", lambda: build_graph(trace, against=against))
     if trace.ran and not trace.steps:
         parts.note("graph", "forward failed before its first call")
@@ -94,7 +97,12 @@ def build_page(
 
 
 def build_checkpoint_page(
-    checkpoint: Checkpoint, graph: FileGraph | None = None, *, note: str = "", source: bool = True
+    checkpoint: Checkpoint,
+    graph: FileGraph | None = None,
+    *,
+    note: str = "",
+    source: bool = True,
+    read: ReadValues | None = None,
 ) -> Page:
     """Build the page of a checkpoint: its graph or the tree of its names, and its tensors.
 
@@ -103,25 +111,31 @@ def build_checkpoint_page(
         graph: The graph in its file; None if it has none.
         note: Reason why that graph could not be read.
         source: Whether the page may contain source code.
+        read: Values of all its tensors; None if they were not read.
     """
     header, _, _ = header_and_totals(checkpoint)
     parts = _Parts()
     picture = parts.build("graph", lambda: picture_of_checkpoint(checkpoint, graph, note=note))
     for text in () if picture is None else picture.notes:
         parts.note("graph", text)
-    for part, why in (
-        ("source", "a checkpoint has no source"),
-        ("memory", "a checkpoint has no forward to run"),
-        ("cost", "a checkpoint has no forward to run"),
-    ):
-        parts.note(part, why)  # type: ignore[arg-type]
+    has_graph = graph is not None
+    not_run = "a checkpoint has no forward to run"
+    parts.note("source", "the file contains no source" if has_graph else "a checkpoint has no source")
+    parts.note("memory", "the graph of the file was not run" if has_graph else not_run)
+    parts.note("cost", "the file contains no costs, and nothing was run" if has_graph else not_run)
+    if read is None and checkpoint.tensors:
+        parts.note(
+            "parameters", f"the values were not read; {STATS_COMMAND} reads them, for NaN and Inf"
+        )
     return Page(
         header=header,
         picture=picture and _with_short_paths(picture, ShortPaths(), source=source),
         summary=None,
         contents=parts.build("table", lambda: build_checkpoint_summary(checkpoint)),
         sources=(),
-        parameters=parts.build("parameters", lambda: _largest(list_tensors(checkpoint), parts)),
+        parameters=parts.build(
+            "parameters", lambda: _largest(list_tensors(checkpoint, read=read), parts)
+        ),
         memory=None,
         operators=None,
         notes=parts.notes,

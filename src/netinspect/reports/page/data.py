@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netinspect._utils import units
+from netinspect.advice import advise
 from netinspect.analysis.allocation_totals import CATEGORIES
 from netinspect.records.base import SCHEMA_VERSION
 from netinspect.records.checkpoint_header import CheckpointHeader
@@ -21,6 +22,7 @@ from netinspect.reports.cost.record import CostReport
 from netinspect.reports.memory.record import Amounts, Memory, MemoryPoint
 from netinspect.reports.page.record import Page, PageListing
 from netinspect.reports.params.record import Parameters
+from netinspect.reports.summary.checkpoint_record import CheckpointSummary, Group
 from netinspect.reports.summary.record import SummaryRow
 from netinspect.version import __version__
 
@@ -38,7 +40,7 @@ def page_data(page: Page) -> dict[str, Any]:
         "facts": _facts(page),
         "failure": _failure(header),
         "warnings": [*header.warnings],
-        "notes": [[note.part, note.text] for note in page.notes],
+        "notes": [[note.part, advise(note.text)] for note in page.notes],
         "table": _table(page),
         "source": [*map(_listing, page.sources)],
         "parameters": None if page.parameters is None else _parameters(page.parameters),
@@ -70,7 +72,9 @@ def _facts(page: Page) -> list[tuple[str, str]]:
         facts.append(("size", units.size(totals.bytes)))
         if header.ran and summary.counted != "no":
             partly = summary.counted == "partly"
-            facts.append(("MACs", amount(summary.cost, "macs", header, partly=partly)))
+            # Those of the whole forward are unknown, and shares are of these.
+            label = "MACs" if header.failure is None else "MACs until the failure"
+            facts.append((label, amount(summary.cost, "macs", header, partly=partly)))
     return facts
 
 
@@ -112,14 +116,7 @@ def _table(page: Page) -> dict[str, Any] | None:
         columns = ("path", "name", "class", "depth", "repeats", "last_name", "repeat_of")
         return {
             "columns": [*columns, "tensors", "elements", "bytes", "dtypes"],
-            "rows": [
-                [
-                    *(each.path, each.name, each.class_name, each.level),
-                    *(each.repeats, each.last_name, each.repeat_of),
-                    *(each.tensors, each.elements, each.bytes, ", ".join(each.dtypes)),
-                ]
-                for each in contents.groups
-            ],
+            "rows": [row for each in contents.groups for row in _group(each, contents)],
         }
     if summary is None:
         return None
@@ -138,6 +135,25 @@ def _table(page: Page) -> dict[str, Any] | None:
         "notes": _spans(format_values.total_notes(summary.totals, summary.ties)),
         "counted": summary.counted,
     }
+
+
+def _group(group: Group, contents: CheckpointSummary) -> list[list[Any]]:
+    """Return the row of a group, and one of the tensors in it that are in none of its groups."""
+    place = [group.path, group.name, group.class_name, group.level]
+    numbers = [group.tensors, group.elements, group.bytes, ", ".join(group.dtypes)]
+    rows = [[*place, group.repeats, group.last_name, group.repeat_of, *numbers]]
+    if group.direct_tensors:
+        below = f"{group.path}." if group.path else ""
+        parts = [
+            each
+            for each in contents.groups
+            if each.level == group.level + 1 and each.path.startswith(below)
+        ]
+        elements = group.elements - sum(each.elements for each in parts)
+        place = [f"{below}(not in a group)", "(not in a group)", "", group.level + 1]
+        direct = [group.direct_tensors, elements, group.direct_bytes, ""]
+        rows.append([*place, 1, "", group.repeat_of, *direct])
+    return rows
 
 
 def _row(row: SummaryRow, header: ReportHeader) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from netinspect._utils.safe_text import safe
 from netinspect.rendering.columns import count_column
 from netinspect.rendering.document import Column, Document, line, make_table
+from netinspect.rendering.graph.options import GraphStyle
 from netinspect.rendering.page.page import format_page
 from netinspect.rendering.page.picture_data import picture_data
 from netinspect.reports.page.data import page_data, title_of
@@ -14,18 +15,19 @@ from netinspect.reports.page.record import Page
 from netinspect.reports.page.short_paths import without_home
 from netinspect.reports.shared import header as shared_header
 
+_AT_FIRST = GraphStyle()
 
-def format_html(page: Page, *, theme: str = "auto", heat: str = "macs") -> str:
+
+def format_html(page: Page, style: GraphStyle = _AT_FIRST) -> str:
     """Return the HTML of a page; see `format_page`.
 
     Args:
         page: The page.
-        theme: Theme that it has until its reader chooses another one.
-        heat: Number that the colours of the graph show until its reader chooses another one.
+        style: Theme and heat that it has until its reader chooses others.
     """
     picture = None if page.picture is None else picture_data(page.picture)
-    data = {**page_data(page), "picture": picture, "heat": heat}
-    return without_home(format_page(data, title=title_of(page.header), theme=theme))
+    data = {**page_data(page), "picture": picture, "heat": style.heat}
+    return without_home(format_page(data, title=title_of(page.header), theme=style.theme))
 
 
 class _Part(NamedTuple):
@@ -42,7 +44,7 @@ def lay_out(page: Page) -> Document:
         Column(key="of", value=lambda part: part.noun),
     )
     parts = [
-        _Part("graph", 0 if page.picture is None else len(page.picture.templates), "templates"),
+        _Part("graph", 0 if page.picture is None else len(page.picture.templates), "distinct boxes"),
         _Part("table", _rows(page), "rows"),
         _Part("source", sum(len(each.lines) for each in page.sources), "lines"),
         _Part("parameters", 0 if page.parameters is None else len(page.parameters.rows), "tensors"),

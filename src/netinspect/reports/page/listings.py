@@ -34,11 +34,18 @@ def list_sources(trace: Trace, paths: ShortPaths) -> tuple[PageListing, ...]:
     Lines outside of the recorded classes, as of functions in a module, are in one listing for each file.
     """
     files: dict[str, dict[int, _Called]] = {}
+    around: list[frozenset[tuple[str, int]]] = []
+    """The line of each step, and the lines of the calls around it: they all contain its cost."""
     for step in trace.steps:
+        places = frozenset[tuple[str, int]]() if step.parent is None else around[step.parent]
         if step.source is not None:
-            lines = files.setdefault(step.source.file, {})
-            called = lines.setdefault(step.source.line, _Called(step.source.text))
-            called.macs += cost_of(step.work).macs
+            file, line = step.source.file, step.source.line
+            files.setdefault(file, {}).setdefault(line, _Called(step.source.text))
+            places |= {(file, line)}
+        around.append(places)
+        if macs := cost_of(step.work).macs:
+            for file, line in places:
+                files[file][line].macs += macs
     classes: dict[str, list[Code]] = {}
     for code in trace.code:
         classes.setdefault(code.file, []).append(code)

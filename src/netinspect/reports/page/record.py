@@ -26,7 +26,7 @@ class PageLine:
     number: int
     text: str
     macs: int = 0
-    """MACs of the calls that this line makes, over all modules that run it."""
+    """MACs of the calls that this line makes and of all calls in them, over all modules that run it."""
 
     shapes: str = ""
     """The shapes that passed through the line, as in `source`; empty if none did."""

@@ -2,7 +2,7 @@
 
 function buildCost(panel) {
   const data = DATA.cost;
-  if (!data) return fillPane(panel, "cost", element("p", { class: "empty" }, "There are no costs."));
+  if (!data) return fillPane(panel, "cost", notesOf("cost").length ? "" : element("p", { class: "empty" }, "There are no costs."));
   const rows = rowsOf(data);
   const names = data.columns.slice(3);
   const total = Object.fromEntries(names.map((name, at) => [name, data.total[at]]));

@@ -160,7 +160,7 @@ class Graph {
       const routes = way.get(box.key);
       if (routes) entries.push({ key: `w${box.key}`, of: {}, x, y, make: () => wayElement(layout, routes, isRight) });
     }
-    entries.push(...this.plainRectangles(found.tiny));
+    entries.push(...this.plainRectangles(found.tiny), ...this.marks(found));
     for (const [box, kind] of [[this.hovered, "hovered"], [selection, "selected"]]) {
       const place = box?.parent && found.places.get(box.key);
       if (place) entries.push({ key: kind, of: {}, ...place, make: () => outlineElement(this.layouts.of(box), kind) });
@@ -190,10 +190,23 @@ class Graph {
     named.sort((a, b) => b.layout.width * b.layout.height - a.layout.width * a.layout.height);
     for (const each of named.slice(0, MOST_LABELS)) entries.push({ key: `n${each.box.key}`, of: scale, ...each,
       make: () => nameElement(each.box, each.layout, scale) });
+    entries.push(...this.marks(found));
     const place = found.places.get(this.state.selection.key);
     if (place && this.state.selection.parent) entries.push({ key: "selected", of: {}, ...place,
       make: () => outlineElement(this.layouts.of(this.state.selection), "selected") });
     return entries;
+  }
+
+  /** Return the outlines of the boxes of a source line, or of the closed boxes that they are in. */
+  marks(found) {
+    const keys = new Set();
+    for (const place of this.state.marked) {
+      let box = this.state.drawn(this.state.boxAt(place));
+      while (box.parent && !found.places.has(box.key)) box = box.frame;
+      if (box.parent) keys.add(box.key);
+    }
+    return [...keys].map((key) => ({ key: `m${key}`, of: this.state.marked, ...found.places.get(key),
+      make: () => outlineElement(this.layouts.of(this.state.boxOf(key)), "marked") }));
   }
 
   rectangle({ layout, x, y }) {

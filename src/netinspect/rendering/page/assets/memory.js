@@ -34,8 +34,8 @@ function describePoint(memory, point) {
 
 function buildMemory(panel, page) {
   const { memory } = DATA;
-  if (!memory) return fillPane(panel, "memory", element("p", { class: "empty" },
-    "The memory of this run is not on the page. ", element("code", {}, "netinspect page TARGET --memory"), " tracks it."));
+  // A note says why.
+  if (!memory) return fillPane(panel, "memory", notesOf("memory").length ? "" : element("p", { class: "empty" }, "There is no memory."));
   const { points, peak } = memory;
   const { width, height } = CHART;
   const at = peakIndex(memory);

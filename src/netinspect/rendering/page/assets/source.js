@@ -1,8 +1,8 @@
 // Source: the lines that make calls, with the shapes that passed and the boxes of each line.
 
 function buildSource(panel, page) {
-  if (!DATA.source.length) return fillPane(panel, "source", element("p", { class: "empty" }, "There is no source on this page."));
-  const whole = DATA.source.reduce((sum, listing) => sum + listing.lines.reduce((all, line) => all + (line[2] || 0), 0), 0);
+  if (!DATA.source.length) return fillPane(panel, "source", notesOf("source").length ? "" : element("p", { class: "empty" }, "There is no source on this page."));
+  const whole = DATA.table?.total ? amountOf(DATA.table.total.macs) : 0;
   const find = page.state ? lineIndex(page.state.picture) : null;
   const rows = new Map();
   const boxes = element("div", { class: "line-boxes", role: "group", "aria-label": "Boxes of the line", hidden: true });
@@ -43,7 +43,8 @@ function buildSource(panel, page) {
       lines.push(row);
     }
     const left = listing.total_lines - listing.lines.length;
-    const sum = listing.lines.reduce((all, line) => all + (line[2] || 0), 0);
+    // Lines have what the calls in them cost: of a class that contains itself, some of it twice.
+    const sum = Math.min(whole, listing.lines.reduce((all, line) => all + (line[2] || 0), 0));
     return element("details", { class: "listing", open: !listing.installed },
       element("summary", {}, listing.name, element("span", { class: "dim" },
         [listing.file, sum ? `${percentText(sum / whole)} of the MACs` : "", left > 0 ? `${plural(left, "line")} not shown` : ""]

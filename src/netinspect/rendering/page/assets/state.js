@@ -157,6 +157,8 @@ class State {
     this.direction = "TB";
     this.tab = "graph";
     this.isStubbed = true;
+    /** Places of the boxes of the source line that was chosen last. */
+    this.marked = [];
     this.version = 0;
     for (const place of ["", ...opened]) this.modes.set(place, OPEN);
   }
