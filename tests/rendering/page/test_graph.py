@@ -208,6 +208,18 @@ def test_address_keeps_selection_and_open_boxes(gpt: Page) -> None:
     assert gpt.errors == []
 
 
+@pytest.mark.parametrize(
+    "address", ["heat=toString", "tab=constructor", "shown=4=0.5&open=4=1.5", "at=9/9&open=9", "%E0%A4%A"]
+)
+def test_address_of_another_page_is_harmless(page: Page, tmp_path: Path, address: str) -> None:
+    open_page(page, tmp_path, "tiny_gpt")
+    page.raw.goto("about:blank")
+    page.raw.goto(f"{(tmp_path / 'page.html').as_uri()}#{address}")
+    selected(page)
+    assert page.errors == []
+    assert page.raw.locator("#graph .box").count() > 5
+
+
 def test_page_works_in_a_sandboxed_frame(page: Page, tmp_path: Path) -> None:
     html = netinspect.page("lenet").html
     file = tmp_path / "notebook.html"

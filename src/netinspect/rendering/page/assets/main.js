@@ -46,7 +46,7 @@ function start() {
     startDetail(PAGE);
     startStrip(PAGE);
     const given = new URLSearchParams(location.hash.slice(1)).get("tab");
-    PAGE.tabs.select(given in TABS ? given : "graph");
+    PAGE.tabs.select(Object.hasOwn(TABS, given) ? given : "graph");
     startPrint(startGraph(state));
     state.on((changed) => { if (changed.has("tab") && state.tab !== PAGE.tabs.selected) PAGE.tabs.select(state.tab); });
   } else {

@@ -304,14 +304,14 @@ class State {
   readHash(text) {
     const parts = new URLSearchParams(text.replace(/^#/, ""));
     const modes = (name, most) => new Map((parts.get(name) || "").split(",").filter((each) => each.includes("="))
-      .map((each) => each.split("=")).map(([key, mode]) => [key, Math.max(0, Math.min(most, Number(mode) || 0))]));
+      .map((each) => each.split("=")).map(([key, mode]) => [key, Math.max(0, Math.min(most, Math.trunc(Number(mode)) || 0))]));
     if (parts.has("open")) this.modes = modes("open", UNROLLED).set("", OPEN);
     if (parts.has("below")) this.defaults = modes("below", UNROLLED);
     for (const [key, at] of modes("shown", Infinity)) {
       const box = this.boxOf(key);
       if (box.key === key && at < box.count) this.shown.set(key, at);
     }
-    if (parts.has("heat")) this.heat = parts.get("heat");
+    if (parts.has("heat")) this.heat = Object.hasOwn(HEATS, parts.get("heat")) ? parts.get("heat") : "";
     if (parts.has("direction")) this.direction = parts.get("direction") === "LR" ? "LR" : "TB";
     if (parts.has("tab")) this.tab = parts.get("tab");
     if (parts.has("at")) this.selection = this.drawn(this.boxOf(parts.get("at")));
