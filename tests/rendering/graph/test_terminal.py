@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 import netinspect
 from netinspect.analysis.picture.layers import project, stubs
 from netinspect.records.picture import OUTSIDE, Picture, Template
-from netinspect.rendering.graph.tracks import MOST_TRACKS, draw_tracks
+from netinspect.rendering.graph.tracks import MARKER, MOST_TRACKS, draw_tracks
 from netinspect.reports.render import lay_out
 from tests.rendering.graph.track_reader import read_tracks
 from tests.support import Outcome
@@ -127,6 +128,15 @@ def test_rows_are_the_picture(sample: str) -> None:
     expected = edges_of_rows(view.record, opened)
     drawn = {(places[source], places[row]) for row, found in enumerate(tracks) for source in found}
     assert drawn == expected
+
+
+def test_many_long_tracks_take_little_time() -> None:
+    count = 1500
+    reads = [[], *([row * 7919 % (row + 1)] for row in range(count))]
+    started = time.perf_counter()
+    drawn = draw_tracks(reads, [MARKER] * len(reads))
+    assert time.perf_counter() - started < 10  # one track after another takes 30 s
+    assert len(drawn.guides[0]) <= 2 * MOST_TRACKS
 
 
 def test_graph_of_failed_forward(cli: Callable[..., Outcome]) -> None:

@@ -209,7 +209,8 @@ def test_address_keeps_selection_and_open_boxes(gpt: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["heat=toString", "tab=constructor", "shown=4=0.5&open=4=1.5", "at=9/9&open=9", "%E0%A4%A"]
+    "address",
+    ["heat=toString", "tab=constructor", "shown=4=0.5&open=4=1.5", "at=9/9&open=9", "%E0%A4%A"],
 )
 def test_address_of_another_page_is_harmless(page: Page, tmp_path: Path, address: str) -> None:
     open_page(page, tmp_path, "tiny_gpt")

@@ -8,6 +8,8 @@ and never joins them: `├─│─●` reads the first track only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from heapq import nlargest
+from itertools import accumulate
 from typing import NamedTuple
 
 MOST_TRACKS = 14
@@ -51,17 +53,22 @@ def draw_tracks(reads: Sequence[Sequence[int]], markers: Sequence[str]) -> Drawn
     labels: list[list[int]] = [[] for _ in reads]
     drawn = [list(each) for each in reads]
     while True:
-        columns, lines = _columns(drawn)
-        width = max(columns.values(), default=-1) + 1
-        if width <= MOST_TRACKS:
-            break
-        # The longest track goes, except for its first reader if that is the next row.
         last = _last_readers(drawn)
-        source = max(last, key=lambda each: last[each] - each)
-        for row in range(source + 1, last[source] + 1):
-            if source in drawn[row]:
-                drawn[row].remove(source)
-                labels[row].append(source)
+        # Without one track at most one fewer is side by side; of columns that is not so.
+        surplus = _most_at_once(last, len(drawn)) - MOST_TRACKS
+        if surplus <= 0:
+            columns, lines = _columns(drawn)
+            width = max(columns.values(), default=-1) + 1
+            if width <= MOST_TRACKS:
+                break
+            surplus = 1
+        # The longest tracks go.
+        lengths = {source: row - source for source, row in last.items()}
+        for source in nlargest(surplus, lengths, key=lengths.__getitem__):
+            for row in range(source + 1, last[source] + 1):
+                if source in drawn[row]:
+                    drawn[row].remove(source)
+                    labels[row].append(source)
     alone = {row for row, sources in enumerate(drawn) if not sources} - {
         source for sources in drawn for source in sources
     }
@@ -84,6 +91,15 @@ class _Line(NamedTuple):
 
 def _last_readers(reads: Sequence[Sequence[int]]) -> dict[int, int]:
     return {source: row for row, sources in enumerate(reads) for source in sources}
+
+
+def _most_at_once(last: Mapping[int, int], count: int) -> int:
+    """Return the most tracks below one of several rows, which the width is never below."""
+    changes = [0] * (count + 1)
+    for source, row in last.items():
+        changes[source] += 1
+        changes[row] -= 1
+    return max(accumulate(changes))
 
 
 def _columns(reads: Sequence[Sequence[int]]) -> tuple[dict[int, int], list[_Line]]:
