@@ -249,11 +249,13 @@ def _operand_spans(operand: Operand) -> tuple[Span, ...]:
     """Return the name and the sizes of an operand; the wrong sizes are marked."""
     spans = [Span(cut(safe(operand.name), 120.0, SMALL), "facts")]
     for position, size in enumerate(operand.spec.shape):
-        before = TIMES if position else ""
-        if position in operand.wrong:
-            spans.append(Span(f"{before}[{safe(str(size))}]", "wrong"))
-        elif len(spans) > 1 and spans[-1].role == "shape":
-            spans[-1] = Span(f"{spans[-1].text}{before}{safe(str(size))}", "shape")
-        else:
-            spans.append(Span(f"{before}{safe(str(size))}", "shape"))
+        is_wrong = position in operand.wrong
+        # Only the size is marked, not the sign before it.
+        plain = (TIMES if position else "") + ("" if is_wrong else safe(str(size)))
+        if len(spans) > 1 and spans[-1].role == "shape":
+            spans[-1] = Span(f"{spans[-1].text}{plain}", "shape")
+        elif plain:
+            spans.append(Span(plain, "shape"))
+        if is_wrong:
+            spans.append(Span(f"[{safe(str(size))}]", "wrong"))
     return tuple(spans)

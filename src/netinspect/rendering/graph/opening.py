@@ -7,9 +7,15 @@ from fnmatch import fnmatchcase
 
 from netinspect.analysis.picture.places import Place, places_in, root_place
 from netinspect.errors import UsageError, suggestion
-from netinspect.records.picture import Picture
+from netinspect.records.picture import Picture, Template
 
 Numbers = tuple[int, ...]
+
+_LEAST_SHARE = 0.01
+"""Least share of the model's MACs, or parameters, with which a box is opened by default."""
+
+_OVERVIEW = 15
+"""Number of boxes in the root from which on it is shown without the insides of its boxes."""
 
 _CLOSED_KINDS = ("chain", "function", "input", "output")
 
@@ -25,8 +31,9 @@ def open_boxes(
     """Return the places of the boxes to open.
 
     Without a depth or patterns, boxes are opened from the outside in, until about `most` boxes are
-    drawn; repeats come last, and layers of torch and chains stay closed. Of a failed run, the boxes
-    around the call that failed are open instead.
+    drawn; repeats come last. Layers of torch, chains, and what costs less than a hundredth of the
+    model stay closed, and so do all boxes of a body with so many that it is a picture by itself. Of
+    a failed run, the boxes around the call that failed are open instead.
 
     Args:
         picture: The picture.
@@ -69,6 +76,9 @@ def _by_default(picture: Picture, most: int) -> set[Numbers]:
     level = [root_place(picture)]
     repeats: list[Place] = []
     drawn = 1
+    root = picture.templates[picture.root]
+    if len(root.items) >= _OVERVIEW:
+        return {()}
     while level or repeats:
         if not level:
             # Repeats are opened last, the outermost first.
@@ -85,10 +95,19 @@ def _by_default(picture: Picture, most: int) -> set[Numbers]:
             classes.add(place.template.label)
             drawn += size
             for each in _inside(picture, place):
-                if _may_open(each) and each.item is not None:
+                if _may_open(each) and each.item is not None and _share(root, each) >= _LEAST_SHARE:
                     (following if each.item.count == 1 else repeats).append(each)
         level = following
     return opened
+
+
+def _share(root: Template, place: Place) -> float:
+    """Return the share of what is drawn at a place of the MACs; without these, of the parameters."""
+    count = 1 if place.item is None else place.item.count
+    if root.cost is not None and root.cost.macs:
+        macs = 0 if place.template.cost is None else place.template.cost.macs
+        return count * macs / root.cost.macs
+    return count * place.template.parameters / root.parameters if root.parameters else 1.0
 
 
 def _around(numbers: Numbers) -> set[Numbers]:

@@ -68,6 +68,13 @@ class Camera {
     this.set((this.width - width * scale) / 2, Math.min(y, 64), scale);
   }
 
+  /** Show a graph at a scale, with a point of it in the middle, unless there would be more room than needed beside it. */
+  start(scale, width, height, x, y, pad = 24) {
+    const place = (middle, size, room) => size * scale < room - 2 * pad ? (room - size * scale) / 2
+      : Math.min(pad, Math.max(room - pad - size * scale, room / 2 - middle * scale));
+    this.set(place(x, width, this.width), place(y, height, this.height), scale);
+  }
+
   /** Move a rectangle into the window by the shortest way; a small one is enlarged until it is legible. */
   reveal({ x, y, width, height }, legible = 0.7) {
     const scale = Math.max(this.scale, Math.min(legible, 1));

@@ -1,5 +1,8 @@
 // Detail: everything about the selected box.
 
+/** Operands that are shown of a box with many, such as a cache of keys and values. */
+const FEW_OPERANDS = 4;
+
 function startDetail(page) {
   const host = byId("detail");
   const tensors = new Map();
@@ -80,20 +83,28 @@ function operandParts(page, box) {
   const { template } = box;
   const row = (operand) => element("li", {}, element("span", { class: "shape" }, shapeText(operand.shape)),
     element("span", { class: "dim" }, `${operand.dtype === "float32" ? "" : ` ${operand.dtype}`}${operand.name && !/^\d+$/.test(operand.name) ? `  ${operand.name}` : ""}`));
+  const around = (place) => place.slice(0, Math.max(0, place.lastIndexOf("/")));
   const ends = (isSource) => {
     const seen = new Map(neighbours(box, isSource).map((each) => [each.place, each]));
     const shown = [...seen.values()].slice(0, 12);
     if (!shown.length) return "";
     return element("p", { class: "from" }, isSource ? "from" : "read by", shown.map(({ place }) => {
-      const { name, path } = nameAt(page.state.picture, place);
-      return element("button", { type: "button", class: "chip", title: path || null, onclick: () => page.showBox(place) }, name);
+      const { name, path, template: { kind } } = nameAt(page.state.picture, place);
+      // The name of a box elsewhere says too little: `1` may be in any block.
+      const isNear = around(place) === around(box.place);
+      return element("button", { type: "button", class: "chip", title: path || null, onclick: () => page.showBox(place) },
+        isNear || kind !== "module" ? name : path);
     }), seen.size > shown.length ? `and ${seen.size - shown.length} more` : "");
   };
   const parts = [];
   const list = (title, operands, isSource) => {
     const found = box.parent ? ends(isSource) : "";
+    // A list that is hardly longer is shown whole.
+    const most = operands.length > FEW_OPERANDS + 2 ? FEW_OPERANDS : operands.length;
     if (operands.length || found) parts.push(element("h3", {}, title),
-      element("ul", { class: "operands" }, operands.slice(0, 24).map(row), found ? element("li", {}, found) : ""));
+      element("ul", { class: "operands" }, operands.slice(0, most).map(row), found ? element("li", {}, found) : ""),
+      operands.length > most ? element("details", { class: "more" }, element("summary", {}, `${operands.length - most} more`),
+        element("ul", { class: "operands" }, operands.slice(most).map(row))) : "");
   };
   list("in", template.inputs, true);
   list("out", template.output, false);

@@ -6,6 +6,8 @@
 /** Smallest scale with texts in boxes, and most boxes with texts at once. */
 const LEGIBLE = 0.45;
 const MOST_DETAILED = 140;
+/** Smallest scale of the first view. */
+const LEAST_AT_START = 0.6;
 /** Pixels around the window that are drawn too; sizes below which a box, or its inside, is a plain rectangle. */
 const MARGIN_AROUND = 240;
 const LEAST_BOX = 3;
@@ -55,8 +57,18 @@ class Graph {
   /** Show the picture from its top on, or what an address or a failure selects. */
   start() {
     this.fit();
+    if (!this.camera.width) return;
+    if (this.camera.scale < LEAST_AT_START) this.showInputs();
     const { selection } = this.state;
-    if (selection.parent && this.camera.width) this.reveal(selection);
+    if (selection.parent) this.reveal(selection);
+  }
+
+  /** Show the inputs at a size at which texts can be read; the rest is a drag away. */
+  showInputs() {
+    const { children, width, height } = this.root;
+    const at = Math.max(0, this.state.root.contents.findIndex((box) => box.template.kind === "input"));
+    const first = children[at] || { x: 0, y: 0, layout: { width, height } };
+    this.camera.start(LEAST_AT_START, width, height, first.x + first.layout.width / 2, first.y + first.layout.height / 2);
   }
 
   onResize() {
@@ -94,7 +106,7 @@ class Graph {
         const { x, y } = this.boundsOf(anchor.box);
         this.camera.pan((anchor.x - x) * this.camera.scale, (anchor.y - y) * this.camera.scale);
       }
-      if (changed.has("direction")) this.fit();
+      if (changed.has("direction")) this.start();
     }
     if (changed.has("selection") && !this.stays) this.reveal(this.state.selection);
     this.schedule();

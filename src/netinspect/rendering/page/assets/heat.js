@@ -4,10 +4,10 @@
 const HEAT_STEPS = [0.003, 0.01, 0.03, 0.1, 0.3];
 
 const HEATS = {
-  macs: { noun: "MACs", format: shortText, texts: "macs" },
-  params: { noun: "parameters", format: shortText },
-  activations: { noun: "activations", format: shortText, texts: "activations" },
-  bytes: { noun: "bytes read and written", format: sizeText },
+  macs: { title: "MACs", noun: "MACs", format: shortText, texts: "macs" },
+  params: { title: "parameters", noun: "parameters", format: shortText },
+  activations: { title: "activations", noun: "activations", format: shortText, texts: "activations" },
+  bytes: { title: "bytes moved", noun: "bytes read and written", format: sizeText },
 };
 
 /** Return the amount of one box of a template. */
@@ -34,6 +34,17 @@ function amountOfBox(box, heat = box.state.heat) {
 function shareOfBox(box, heat = box.state.heat) {
   const whole = amountOfTemplate(box.state.picture.root, heat);
   return whole ? amountOfBox(box, heat) / whole : 0;
+}
+
+/** Return the heats of which a picture has amounts. */
+function heatsOf(picture) {
+  return Object.keys(HEATS).filter((heat) => amountOfTemplate(picture.root, heat) > 0);
+}
+
+/** Return a heat that was asked for, "" being none; the first one of the picture for any it does not have. */
+function heatFor(picture, asked) {
+  const known = heatsOf(picture);
+  return asked === "" || known.includes(asked) ? asked : known[0] || "";
 }
 
 /** Return the colour of a share, from 0 for nothing to 6. */

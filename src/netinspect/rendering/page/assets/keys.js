@@ -147,7 +147,7 @@ function startAddress(state) {
 /** Return the state of the picture of a page. */
 function startState(data) {
   const state = new State(readPicture(data.picture), data.picture.opened);
-  if (HEATS[data.heat] && amountOfTemplate(state.picture.root, data.heat)) state.heat = data.heat;
+  state.heat = heatFor(state.picture, data.heat);
   return state;
 }
 
@@ -162,6 +162,7 @@ function startGraph(state) {
   const toLargest = largestFirst(state);
   startLegend(byId("legend"), state, toLargest);
   startToolbar(byId("graph"), state, graph);
+  startChoices(byId("heat"), byId("direction"), state);
   startGraphKeys(state, graph, outline, search, toLargest);
   return graph;
 }

@@ -153,7 +153,7 @@ class State {
     this.shown = new Map();
     this.listeners = [];
     this.selection = this.root;
-    this.heat = picture.root.cost ? "macs" : "params";
+    this.heat = heatFor(picture, null);
     this.direction = "TB";
     this.tab = "graph";
     this.isStubbed = true;
@@ -311,7 +311,7 @@ class State {
       const box = this.boxOf(key);
       if (box.key === key && at < box.count) this.shown.set(key, at);
     }
-    if (parts.has("heat")) this.heat = Object.hasOwn(HEATS, parts.get("heat")) ? parts.get("heat") : "";
+    if (parts.has("heat")) this.heat = heatFor(this.picture, parts.get("heat"));
     if (parts.has("direction")) this.direction = parts.get("direction") === "LR" ? "LR" : "TB";
     if (parts.has("tab")) this.tab = parts.get("tab");
     if (parts.has("at")) this.selection = this.drawn(this.boxOf(parts.get("at")));

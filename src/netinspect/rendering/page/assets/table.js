@@ -42,13 +42,14 @@ function buildTable(panel, page) {
 
 /** Return the name of a row: in the tree indented, in a list as its whole path. */
 function rowName(row, isPlain, page, view) {
-  const title = isPlain ? row.path || DATA.title : row.name || (row.depth ? "''" : DATA.title);
+  const own = isPlain ? row.path || DATA.title : row.name || (row.depth ? "''" : DATA.title);
+  const title = view.times(row) > 1 ? `${own}..${row.last_name}` : own;
   const place = page?.state ? placeOfPath(page.state.picture, row.path) : null;
   const name = place === null ? element("span", {}, title)
     : element("button", { type: "button", title: "Show in the graph", onclick: () => page.showBox(place) }, title);
   const indent = element("span", { class: "indent" });
   indent.style.width = isPlain ? "0" : `${row.depth * 16}px`;
-  const repeats = view.times(row) > 1 ? element("span", { class: "count" }, `..${row.last_name} ×${row.repeats}`) : "";
+  const repeats = view.times(row) > 1 ? element("span", { class: "count" }, `×${row.repeats}`) : "";
   const tags = [
     row.failed ? element("span", { class: "tag bad" }, "failed") : "",
     row.alias_of !== null && row.alias_of !== undefined ? element("span", { class: "tag" }, `same as ${row.alias_of || "the model"}`) : "",

@@ -5,7 +5,8 @@ function startToolbar(host, state, graph) {
   const zoom = element("div", { class: "zoom", role: "group", "aria-label": "Size" },
     button("\u2212", "Smaller", () => graph.camera.zoom(0.8)),
     button("+", "Larger", () => graph.camera.zoom(1.25)),
-    button("fit", "Fit into the window", () => graph.fit()));
+    button("fit", "Fit into the window", () => graph.fit()),
+    button("?", "Keys", showKeys));
   host.after(bar, zoom);
   let shown = "";
   const draw = () => {
@@ -29,6 +30,24 @@ function startToolbar(host, state, graph) {
     bar.hidden = !parts.length;
   };
   state.on(draw);
+  draw();
+}
+
+/** Keep the choices of the colours and of the direction in step with the state; keys and addresses change it too. */
+function startChoices(heat, direction, state) {
+  heat.append(...heatsOf(state.picture).map((each) => element("option", { value: each }, HEATS[each].title)),
+    element("option", { value: "" }, "none"));
+  heat.addEventListener("change", () => state.set({ heat: heat.value }));
+  const turned = () => (state.direction === "TB" ? "LR" : "TB");
+  direction.addEventListener("click", () => state.set({ direction: turned() }));
+  const draw = () => {
+    heat.value = state.heat;
+    const way = turned() === "LR" ? "from left to right" : "from top to bottom";
+    direction.textContent = turned();
+    direction.title = `Draw the graph ${way}`;
+    direction.setAttribute("aria-label", `${turned()}: draw the graph ${way}`);
+  };
+  state.on((changed) => { if (changed.has("heat") || changed.has("direction")) draw(); });
   draw();
 }
 
