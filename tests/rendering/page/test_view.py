@@ -154,7 +154,7 @@ def test_memory_tab_says_once_why_it_is_empty(page: Page) -> None:
     page.open(write_page("lenet"), **WIDE)
     open_tab(page, "Memory")
     assert page.raw.locator("#panel-memory p").count() == 1
-    assert "--memory" in text(page, "#panel-memory")
+    assert "not tracked" in text(page, "#panel-memory")
 
 
 def test_folded_rows_have_the_names_of_all_blocks(page: Page) -> None:
