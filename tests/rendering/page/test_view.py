@@ -14,8 +14,8 @@ from tests.browser import Page
 from tests.rendering.page.graph_pages import open_page, text
 from tests.rendering.page.pages import open_tab, table_rows, write_page
 
-NARROW = {"width": 390, "height": 844}
-WIDE = {"width": 1440, "height": 900}
+NARROW: dict[str, Any] = {"width": 390, "height": 844}
+WIDE: dict[str, Any] = {"width": 1440, "height": 900}
 
 
 class Wide(nn.Module):
@@ -49,7 +49,7 @@ def rectangle(page: Page, selector: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
-def test_legend_and_buttons_cover_nothing(page: Page, size: dict[str, int]) -> None:
+def test_legend_and_buttons_cover_nothing(page: Page, size: dict[str, Any]) -> None:
     page.open(write_page("resnet18"), **size)
     graph = rectangle(page, "#graph")
     for selector in ("#legend", ".zoom"):
