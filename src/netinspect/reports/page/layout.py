@@ -8,6 +8,7 @@ from netinspect._utils.safe_text import safe
 from netinspect.rendering.columns import count_column
 from netinspect.rendering.document import Column, Document, line, make_table
 from netinspect.rendering.graph.options import GraphStyle
+from netinspect.rendering.page.packing import pack
 from netinspect.rendering.page.page import format_page
 from netinspect.rendering.page.picture_data import picture_data
 from netinspect.reports.page.data import page_data, title_of
@@ -27,7 +28,7 @@ def format_html(page: Page, style: GraphStyle = _AT_FIRST) -> str:
     """
     picture = None if page.picture is None else picture_data(page.picture)
     data = {**page_data(page), "picture": picture, "heat": style.heat}
-    return without_home(format_page(data, title=title_of(page.header), theme=style.theme))
+    return without_home(format_page(pack(data), title=title_of(page.header), theme=style.theme))
 
 
 class _Part(NamedTuple):

@@ -1,6 +1,6 @@
 // Start of the page.
 
-const DATA = JSON.parse(byId("data").textContent);
+const DATA = unpack(JSON.parse(byId("data").textContent));
 
 /** What the parts of the page share: the state of the graph, the tabs, and ways from one to another. */
 const PAGE = {
