@@ -171,3 +171,20 @@ def test_rows_of_the_table_are_low_on_a_phone(page: Page) -> None:
         "[...document.querySelectorAll('#panel-table tbody tr')].map((each) => each.offsetHeight)"
     )
     assert max(heights) <= 60
+
+
+def test_difference_is_explained_and_reached_by_keys(page: Page, tmp_path: Path) -> None:
+    one = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
+    other = nn.Sequential(nn.Conv2d(1, 4, 3, stride=2), nn.ReLU(), nn.Flatten())
+    open_page(page, tmp_path, one, torch.zeros(1, 1, 8, 8), against=other)
+    assert "only in B" in text(page, "#legend")
+    page.raw.locator("#graph").focus()
+    seen = []
+    for _ in range(3):
+        page.press("n")
+        seen.append(text(page, "#detail"))
+    assert any("differs between A and B" in each for each in seen)
+    assert any("only in B" in each for each in seen)
+    page.press("p")
+    assert text(page, "#detail") == seen[1]
+    assert page.errors == []

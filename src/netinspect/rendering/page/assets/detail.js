@@ -34,6 +34,7 @@ function describe(page, box, tensors) {
     box.isStack ? element("p", { class: "sub" }, `${box.shown + 1} of ${box.count} identical ones`) : "",
     box.call > 1 ? element("p", { class: "sub" }, `call ${box.call}`) : "",
     template.facts ? element("p", { class: "facts mono" }, template.facts) : "",
+    ...changeParts(box),
     template.called ? "" : element("p", { class: "note" }, "never called in this run"),
   ];
   if (template.failed && DATA.failure) parts.push(...failureParts(box));
@@ -42,6 +43,15 @@ function describe(page, box, tensors) {
   if (isModule && box.parent && DATA.table) parts.push(element("div", { class: "actions" },
     element("button", { type: "button", onclick: () => page.toRow(box.path) }, "show in the table")));
   return parts.filter(Boolean);
+}
+
+/** Return how a box differs from the other model. */
+function changeParts(box) {
+  const change = CHANGES[changeOf(box)];
+  if (!change) return [];
+  const { changes } = box.template;
+  return [element("p", { class: "note" }, `${SIGNS[changeOf(box)]} ${change}`),
+    changes.length ? element("ul", { class: "changes" }, changes.map((each) => element("li", {}, each))) : ""];
 }
 
 function failureParts(box) {

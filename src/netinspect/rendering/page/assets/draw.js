@@ -2,6 +2,8 @@
 
 const SIGNS = { only_a: "\u2212", only_b: "+", changed: "\u2260" };
 
+const CHANGES = { only_a: "only in A", only_b: "only in B", changed: "differs between A and B" };
+
 /** Return how a box differs from the other model. */
 function changeOf(box) {
   return box.item?.change || box.template.change || "";

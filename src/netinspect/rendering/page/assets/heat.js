@@ -80,6 +80,8 @@ function startLegend(host, state, toLargest) {
       element("div", { class: "legend-title" }, element("span", {}, `share of ${heatText(state.root)} ${kind.noun}`),
         button("largest", "Go to the largest box, and then to the next ones", toLargest)),
       element("ol", { class: "legend-steps" }, steps));
+    if (state.picture.root.change) host.append(element("ul", { class: "legend-steps" },
+      Object.entries(SIGNS).map(([change, sign]) => element("li", { class: `sign ${change}` }, `${sign} ${CHANGES[change]}`))));
   };
   state.on((changed) => { if (changed.has("heat")) draw(); });
   draw();
