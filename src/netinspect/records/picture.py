@@ -69,6 +69,13 @@ class PictureItem:
     calls: tuple[int, ...] = ()
     """For each of these boxes, the number of the call of the module; empty if all are first calls."""
 
+    inner_names: tuple[tuple[str, ...], ...] = ()
+    """For each box of a group the names of the modules in it, in order, with those in its chains. They
+    replace the names in the template, which are those of one group. Empty if it is not a group."""
+
+    inner_calls: tuple[tuple[int, ...], ...] = ()
+    """For each box of a group the numbers of the calls of these modules; empty if all are first ones."""
+
     change: Change = ""
 
     @property
@@ -76,13 +83,18 @@ class PictureItem:
         """Number of boxes that it stands for."""
         return len(self.names)
 
+    @property
+    def modules(self) -> int:
+        """Number of distinct modules, or groups of modules, that it stands for."""
+        return len(set(self.inner_names or self.names))
+
 
 @record
 class Template:
     """A distinct structure: everything that identical boxes have in common.
 
     Boxes are identical if they have the same class or function, facts, shapes, costs, source line and
-    inside.
+    inside. Identical groups may differ in the numbers in the names of the modules in them.
     """
 
     kind: BoxKind

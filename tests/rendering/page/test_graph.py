@@ -14,7 +14,7 @@ from netinspect.analysis.picture.build import picture_of_trace
 from netinspect.analysis.picture.places import all_places
 from netinspect.reports.cost.compute import count_cost
 from tests.browser import Page
-from tests.nets import hostile
+from tests.nets import groups, hostile
 from tests.rendering.page.graph_pages import open_page, rows, selected, selected_key, text
 
 pytestmark = pytest.mark.slow
@@ -183,6 +183,25 @@ def test_keys_alone_reach_every_box(gpt: Page) -> None:
         gpt.press("j")
     assert found == expected
     assert gpt.errors == []
+
+
+def test_group_shows_the_names_of_the_chosen_one(page: Page, tmp_path: Path) -> None:
+    open_page(page, tmp_path, groups.Pairs(), torch.zeros(2, 4))
+    page.raw.locator("#graph").focus()
+    page.press("c")
+    page.press("ArrowRight")
+    page.press("ArrowDown")
+    assert selected(page).startswith("resnets[0..1], attentions[0..1], Block + Sequential, \u00d72")
+    page.press("Enter")
+    page.press("]")
+    assert selected(page).startswith("resnets.1, attentions.1, Block + Sequential, 2 of 2")
+    assert [each.partition(", ")[0] for each in rows(page)][3:5] == ["resnets.1", "attentions.1"]
+    page.press("[")
+    assert [each.partition(", ")[0] for each in rows(page)][3:5] == ["resnets.0", "attentions.0"]
+    choose(page, "attentions.1.0.linear")
+    assert "resnets.1" in [each.partition(", ")[0] for each in rows(page)]
+    assert "attentions.1.0.linear" in text(page, "#detail")
+    assert page.errors == []
 
 
 def test_outline_is_a_tree_with_levels_and_the_selection(gpt: Page) -> None:

@@ -19,6 +19,8 @@ from netinspect.rendering.graph.opening import open_boxes
 from netinspect.rendering.page.page import ASSETS
 from netinspect.rendering.page.picture_data import picture_data
 from tests.browser import Page
+from tests.nets import groups
+from tests.nets.case import capture_trace, rows
 from tests.rendering.page.graph_pages import evaluate
 
 pytestmark = pytest.mark.slow
@@ -33,6 +35,8 @@ SAMPLES = (
     "encoder",
     "two_inputs",
 )
+
+GROUPS = ("Residuals", "Pairs", "Chained", "Shared", "Stages")
 
 LAYOUTS = """
 (() => {
@@ -99,6 +103,12 @@ def _compare(
         ]
 
 
+def picture_of(target: str) -> Picture:
+    """Return the picture of a sample, or of a model with groups."""
+    model = getattr(groups, target, None)
+    return picture_of_trace(capture_trace(model(), rows(2, 4)) if model else netinspect.load(target))
+
+
 @pytest.mark.parametrize("target", SAMPLES)
 def test_layout_equals_drawing_in_first_view(page: Page, target: str) -> None:
     picture = picture_of_trace(netinspect.load(target))
@@ -123,6 +133,19 @@ def test_layout_equals_drawing_with_unrolled_stack(page: Page) -> None:
     _compare(page, picture, opened, frozenset({(number,)}), heat="params")
 
 
+@pytest.mark.parametrize("unrolled", [False, True])
+@pytest.mark.parametrize("target", GROUPS)
+def test_layout_equals_drawing_of_groups(page: Page, target: str, unrolled: bool) -> None:
+    picture = picture_of(target)
+    if not unrolled:
+        _compare(page, picture, open_boxes(picture, depth=20))
+        return
+    found = [each for each in all_places(picture) if each.template.kind == "group"]
+    opened = frozenset({(), *(each.numbers for each in found)})
+    stacks = frozenset(each.numbers for each in found if each.occurrence == 0)
+    _compare(page, picture, opened, stacks)
+
+
 @pytest.mark.parametrize("target", SAMPLES)
 def test_layout_has_the_edges_of_the_picture(page: Page, target: str) -> None:
     picture = picture_of_trace(netinspect.load(target))
@@ -136,9 +159,9 @@ def test_layout_has_the_edges_of_the_picture(page: Page, target: str) -> None:
         assert sorted(map(tuple, found)) == sorted(project(template.edges, template.items))
 
 
-@pytest.mark.parametrize("target", ["resnet18", "tiny_gpt", "shared_layer"])
+@pytest.mark.parametrize("target", ["resnet18", "tiny_gpt", "shared_layer", *GROUPS])
 def test_boxes_have_the_paths_and_steps_of_places(page: Page, target: str) -> None:
-    picture = picture_of_trace(netinspect.load(target))
+    picture = picture_of(target)
     script = """(() => {
       const state = new State(readPicture(data));
       state.setModeBelow(state.root, UNROLLED);

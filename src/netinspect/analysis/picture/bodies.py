@@ -24,6 +24,9 @@ class Box(NamedTuple):
     number: int = 1
     """Number of the call of the module."""
 
+    inner: tuple[tuple[str, int], ...] = ()
+    """The modules in a group, or in a chain of a group: their names and numbers of the calls."""
+
 
 Tensors = dict[tuple[tuple[int, ...], Shape | None], int]
 """Bytes of tensors by what identifies one: its sources and shape."""

@@ -14,6 +14,7 @@ from netinspect.analysis.picture.grouping import (
     chapters,
     items_of,
     repeated_groups,
+    without_names,
 )
 from netinspect.analysis.picture.layers import arrange
 from netinspect.analysis.picture.trace_calls import calls_of_trace, notes_of_trace
@@ -85,7 +86,7 @@ class _Templates:
     def __init__(self, *, fold: bool) -> None:
         self.found: list[Template] = []
         self._fold = fold
-        self._known: dict[tuple[Template, tuple[PictureItem, ...], tuple[Edge, ...]], int] = {}
+        self._known: dict[tuple[Template, tuple[PictureItem, ...], tuple[Edge, ...], bool], int] = {}
         # Most bodies are equal to an earlier one, in which the boxes were already put together.
         self._made: dict[tuple[Template, tuple[Box, ...], tuple[Edge, ...]], int] = {}
 
@@ -99,7 +100,7 @@ class _Templates:
 
     def _add(self, own: Template, body: Body) -> int:
         if self._fold:
-            body = self._put_together(body, repeated_groups(body, self.found), "group", chained=True)
+            body = self._put_together(body, repeated_groups(body, self.found), "group")
         body = self._put_together(body, chains(body, self.found), "chain")
         items = items_of(body, self.found, fold=self._fold)
         while parts := chapters(items, self.found):
@@ -108,7 +109,7 @@ class _Templates:
         return self._intern(own, items, body.edges())
 
     def _put_together(
-        self, body: Body, parts: Sequence[range], kind: BoxKind, *, chained: bool = False
+        self, body: Body, parts: Sequence[range], kind: BoxKind, *, in_group: bool = False
     ) -> Body:
         """Return a body in which each part of several boxes is one box with these inside."""
         if all(len(part) == 1 for part in parts):
@@ -118,14 +119,22 @@ class _Templates:
         for part, flows in zip(parts, inner, strict=True):
             inside = Body(body.boxes[part.start : part.stop], flows)
             boxes.append(
-                inside.boxes[0] if len(part) == 1 else Box(self._enclosed(inside, kind, chained), "")
+                inside.boxes[0] if len(part) == 1 else self._enclosed(inside, kind, in_group=in_group)
             )
         return Body(boxes, outer)
 
-    def _enclosed(self, body: Body, kind: BoxKind, chained: bool) -> int:
+    def _enclosed(self, body: Body, kind: BoxKind, *, in_group: bool) -> Box:
+        """Return the box with a body inside.
+
+        Args:
+            body: The body.
+            kind: Kind of the box.
+            in_group: Whether it is in a group. Of those, and of groups, names without numbers are
+                compared, and the box has all names.
+        """
         inside = [self.found[box.template] for box in body.boxes]
-        if chained:
-            body = self._put_together(body, chains(body, self.found), "chain")
+        if kind == "group":
+            body = self._put_together(body, chains(body, self.found), "chain", in_group=True)
         items = items_of(body, self.found, fold=self._fold)
         if kind == "chapter":
             label = chapter_label(inside)
@@ -147,10 +156,34 @@ class _Templates:
             parameters=sum(each.parameters for each in counted),
             parameter_bytes=sum(each.parameter_bytes for each in counted),
         )
-        return self._intern(own, items, body.edges())
+        if kind != "group" and not in_group:
+            return Box(self._intern(own, items, body.edges()), "")
+        inner = [
+            each
+            for box, template in zip(
+                body.boxes, (self.found[box.template] for box in body.boxes), strict=True
+            )
+            for each in (((box.name, box.number),) if template.kind == "module" else box.inner)
+        ]
+        alike = tuple(map(without_names, items))
+        return Box(self._intern(own, items, body.edges(), alike), "", inner=tuple(inner))
 
-    def _intern(self, own: Template, items: tuple[PictureItem, ...], edges: tuple[Edge, ...]) -> int:
-        key = (own, items, edges)
+    def _intern(
+        self,
+        own: Template,
+        items: tuple[PictureItem, ...],
+        edges: tuple[Edge, ...],
+        alike: tuple[PictureItem, ...] | None = None,
+    ) -> int:
+        """Return the index of a template.
+
+        Args:
+            own: The template without a body.
+            items: Items of the body.
+            edges: Edges of the body.
+            alike: What is compared of the items; by default all of them.
+        """
+        key = (own, items if alike is None else alike, edges, alike is None)
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = len(self.found)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from math import ceil
 
 from netinspect.analysis.picture.bodies import Body, Flows
 from netinspect.analysis.repeats import find_groups, without_numbers
+from netinspect.records.base import replace
 from netinspect.records.picture import OUTSIDE, PictureItem, Template
 
 LONGEST_BODY = 300
@@ -153,13 +154,24 @@ def items_of(body: Body, templates: Sequence[Template], *, fold: bool) -> tuple[
             continue
         run = body.boxes[start : index + 1]
         numbers = tuple(each.number for each in run)
+        inner_calls = tuple(tuple(number for _, number in each.inner) for each in run)
+        is_group = templates[box.template].kind == "group"
         items.append(
             PictureItem(
                 template=box.template,
                 names=tuple(each.name for each in run),
                 calls=numbers if any(number != 1 for number in numbers) else (),
+                inner_names=tuple(tuple(name for name, _ in each.inner) for each in run)
+                if is_group
+                else (),
+                inner_calls=inner_calls if is_group and {*chain(*inner_calls)} - {1} else (),
                 change=templates[box.template].change,
             )
         )
         start = index + 1
     return tuple(items)
+
+
+def without_names(item: PictureItem) -> PictureItem:
+    """Return what items of identical groups have in common: names without numbers, and no calls."""
+    return replace(item, names=tuple(map(without_numbers, item.names)), calls=())

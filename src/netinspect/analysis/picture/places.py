@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
+from netinspect.records.base import replace
 from netinspect.records.picture import Picture, PictureItem, Template
 
 
@@ -26,7 +28,7 @@ class Place(NamedTuple):
     the index of the step that would be next."""
 
     item: PictureItem | None
-    """The item that it is one box of; None for the root."""
+    """The item that it is one box of, with the names that it has here; None for the root."""
 
     occurrence: int = 0
     """Number of the box in its item, from 0."""
@@ -56,7 +58,7 @@ def places_in(picture: Picture, place: Place) -> Iterator[Place]:
     is_call = place.template.kind in ("module", "function") and place.template.steps > 0
     position = place.position + is_call
     number = 0
-    for item in place.template.items:
+    for item in items_in(picture, place.template, place.item, place.occurrence):
         template = picture.templates[item.template]
         for occurrence, name in enumerate(item.names):
             path = place.path
@@ -67,6 +69,45 @@ def places_in(picture: Picture, place: Place) -> Iterator[Place]:
             yield Place(numbers, template, path, name, step, item, occurrence, position)
             position += template.steps
             number += 1
+
+
+def items_in(
+    picture: Picture, template: Template, item: PictureItem | None, occurrence: int = 0
+) -> Sequence[PictureItem]:
+    """Return the items of the body of one box of an item, with the names that they have there.
+
+    Args:
+        picture: The picture.
+        template: Template of the item.
+        item: The item, as the body that it is in has it; None for the root.
+        occurrence: Number of the box in the item.
+    """
+    if item is None or not item.inner_names:
+        return template.items
+    names = iter(item.inner_names[occurrence])
+    calls = iter(item.inner_calls[occurrence] if item.inner_calls else ())
+    found = []
+    for each in template.items:
+        inside = picture.templates[each.template]
+        if inside.kind == "module":
+            own = tuple(islice(calls, each.count))
+            each = replace(
+                each,
+                names=tuple(islice(names, each.count)),
+                calls=own if any(number != 1 for number in own) else (),
+            )
+        elif modules := sum(
+            of.count for of in inside.items if picture.templates[of.template].kind == "module"
+        ):
+            # A chain, of which each item is one box.
+            own = tuple(islice(calls, modules))
+            each = replace(
+                each,
+                inner_names=(tuple(islice(names, modules)),),
+                inner_calls=(own,) if own else (),
+            )
+        found.append(each)
+    return found
 
 
 def all_places(picture: Picture) -> Iterator[Place]:

@@ -104,13 +104,12 @@ def tooltip_of(place: Place) -> str:
     label = safe(template.label)
     if template.kind == "module":
         lines.append(f"{safe(place.path) or label} ({label})" if place.path else label)
-        if place.item is not None and place.item.count > 1:
-            names = name_of(template, place.item, None)
-            lines.append(f"{place.item.count} identical: {names}")
     else:
         lines.append(label)
         if place.path:
             lines.append(f"in {safe(place.path)}")
+    if place.item is not None and place.item.count > 1:
+        lines.append(f"{place.item.count} identical: {name_of(template, place.item, None)}")
     if template.facts:
         lines.append(cut(safe(template.facts), 600))
     if template.inputs or template.output:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from netinspect._utils import units
 from netinspect._utils.safe_text import safe
+from netinspect.analysis.picture.places import items_in
 from netinspect.records.checkpoint_header import CheckpointHeader
 from netinspect.records.picture import Picture, PictureItem, Template
 from netinspect.records.report_header import Diagnosis, Operand
@@ -88,12 +89,14 @@ def amount_of_item(template: Template, item: PictureItem | None, heat: str) -> i
     """Return the amount of all boxes of an item; parameters of the same module count once."""
     count = 1
     if item is not None:
-        count = len(set(item.names)) if heat == "params" else item.count
+        count = item.modules if heat == "params" else item.count
     return amount_of(template, heat) * count
 
 
 def name_of(template: Template, item: PictureItem, shown: int | None) -> str:
     """Return the name of a module, or of all modules of an item: `blocks[0..11]`.
+
+    The name of a group has those of the modules in it: `norms[0..2], blocks[0..2]`.
 
     Args:
         template: Template of the item.
@@ -101,16 +104,30 @@ def name_of(template: Template, item: PictureItem, shown: int | None) -> str:
         shown: Number of the box in the item; None for all of them.
     """
     at = shown or 0
-    first = item.names[at].lstrip(".")
-    last = item.names[-1].lstrip(".")
-    if shown is not None or first == last:
-        repeated = template.parameters and item.calls and item.calls[at] > 1
-        return safe(f"{first} (call {item.calls[at]})" if repeated else first)
+    if item.inner_names:
+        names = item.inner_names if shown is None else item.inner_names[at : at + 1]
+        runs = (_run_name(first, last) for first, last in zip(names[0], names[-1], strict=True))
+        return safe(", ".join(dict.fromkeys(runs)))
+    if shown is None:
+        name = _run_name(item.names[0], item.names[-1])
+        if item.names[0] != item.names[-1]:
+            return safe(name)
+    else:
+        name = item.names[at].lstrip(".")
+    repeated = template.parameters and item.calls and item.calls[at] > 1
+    return safe(f"{name} (call {item.calls[at]})" if repeated else name)
+
+
+def _run_name(first: str, last: str) -> str:
+    """Return the name of all modules of a run, by those of its first and last one."""
+    first, last = first.lstrip("."), last.lstrip(".")
+    if first == last:
+        return first
     before, _, start = first.rpartition(".")
     same, _, end = last.rpartition(".")
     if before == same and start.isdigit() and end.isdigit():
-        return safe(f"{before}[{start}..{end}]" if before else f"{start}..{end}")
-    return safe(f"{first} … {last}")
+        return f"{before}[{start}..{end}]" if before else f"{start}..{end}"
+    return f"{first} … {last}"
 
 
 def shape_text(sizes: Sequence[int | str]) -> str:
@@ -180,13 +197,14 @@ def box_lines(
         spans += [Span(shape_text(each.spec.shape), "shape") for each in template.output[:1]]
         lines = [TextLine(tuple(spans), FONT)]
     elif template.kind == "chain" and not is_open:
-        lines = _chain_lines(picture, template, heat)
+        lines = _chain_lines(picture, template, item, shown, heat)
     elif template.kind == "module":
         lines = _module_lines(template, item, shown, is_open, amount)
     else:
         spans = [Span(cut(safe(template.label), _MOST_NAME), "class")]
-        if template.kind == "group" and item is not None and item.count > 1 and shown is None:
-            spans.append(Span(f"{TIMES}{item.count}", "count"))
+        if template.kind == "group" and item is not None and item.count > 1:
+            name = cut(name_of(template, item, shown), _MOST_NAME)
+            spans = [Span(name, "name"), *spans, _count_span(item, shown)]
         lines = [TextLine(tuple(spans), FONT, amount, reserved=amount > 0)]
     if not template.called:
         lines.append(TextLine((Span("never called", "facts"),), SMALL))
@@ -204,8 +222,7 @@ def _module_lines(
         spans.append(Span(cut(name, _MOST_NAME), "name"))
     spans.append(Span(cut(safe(template.label), _MOST_NAME), "class"))
     if item is not None and item.count > 1:
-        text = f"{TIMES}{item.count}" if shown is None else f"{shown + 1} of {item.count}"
-        spans.append(Span(text, "count"))
+        spans.append(_count_span(item, shown))
     lines = [TextLine(tuple(spans), FONT, amount, reserved=amount > 0)]
     facts = cut(facts_of(template), _MOST_FACTS, SMALL) if not is_open else ""
     if facts:
@@ -213,9 +230,15 @@ def _module_lines(
     return lines
 
 
-def _chain_lines(picture: Picture, template: Template, heat: str) -> list[TextLine]:
+def _count_span(item: PictureItem, shown: int | None) -> Span:
+    return Span(f"{TIMES}{item.count}" if shown is None else f"{shown + 1} of {item.count}", "count")
+
+
+def _chain_lines(
+    picture: Picture, template: Template, chain: PictureItem | None, shown: int | None, heat: str
+) -> list[TextLine]:
     rows: list[TextLine] = []
-    for item in template.items:
+    for item in items_in(picture, template, chain, shown or 0):
         inside = picture.templates[item.template]
         spans = [Span(cut(safe(inside.label), _MOST_NAME), "class")]
         if inside.kind == "module":

@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Literal
 
 from netinspect.analysis.picture.layers import project, stubs
+from netinspect.analysis.picture.places import items_in
 from netinspect.records.picture import OUTSIDE, Edge, Picture, PictureItem, Template
 from netinspect.rendering.graph.boxes import Body, Entry, Label, Line, Numbers, PlacedBox, Route, Sized
 from netinspect.rendering.graph.contents import (
@@ -138,7 +139,7 @@ class _Layout:
             return self._column_of(entry, entry.item)
         entries = []
         number = 0
-        for index, item in enumerate(template.items):
+        for index, item in enumerate(items_in(self._picture, template, entry.item, entry.shown or 0)):
             first = (*entry.numbers, number)
             is_column = item.count > 1 and first in self._unrolled
             shown = None if item.count > 1 else 0

@@ -61,14 +61,14 @@ def title(box: Box) -> str:
         call = box.item.calls[0] if box.item is not None and box.item.calls else 1
         text += f" (call {call})" if call > 1 and template.parameters else ""
     else:
-        text = template.label or box.name
+        text = box.name if template.kind == "group" and box.name else template.label or box.name
     return text + (f"  x{box.count}" if box.count > 1 else "")
 
 
 def kind(box: Box) -> str:
     """Return the class of a module, or the kind of another box where it is of use."""
     template = box.template
-    if template.kind == "module":
+    if template.kind == "module" or (template.kind == "group" and box.name):
         return template.label
     return template.kind if template.kind in ("function", "input") else ""
 
@@ -78,7 +78,9 @@ def lines(box: Box, heat: HeatKey) -> list[str]:
     found = title(box).split(BETWEEN) if box.template.kind == "chain" else [title(box)]
     if len(found) > _MOST_CALLS:
         found = [*found[: _MOST_CALLS - 2], f"{len(found) - _MOST_CALLS + 1} more", found[-1]]
-    if box.template.kind == "module" and box.parent is not None:
+    if (box.template.kind == "module" and box.parent is not None) or (
+        box.template.kind == "group" and box.name
+    ):
         found.append(box.template.label)
     number = amount(box, heat)
     if number:

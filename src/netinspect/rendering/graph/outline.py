@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from netinspect._utils import units
 from netinspect.analysis.picture.layers import Ends, project, stubs
-from netinspect.analysis.picture.places import root_place
+from netinspect.analysis.picture.places import items_in, root_place
 from netinspect.records.picture import OUTSIDE, Edge, Picture, PictureItem, Template
 from netinspect.rendering.graph.opening import Numbers, count_boxes, open_boxes
 from netinspect.rendering.graph.options import GraphStyle
@@ -34,6 +34,9 @@ class Box:
     parent: Box | None = None
     place: int = 0
     """Index in the children of the parent."""
+
+    shown: int = 0
+    """Number of the box in its item, of which the names in it are."""
 
     children: list[Box] = field(default_factory=list)
     """Empty if the box is closed."""
@@ -126,20 +129,28 @@ def outline(picture: Picture, opened: Container[Numbers]) -> Box:
 
 def _open(picture: Picture, box: Box, opened: Container[Numbers]) -> None:
     number = 0
-    for place, item in enumerate(box.template.items):
+    for place, item in enumerate(items_in(picture, box.template, box.item, box.shown)):
         template = picture.templates[item.template]
         # Of several boxes, the one that was asked for stands for all.
         shown = next((at for at in range(item.count) if (*box.numbers, number + at) in opened), 0)
         name, path = item.names[shown], box.path
         if template.kind == "module":
             path = (f"{box.path}{name}" if box.path else name[1:]) if name[:1] == "." else name
-        inner = item.names[0].lstrip(".")
-        last = units.name(item.names[-1].lstrip("."))
-        text = inner if template.kind != "module" else units.run_names(units.name(inner), last)
+        if template.kind == "module":
+            text = _run_name(item.names[0], item.names[-1])
+        elif item.inner_names and item.count > 1:
+            runs = map(_run_name, item.inner_names[0], item.inner_names[-1])
+            text = ", ".join(dict.fromkeys(runs))
+        else:
+            text = item.names[0].lstrip(".")
         numbers = (*box.numbers, number + shown)
-        box.children.append(Box(numbers, template, item, path, text, box, place))
+        box.children.append(Box(numbers, template, item, path, text, box, place, shown))
         number += item.count
     projected = project(box.template.edges, box.template.items)
     hidden = stubs(projected)
     box.lines = {ends: edge for ends, edge in projected.items() if ends not in hidden}
     box.stubs = {ends: edge for ends, edge in projected.items() if ends in hidden}
+
+
+def _run_name(first: str, last: str) -> str:
+    return units.run_names(units.name(first.lstrip(".")), units.name(last.lstrip(".")))

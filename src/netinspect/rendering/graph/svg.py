@@ -200,7 +200,7 @@ class _Drawing:
         yield "</g>"
         if box.is_open:
             if place.item is not None and place.item.count > 1 and not box.shown:
-                times *= len(set(place.item.names)) if self._style.heat == "params" else place.item.count
+                times *= place.item.modules if self._style.heat == "params" else place.item.count
             yield from self._body(box, place, depth, times)
 
     def _frame(

@@ -120,7 +120,8 @@ class _Encoder:
 
     def _item(self, item: PictureItem) -> list[Any]:
         names = [*item.names] if any(item.names) else len(item.names)
-        return _without_last_empty([item.template, names, [*item.calls], item.change])
+        inside = [[[*each] for each in all_boxes] for all_boxes in (item.inner_names, item.inner_calls)]
+        return _without_last_empty([item.template, names, [*item.calls], item.change, *inside])
 
     def _edge(self, edge: Edge) -> list[Any]:
         shapes = [self._shape(each) for each in edge.shapes]

@@ -45,15 +45,24 @@ function textLine(spans, size = FONT, amount = 0) {
   return { spans, size, amount, width, height: size === FONT ? 16 : 14 };
 }
 
-/** Return the name of one module of an item, or of all of them: `blocks[0..11]`. */
+/** Return the name of one module of an item, or of all: `blocks[0..11]`; of a group those of its modules. */
 function nameOf(template, item, shown) {
   const at = shown || 0;
-  const first = item.names[at].replace(/^\.+/, "");
-  const last = item.names.at(-1).replace(/^\.+/, "");
-  if (shown !== null || first === last) {
-    const isRepeated = template.parameters && item.calls[at] > 1;
-    return isRepeated ? `${first} (call ${item.calls[at]})` : first;
+  const last = (list) => (shown === null ? list.at(-1) : list[at]);
+  if (item.innerNames.length) {
+    const ends = last(item.innerNames);
+    return [...new Set(item.innerNames[at].map((name, index) => runName(name, ends[index])))].join(", ");
   }
+  const name = runName(item.names[at], last(item.names));
+  const isRepeated = item.names[at] === last(item.names) && template.parameters && item.calls[at] > 1;
+  return isRepeated ? `${name} (call ${item.calls[at]})` : name;
+}
+
+/** Return the name of all modules of a run, by those of its first and last one. */
+function runName(one, other) {
+  const first = one.replace(/^\.+/, "");
+  const last = other.replace(/^\.+/, "");
+  if (first === last) return first;
   const split = (name) => /^(?:(.*)\.)?(.*)$/s.exec(name);
   const [, before = "", start] = split(first);
   const [, same = "", end] = split(last);
@@ -83,24 +92,29 @@ function boxLines(template, item, shown, isOpen, heat, failure) {
     const shapes = template.output.slice(0, 1).map((operand) => [shapeText(operand.shape), "shape"]);
     lines = [textLine([[classSpan[0], "name"], ...shapes])];
   } else if (kind === "chain" && !isOpen) {
-    lines = chainLines(template, heat);
+    lines = chainLines(template, item, shown, heat);
   } else if (kind === "module") {
     const name = item ? nameOf(template, item, shown) : "";
     const spans = [...(name ? [[cutText(name, MOST_NAME), "name"]] : []), classSpan];
-    if (item?.count > 1) spans.push([shown === null ? `\u00d7${item.count}` : `${shown + 1} of ${item.count}`, "count"]);
+    if (item?.count > 1) spans.push(countSpan(item, shown));
     lines = [textLine(spans, FONT, amount)];
     const facts = isOpen ? "" : cutText(template.shown_facts, MOST_FACTS, SMALL);
     if (facts) lines.push(textLine([[facts, "facts"]], SMALL));
   } else {
-    const isGroup = kind === "group" && item?.count > 1 && shown === null;
-    lines = [textLine([classSpan, ...(isGroup ? [[`\u00d7${item.count}`, "count"]] : [])], FONT, amount)];
+    const isStack = kind === "group" && item?.count > 1;
+    const spans = isStack ? [[cutText(nameOf(template, item, shown), MOST_NAME), "name"], classSpan, countSpan(item, shown)] : [classSpan];
+    lines = [textLine(spans, FONT, amount)];
   }
   if (!template.called) lines.push(textLine([["never called", "facts"]], SMALL));
   return [...lines, ...failure.map((spans) => ({ ...textLine(spans, SMALL), isFailure: true }))];
 }
 
-function chainLines(template, heat) {
-  const rows = template.items.map((item) => {
+function countSpan(item, shown) {
+  return [shown === null ? `\u00d7${item.count}` : `${shown + 1} of ${item.count}`, "count"];
+}
+
+function chainLines(template, chain, shown, heat) {
+  const rows = itemsIn(template, chain, shown ?? 0).map((item) => {
     const inside = item.template;
     const spans = [[cutText(inside.label, MOST_NAME), "class"]];
     if (inside.kind === "module") spans.unshift([cutText(nameOf(inside, item, null), MOST_NAME), "name"]);

@@ -124,13 +124,15 @@ function operandParts(page, box) {
 /** Return the name of the box at a place, without making boxes for the way to it. */
 function nameAt(picture, place) {
   let template = picture.root;
+  let { items } = template;
   let path = "";
   let name = template.label;
   for (const part of place === "" ? [] : place.split("/")) {
     const number = Number(part);
-    const item = template.items.find((each) => number < each.number + each.count);
+    const item = items.find((each) => number < each.number + each.count);
     const own = item.names[number - item.number];
     template = item.template;
+    items = itemsIn(template, item, number - item.number);
     path = pathOf(template, own, path);
     name = own.replace(/^\./, "") || template.label;
   }

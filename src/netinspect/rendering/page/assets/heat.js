@@ -19,9 +19,14 @@ function amountOfTemplate(template, heat) {
   return cost[heat] || 0;
 }
 
+/** Return the number of distinct modules, or groups of modules, that an item stands for. */
+function modulesOf({ names, innerNames }) {
+  return new Set(innerNames.length ? innerNames.map((each) => each.join("\n")) : names).size;
+}
+
 /** Return the amount of all boxes of an item; parameters of the same module count once. */
 function amountOfItem(template, item, heat) {
-  const count = !item ? 1 : heat === "params" ? new Set(item.names).size : item.count;
+  const count = !item ? 1 : heat === "params" ? modulesOf(item) : item.count;
   return amountOfTemplate(template, heat) * count;
 }
 

@@ -56,12 +56,12 @@ class Layouts {
     const children = mode === CLOSED ? [] : box.contents.map((child) => this.of(child));
     const known = this.own.get(box);
     const shown = this.shownIn(box, mode);
-    const isSame = known && known.mode === mode && known.shown === shown &&
+    const isSame = known && known.mode === mode && known.shown === shown && known.item === box.item &&
       known.inside.length === children.length && children.every((child, at) => child === known.inside[at]);
     if (isSame) return known.layout;
     const failure = box.template.failed && box.place === this.failedPlace ? this.failure : [];
     const layout = this.layOut(box.template, box.item, mode, shown, children, failure);
-    this.own.set(box, { layout, mode, shown, inside: children });
+    this.own.set(box, { layout, mode, shown, item: box.item, inside: children });
     return layout;
   }
 
@@ -75,7 +75,7 @@ class Layouts {
       const inside = opensByDefault(template) && below ? OPEN : CLOSED;
       children = item.names.map((_, at) => this.sharedLayout(template, item, inside, below, at));
     } else if (mode === OPEN) {
-      children = template.items.map((child) => {
+      children = itemsIn(template, item, shown ?? 0).map((child) => {
         const inside = opensByDefault(child.template) ? (child.count > 1 ? below : Math.min(below, OPEN)) : CLOSED;
         return this.sharedLayout(child.template, child, inside, below, child.count === 1 ? 0 : null);
       });
@@ -92,7 +92,8 @@ class Layouts {
     const height = 10 + lines.reduce((sum, line) => sum + line.height, 0);
     const layout = { lines, isOpen, heading: 0, anchor: 0, children: [], routes: [], stubs: [], labels: [], ports: [] };
     if (isOpen) {
-      const body = mode === UNROLLED ? columnOf(template, item) : bodyOf(template);
+      const body = mode === UNROLLED ? columnOf(template, item)
+        : { ...bodyOf(template), entries: entriesOf(itemsIn(template, item, shown ?? 0)) };
       layOutBody(layout, body, children, template, item, this.isRight, width, height);
     } else {
       [layout.length, layout.breadth] = this.isRight ? [width, height] : [height, width];
@@ -120,9 +121,12 @@ function bodyOf(template) {
   const isStub = ({ source, target, edge }) =>
     edge.inObject || readers.get(source) > MOST_READERS || (target !== OUTSIDE && source > target);
   const all = [...found.values()];
-  const entries = template.items.map((item) => ({ template: item.template, item, shown: item.count > 1 ? null : 0 }));
-  template.body = { rows: template.layers, entries, lines: all.filter((each) => !isStub(each)), stubs: all.filter(isStub) };
+  template.body = { rows: template.layers, lines: all.filter((each) => !isStub(each)), stubs: all.filter(isStub) };
   return template.body;
+}
+
+function entriesOf(items) {
+  return items.map((item) => ({ template: item.template, item, shown: item.count > 1 ? null : 0 }));
 }
 
 /** Return the body of a stack of which all boxes are drawn, one after the other. */

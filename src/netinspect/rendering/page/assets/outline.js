@@ -77,8 +77,8 @@ class Outline {
       element("span", { class: box.isOpen || opensByDefault(template) ? "twist" : "twist quiet" }, box.canOpen ? (box.isOpen ? "\u25be" : "\u25b8") : ""),
       // The sign and the share come from the style sheet: the label has words for them, in another place.
       element("span", { class: "words", "data-sign": SIGNS[changeOf(box)] },
-        element("span", { class: box.name ? "row-name" : "" }, titleOf(box)),
-        box.name && template.kind === "module" ? element("span", { class: "row-class" }, ` ${template.label}`) : "",
+        element("span", { class: isNamed(box) ? "row-name" : "" }, titleOf(box)),
+        isNamed(box) && ["module", "group"].includes(template.kind) ? element("span", { class: "row-class" }, ` ${template.label}`) : "",
         box.isStack ? element("span", { class: "row-count" }, countOf(box)) : ""),
       element("span", { class: "share", "data-share": share ? percentText(share) : null }), bar);
     made.style.transform = `translateY(${row * ROW_HEIGHT}px)`;
@@ -126,10 +126,16 @@ class Outline {
   }
 }
 
+/** Return whether a box has a name: modules, inputs, and groups that repeat, which have those of their modules. */
+function isNamed(box) {
+  return box.name !== "" || (box.template.kind === "group" && box.item.count > 1);
+}
+
 /** Return the name of a box, or what it calls. */
 function titleOf(box) {
-  if (!box.name) return box.template.label || box.template.kind;
+  if (!isNamed(box)) return box.template.label || box.template.kind;
   if (box.isStack && !(box.isOpen && !box.isUnrolled)) return nameOf(box.template, box.item, null);
+  if (box.template.kind === "group") return nameOf(box.template, box.item, box.shown);
   const isAgain = box.template.kind === "module" && box.call > 1;
   return isAgain ? `${box.name} (call ${box.call})` : box.name;
 }
@@ -145,7 +151,7 @@ function labelOf(box) {
   const kinds = { only_a: "only in the old model", only_b: "only in the new model", changed: "changed" };
   return [
     titleOf(box) || template.label,
-    template.kind === "module" && box.name ? template.label : template.kind === "module" ? "" : template.kind,
+    template.kind === "module" || template.kind === "group" ? (isNamed(box) ? template.label : "") : template.kind,
     box.isStack ? countOf(box).trim() : "",
     template.output.length ? `output ${shapesText(template.output)}` : "",
     share ? `${percentText(share)} of ${HEATS[state.heat].noun}` : "",

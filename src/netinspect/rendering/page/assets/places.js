@@ -7,10 +7,37 @@ function pathOf(template, name, around) {
   return around ? around + name : name.slice(1);
 }
 
+/**
+ * Return the items of the body of one box of an item, with the names that they have there: those of a group
+ * replace the names in its template. The items of the same box are the same objects.
+ */
+function itemsIn(template, item, at = 0) {
+  if (!item?.innerNames.length) return template.items;
+  item.bodies ??= [];
+  item.bodies[at] ??= renamedItems(template, item.innerNames[at], item.innerCalls[at] || []);
+  return item.bodies[at];
+}
+
+function renamedItems(template, names, calls) {
+  let start = 0;
+  return template.items.map((each) => {
+    const inside = each.template;
+    const isModule = inside.kind === "module";
+    const count = isModule ? each.count : inside.items.reduce((sum, { template: { kind }, count }) =>
+      sum + (kind === "module" ? count : 0), 0);
+    if (count === 0) return each;
+    const own = [names.slice(start, start + count), calls.slice(start, start + count)];
+    start += count;
+    const id = `${each.id}:${own.join(":")}`;
+    return isModule ? { ...each, id, names: own[0], calls: own[1] }
+      : { ...each, id, innerNames: [own[0]], innerCalls: [own[1]] };
+  });
+}
+
 /** Return the place of the first call of a module; null if it is not in the picture. */
 function placeOfPath(picture, path) {
-  const find = (template, around, place) => {
-    for (const item of template.items) {
+  const find = (items, around, place) => {
+    for (const item of items) {
       for (const [at, name] of item.names.entries()) {
         const inside = item.template;
         const own = pathOf(inside, name, around);
@@ -18,13 +45,13 @@ function placeOfPath(picture, path) {
         const isModule = inside.kind === "module";
         if (isModule && own === path) return here;
         if (inside.items.length === 0 || (isModule && !path.startsWith(`${own}.`))) continue;
-        const found = find(inside, own, here);
+        const found = find(itemsIn(inside, item, at), own, here);
         if (found !== null) return found;
       }
     }
     return null;
   };
-  return path === "" ? "" : find(picture.root, "", "");
+  return path === "" ? "" : find(picture.root.items, "", "");
 }
 
 /** Return a function that finds the places whose call is made by a line: the outermost boxes, up to a number. */
@@ -44,8 +71,8 @@ function lineIndex(picture) {
     const key = lineKey(file, line);
     const found = [];
     let count = 0;
-    const walk = (template, around, place) => {
-      for (const item of template.items) {
+    const walk = (items, around, place) => {
+      for (const item of items) {
         const inside = item.template;
         if (!linesIn(inside).has(key)) continue;
         const isCall = inside.kind === "module" || inside.kind === "function";
@@ -55,11 +82,11 @@ function lineIndex(picture) {
           if (isCall && inside.site && lineKey(inside.site.file, inside.site.line) === key) {
             count++;
             if (found.length < most) found.push({ place: here, path: own, template: inside });
-          } else if (found.length < most) walk(inside, own, here);
+          } else if (found.length < most) walk(itemsIn(inside, item, at), own, here);
         }
       }
     };
-    walk(picture.root, "", "");
+    walk(picture.root.items, "", "");
     return { found, isMore: count > found.length };
   };
 }

@@ -19,23 +19,30 @@ function searchBoxes(picture, query) {
   };
   const found = [];
   const isPath = wanted.includes(".");
-  const walk = (template, place, path) => {
-    for (const item of template.items) {
+  const continued = (path, name) => (name[0] === "." ? (path ? path + name : name.slice(1)) : name);
+  const leadsTo = (path) => `${path}.`.toLowerCase().includes(`${wanted}.`) || wanted.startsWith(`${path.toLowerCase()}.`);
+  const walk = (items, place, path) => {
+    for (const item of items) {
       const isModule = item.template.kind === "module";
-      const paths = item.names.map((name) => (!isModule ? path : name[0] === "." ? (path ? path + name : name.slice(1)) : name));
+      const paths = item.names.map((name) => (isModule ? continued(path, name) : path));
       // Of a path, the very box of a stack is found.
       const at = isPath && isModule ? paths.findIndex((each) => `${each}.`.toLowerCase().includes(`${wanted}.`)) : -1;
       const through = isPath && isModule ? paths.findIndex((each) => wanted.startsWith(`${each.toLowerCase()}.`)) : -1;
       const inItem = isMatch(item) ? Math.max(0, item.names.findIndex((name) => name.toLowerCase().includes(wanted))) : -1;
-      const number = item.number + Math.max(0, at >= 0 ? at : through >= 0 ? through : inItem);
+      // Of groups that are alike, the one with the module.
+      const group = item.innerNames.findIndex((names) => names.some((name) =>
+        name.toLowerCase().includes(wanted) || (isPath && leadsTo(continued(path, name)))));
+      const number = item.number + Math.max(0, at >= 0 ? at : through >= 0 ? through : group >= 0 ? group : inItem);
       const key = joinKey(place, number);
       if (found.length >= MOST_FOUND) return;
       if (at >= 0 || inItem >= 0) found.push(key);
-      if (through >= 0 || (isPath && at < 0 && isModule) || hasMatch(item.template))
-        if (item.template.items.length) walk(item.template, key, paths[number - item.number]);
+      if (through >= 0 || (isPath && at < 0 && isModule) || group >= 0 || hasMatch(item.template)) {
+        const chosen = number - item.number;
+        if (item.template.items.length) walk(itemsIn(item.template, item, chosen), key, paths[chosen]);
+      }
     }
   };
-  walk(picture.root, "", "");
+  walk(picture.root.items, "", "");
   return found;
 }
 

@@ -29,9 +29,10 @@ function readPicture(data) {
       },
     };
     let number = 0;
-    template.items = (given.items || []).map(([of, names, calls = [], change = ""], at) => {
+    template.items = (given.items || []).map(([of, names, calls = [], change = "", innerNames = [], innerCalls = []], at) => {
       const all = typeof names === "number" ? Array(names).fill("") : names;
-      const item = { id: items++, template: of, names: all, count: all.length, calls, change, index: at, number };
+      const item = { id: items++, template: of, names: all, count: all.length, calls, change, innerNames, innerCalls,
+        index: at, number };
       number += item.count;
       return item;
     });
@@ -54,7 +55,7 @@ class Box {
   constructor(state, parent, item, template, key, occurrence) {
     this.state = state;
     this.parent = parent;
-    this.item = item;
+    this.given = item;
     this.template = template;
     this.key = key;
     /** Index in its unrolled stack; null for a box that stands for its whole item. */
@@ -63,7 +64,16 @@ class Box {
     this.column = null;
   }
 
-  get count() { return this.occurrence === null && this.item ? this.item.count : 1; }
+  /** The item in the body around it, with the names that it has in the box that is shown there. */
+  get item() {
+    const isInGroup = this.parent && ["group", "chain"].includes(this.parent.template.kind);
+    return isInGroup ? this.parent.items[this.given.index] : this.given;
+  }
+
+  /** The items of its body. */
+  get items() { return itemsIn(this.template, this.item, this.shown); }
+
+  get count() { return this.occurrence === null && this.given ? this.given.count : 1; }
   get isStack() { return this.count > 1; }
   get canOpen() { return this.template.items.length > 0; }
   get isOpen() { return this.state.mode(this) !== CLOSED; }
@@ -73,7 +83,7 @@ class Box {
   get shown() { return this.occurrence ?? this.state.shown.get(this.key) ?? 0; }
 
   /** Number of the box in the body that it is in. */
-  get number() { return this.item ? this.item.number + this.shown : 0; }
+  get number() { return this.given ? this.given.number + this.shown : 0; }
   get place() { return this.parent ? joinKey(this.parent.place, this.number) : ""; }
 
   /** Name in the body; empty for functions. */
@@ -95,7 +105,7 @@ class Box {
     if (!this.parent) return 0;
     const { template } = this.parent;
     let position = this.parent.position + (isCall(template) ? 1 : 0);
-    for (const item of template.items.slice(0, this.item.index)) position += item.template.steps * item.count;
+    for (const item of template.items.slice(0, this.given.index)) position += item.template.steps * item.count;
     return position + this.template.steps * this.shown;
   }
 
@@ -236,9 +246,9 @@ class State {
     let box = this.root;
     for (const part of place === "" ? [] : place.split("/")) {
       const number = Number(part);
-      const child = box.children.find(({ item }) => number < item.number + item.count);
-      if (!child || child.item.number > number) break;
-      box = child.isUnrolled ? child.contents[number - child.item.number] : child;
+      const child = box.children.find(({ given }) => number < given.number + given.count);
+      if (!child || child.given.number > number) break;
+      box = child.isUnrolled ? child.contents[number - child.given.number] : child;
     }
     return box;
   }
@@ -248,7 +258,7 @@ class State {
     let box = this.root;
     for (const part of key === "" ? [] : key.split("/")) {
       const [number, at] = part.split(":").map(Number);
-      const child = box.children.find(({ item }) => item.number === number);
+      const child = box.children.find(({ given }) => given.number === number);
       if (!child) break;
       box = at === undefined ? child : child.isUnrolled ? child.contents[at] : child;
     }
@@ -269,7 +279,7 @@ class State {
       box = this.boxAt(target);
       const numbers = target === "" ? [] : target.split("/").map(Number);
       for (let at = box; at.parent; at = at.parent)
-        if (at.isStack) this.shown.set(at.key, numbers[depthOf(at) - 1] - at.item.number);
+        if (at.isStack) this.shown.set(at.key, numbers[depthOf(at) - 1] - at.given.number);
     }
     const changes = ["selection"];
     for (let at = box.frame; at; at = at.frame)
