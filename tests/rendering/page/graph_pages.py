@@ -32,8 +32,12 @@ def text(page: Page, selector: str) -> str:
 
 
 def rows(page: Page) -> list[str]:
-    """Return the labels of the rows of the outline that are in its window."""
-    return [each.get_attribute("aria-label") or "" for each in page.raw.get_by_role("treeitem").all()]
+    """Return the labels of the rows of the outline that are in its window, after it has been drawn."""
+    _wait_until_drawn(page)
+    # All in one call: rows may be replaced between two calls.
+    script = "rows => rows.map(row => row.getAttribute('aria-label') || '')"
+    labels: list[str] = page.raw.get_by_role("treeitem").evaluate_all(script)
+    return labels
 
 
 def selected(page: Page) -> str:
@@ -47,5 +51,9 @@ def selected_key(page: Page) -> str:
 
 
 def _attribute_of_selected(page: Page, name: str) -> str:
-    page.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    _wait_until_drawn(page)
     return page.raw.locator("[role=treeitem][aria-selected=true]").get_attribute(name) or ""
+
+
+def _wait_until_drawn(page: Page) -> None:
+    page.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

@@ -125,7 +125,7 @@ _CHANGES: Column[Box] = Column(key="change", value=lambda box: change_of(box) or
 
 
 def _class(box: Box) -> str:
-    return kind(box) if box.template.kind in ("module", "input") else ""
+    return kind(box) if box.template.kind in ("module", "input", "group") else ""
 
 
 def _output(box: Box) -> str:
