@@ -165,15 +165,15 @@ class _Templates:
             )
             for each in (((box.name, box.number),) if template.kind == "module" else box.inner)
         ]
-        alike = tuple(map(without_names, items))
-        return Box(self._intern(own, items, body.edges(), alike), "", inner=tuple(inner))
+        compared = tuple(map(without_names, items))
+        return Box(self._intern(own, items, body.edges(), compared), "", inner=tuple(inner))
 
     def _intern(
         self,
         own: Template,
         items: tuple[PictureItem, ...],
         edges: tuple[Edge, ...],
-        alike: tuple[PictureItem, ...] | None = None,
+        compared: tuple[PictureItem, ...] | None = None,
     ) -> int:
         """Return the index of a template.
 
@@ -181,9 +181,9 @@ class _Templates:
             own: The template without a body.
             items: Items of the body.
             edges: Edges of the body.
-            alike: What is compared of the items; by default all of them.
+            compared: Items with what must be equal; by default all of `items`.
         """
-        key = (own, items if alike is None else alike, edges, alike is None)
+        key = (own, items if compared is None else compared, edges, compared is None)
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = len(self.found)
