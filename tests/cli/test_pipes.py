@@ -24,7 +24,7 @@ _TINY, _TUNED, _UNTRUSTED = (
     for name in ("tiny.safetensors", "tuned.safetensors", "untrusted.pt")
 )
 LINES = {
-    **{command: command_line(command, "lenet") for command in COMMANDS},
+    **{command: command_line(command, "lenet") for command in COMMANDS if command != "page"},
     "params --stats": ["params", _TUNED, "--stats"],
     "summary of a checkpoint": ["summary", _TINY],
     "globals": ["globals", _UNTRUSTED],
