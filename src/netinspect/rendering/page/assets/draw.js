@@ -85,7 +85,7 @@ function lineElements(box, line, top, width, isFirst, left) {
 
 /** Return the name in a heading; an open stack has that of the box that it shows. */
 function headName(box, words) {
-  return box.isStack && box.isOpen && !box.isUnrolled ? cutText(box.name, MOST_NAME) : words;
+  return box.isStack && box.isOpen && !box.isUnrolled ? cutText(box.name || titleOf(box), MOST_NAME) : words;
 }
 
 function amountLabel(box, amount, isFirst) {
