@@ -86,3 +86,16 @@ class Stages(nn.Module):
         for block in self.blocks[3:]:
             x = block(x) + x
         return x
+
+
+class Again(nn.Module):
+    """A block with a layer inside, which a loop calls with an addition, as ALBERT does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(3):
+            x = self.block(x) + x
+        return x

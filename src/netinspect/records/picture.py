@@ -67,7 +67,8 @@ class PictureItem:
     the path of the body that the box is in. Empty for functions; the name of an input or argument."""
 
     calls: tuple[int, ...] = ()
-    """For each of these boxes, the number of the call of the module; empty if all are first calls."""
+    """For each of these boxes, the number of the call of its module within the call around it; empty if
+    all are first calls."""
 
     inner_names: tuple[tuple[str, ...], ...] = ()
     """For each box of a group the names of the modules in it, in order, with those in its chains. They

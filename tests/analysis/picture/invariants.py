@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
@@ -74,6 +74,7 @@ def _facts(place: Place) -> tuple[object, ...]:
 def check_calls(trace: Trace, places: dict[CallId, Place]) -> None:
     """Check that each step has one box, in the box of its parent, and what the box shows of it."""
     steps = {call: place for call, place in places.items() if isinstance(call, int)}
+    seen: Counter[tuple[int | None, str]] = Counter()
     if not trace.steps:
         called = {path for place in places.values() if (path := place.path) or not place.numbers}
         assert called == {module.path for module in trace.modules}
@@ -87,7 +88,8 @@ def check_calls(trace: Trace, places: dict[CallId, Place]) -> None:
         assert template.failed or not step.failed
         if step.kind == "module" and place.item is not None:
             calls = place.item.calls or (1,) * place.item.count
-            assert calls[place.occurrence] == step.call
+            seen[step.parent, step.module] += 1
+            assert calls[place.occurrence] == seen[step.parent, step.module]
         if step.parent is not None:
             above = steps[step.parent].numbers
             assert place.numbers[: len(above)] == above

@@ -78,3 +78,12 @@ def test_groups_of_two_places_share_a_template() -> None:
     found = groups_of(picture)
     assert [each.item and each.item.count for each in found] == [3] * 6
     assert [paths_in(picture, each) for each in found] == [[f"blocks.{index}"] for index in range(6)]
+
+
+def test_block_that_is_called_again_is_one_item() -> None:
+    picture = picture_of(groups.Again())
+    found = groups_of(picture)
+    assert [each.item and each.item.count for each in found] == [3, 3, 3]
+    assert [paths_in(picture, each) for each in found] == [["block"]] * 3
+    assert found[0].item is not None
+    assert found[0].item.inner_calls == ((1,), (2,), (3,))

@@ -52,9 +52,10 @@ def build_picture(
     order = in_order(calls)
     for index in reversed(order):
         call = calls[index]
+        inside = [calls[child] for child in call.children]
         boxes = [
-            Box(made[child], path_in(calls[child], call.path), calls[child].number)
-            for child in call.children
+            Box(made[child], path_in(each, call.path), number)
+            for child, each, number in zip(call.children, inside, _call_numbers(inside), strict=True)
         ]
         made[index] = templates.add(call.own, Body(boxes, flows[index]))
     root = made[order[0]]
@@ -78,6 +79,20 @@ def path_in(call: Call, above: str) -> str:
         return f".{call.path}"
     inside = call.path.removeprefix(above)
     return inside if inside != call.path and inside[:1] in ("", ".") else call.path
+
+
+def _call_numbers(inside: Sequence[Call]) -> list[int]:
+    """Return for each call how many calls of its module are in a body up to it.
+
+    So the second call of a block is like the first one, with all that is in it.
+    """
+    seen: dict[str, int] = {}
+    numbers = []
+    for call in inside:
+        number = seen.get(call.path, 0) + 1 if call.own.kind == "module" else 1
+        seen[call.path] = number
+        numbers.append(number)
+    return numbers
 
 
 class _Templates:

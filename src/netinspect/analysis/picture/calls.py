@@ -38,9 +38,6 @@ class Call:
     path: str = ""
     """Path of the called module, or name of an input; empty for a function."""
 
-    number: int = 1
-    """Number of the call of the module."""
-
     reads: Sequence[Read] = ()
     children: list[int] = field(default_factory=list)
     """Indices of the calls in it, in their order. What never runs may be in several calls."""

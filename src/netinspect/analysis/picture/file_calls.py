@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Literal
@@ -65,7 +64,6 @@ class _FileCalls:
         self._values = FileValues(graph)
         self._tensors = {each.name: each for each in named_tensors(checkpoint)}
         self._calls: list[Call] = []
-        self._times: Counter[str] = Counter()
 
     def collect(self) -> list[Call]:
         main = self._graph.main
@@ -106,10 +104,9 @@ class _FileCalls:
             is_small = not module.class_path and len(inner) <= _MOST_OF_LAYER
             library = is_leaf and (module.class_path.startswith(_LIBRARY) or is_small)
             facts = self._facts_of_layer(unit.nodes) if library else ""
-            self._times[module.path] += 1
             own = self._module(unit, library=library, facts=facts)
             call = len(self._calls)
-            self._calls.append(Call(parent, own, module.path, self._times[module.path]))
+            self._calls.append(Call(parent, own, module.path))
             self._add_units(inner, call, module.path)
 
     def _add_node(self, index: int, parent: int) -> None:

@@ -96,7 +96,7 @@ class _TraceCalls:
             own = self._of_module(step.module)
             is_leaf = not any(each.kind == "module" for each in inside)
             own = replace(own, **shown, library=own.library and is_leaf)
-            return Call(parent, own, step.module, step.call)
+            return Call(parent, own, step.module)
         own = Template(
             kind="function",
             facts=_plain_arguments(step),
