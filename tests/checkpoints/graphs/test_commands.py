@@ -45,7 +45,7 @@ def test_graph_of_file(file: str, run: Callable[..., Outcome]) -> None:
     result = run("graph", file, "--depth", "1")
     assert result.code == 0, result.err
     rows = [line.split("\t") for line in result.out.splitlines() if not line.startswith("#")]
-    assert rows[0] == ["name", "class", "output", "params", "count", "reads"]
+    assert rows[0] == ["name", "class", "output", "params", "count", "id", "reads"]
     names = [row[0] for row in rows]
     assert ("blocks" if file == "gpt.safetensors" else "blocks.0") in names
     notes = [line for line in result.out.splitlines() if line.startswith("# no ")]

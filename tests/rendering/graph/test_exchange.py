@@ -179,8 +179,7 @@ def test_hostile_names_arrive_whole(views: dict[str, Any], page: Page) -> None:
     dot = read_dot(view.text("dot"))
     for found in (mermaid, dot):
         labels = {group.label.split(" · ")[0] for group in found.groups.values()}
-        # The path of a module with an empty name is that of the model, which was called before.
-        expected = {safe(each) for each in HOSTILE if each} | {"'' (call 2)"}
+        expected = {safe(each) for each in HOSTILE if each} | {"''"}
         assert labels == expected
 
 
