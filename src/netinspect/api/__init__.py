@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netinspect.api._load import read_checkpoint as read_checkpoint
     from netinspect.api._load import save as save
     from netinspect.api._memory import memory as memory
-    from netinspect.api._pictures import page as page
+    from netinspect.api._page import page as page
     from netinspect.api._view import View as View
     from netinspect.api._views import *  # noqa: F403
     from netinspect.errors import CheckpointError as CheckpointError
@@ -39,7 +39,7 @@ _MODULES = {
     "netinspect.api._load": ("capture", "load", "read_checkpoint", "save"),
     "netinspect.api._memory": ("memory",),
     "netinspect.api._graph": ("graph",),
-    "netinspect.api._pictures": ("page",),
+    "netinspect.api._page": ("page",),
     "netinspect.api._view": ("View",),
     "netinspect.errors": (
         "CheckpointError", "ForwardError", "LoadError", "NetinspectError", "SavedTraceError",

@@ -9,7 +9,7 @@ import typer
 
 from netinspect._utils import process
 from netinspect._utils.classes import is_a
-from netinspect.api._pictures import HEATS, THEMES, check_choice, page_of
+from netinspect.api._page import HEATS, THEMES, check_choice, page_of
 from netinspect.cli.completion import complete_target
 from netinspect.cli.console import is_terminal
 from netinspect.cli.options import (

@@ -1,4 +1,4 @@
-"""Public functions whose views are pictures: `page`."""
+"""Public function `page`."""
 
 from __future__ import annotations
 
