@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 Cli = Callable[..., Outcome]
 
 # memory takes seconds each time, and globals is about files.
-COMMANDS = [each for each in command_names.COMMANDS if each not in ("memory", "globals")]
+COMMANDS = [each for each in command_names.COMMANDS if each not in ("memory", "globals", "page")]
 ERRORS = [["summary", "lente"], ["summary", "lenet", "--zzz"], ["summary", "lenet", "-i", "1x1x9x9"]]
 
 

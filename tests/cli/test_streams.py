@@ -91,7 +91,7 @@ def test_ascii_pipe(workshop: Path, words: str) -> None:
     assert "Traceback" not in outcome.err
     assert "internal" not in outcome.err
     if "tree" in words:
-        assert "\n|- conv1  Conv2d(" in outcome.out
+        assert "\n+- conv1  Conv2d(" in outcome.out
         assert "\n`- fc3 " in outcome.out
 
 

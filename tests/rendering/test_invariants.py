@@ -184,7 +184,7 @@ def test_csv_and_plain_agree_for_all_views(sample: str) -> None:
         for text, plain in zip(documents, whole.split("\n\n"), strict=True):
             rows = list(csv.reader(io.StringIO(text)))
             assert rows == [line.split("\t") for line in plain.rstrip("\n").split("\n")], name
-            assert all(re.fullmatch("[a-z][a-z_]*", key) for key in rows[0])
+            assert all(re.fullmatch("[a-z][a-z0-9_]*", key) for key in rows[0])
         identity = json.loads(render(report, Style(format=Format.JSON)))
         assert identity["schema"] == f"netinspect-{report.name}"
         assert identity["schema_version"] == 3

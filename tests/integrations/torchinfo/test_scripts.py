@@ -72,7 +72,7 @@ PRINTED = (
     Script(
         "row_settings",
         "summary(net, (2, 3, 10, 10), row_settings=['var_names', 'ascii_only'])",
-        ("Sequential (body)", "|- "),
+        ("Sequential (body)", "+- "),
         ("1-1", "├"),
     ),
     Script(
