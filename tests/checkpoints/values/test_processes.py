@@ -29,7 +29,7 @@ def two_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(processes, "processors", lambda: 2)
     monkeypatch.setattr(processes, "LEAST", 1)
     # A browser of other tests in this process has threads, which are idle here.
-    monkeypatch.setattr(processes.threading, "active_count", lambda: 1)
+    monkeypatch.setattr("threading.active_count", lambda: 1)
     before = children()
     yield
     assert children() <= before  # none is left, not even as a zombie
