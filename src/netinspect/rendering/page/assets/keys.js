@@ -62,7 +62,7 @@ function startGraphKeys(state, graph, outline, search, toLargest) {
   bind("r", "turn the graph", () => state.set({ direction: state.direction === "TB" ? "LR" : "TB" }));
   bind("x", "show or hide labels of data that many boxes read", () => state.set({ isStubbed: !state.isStubbed }));
   const changes = changedPlaces(state.picture);
-  addKeys("/", "search", () => search.field.focus());
+  addKeys("/", "search", () => { search.field.focus(); search.field.select(); });
   addKeys("n", changes.length ? "next that was found, or next change" : "next that was found", () => next(1));
   addKeys("N p", changes.length ? "previous one" : "previous that was found", () => next(-1));
 

@@ -56,7 +56,13 @@ class Search {
     });
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") { this.run(); this.go(event.shiftKey ? -1 : 1); }
-      if (event.key === "Escape") { field.value = ""; this.run(); byId("graph").focus(); }
+      if (event.key === "Escape") {
+        // After the first result was shown, Escape leaves the field only: n and N go on from the graph.
+        // By itself, a browser would empty the field.
+        event.preventDefault();
+        if (this.at < 0) { field.value = ""; this.run(); }
+        byId("graph").focus();
+      }
     });
   }
 
