@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, get_args
 
 from netinspect._utils.classes import is_a
 from netinspect.api._checkpoints import refuse_for_checkpoint, summarize_values
@@ -15,9 +15,10 @@ from netinspect.api._graph import compared
 from netinspect.api._load import load_or_read
 from netinspect.api._options import ForwardOptions, given, takes
 from netinspect.api._view import View
-from netinspect.errors import NetinspectError, UsageError, suggestion
+from netinspect.errors import NetinspectError
 from netinspect.records.base import replace as changed
 from netinspect.records.checkpoint import Checkpoint
+from netinspect.rendering.graph.options import HeatKey, Theme, checked_style
 from netinspect.reports.page.record import Page
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from netinspect.reports.memory.record import Memory
     from netinspect.reports.page.record import PageNote
 
-THEMES = ("auto", "light", "dark")
-HEATS = ("macs", "params", "activations", "bytes")
+THEMES: tuple[str, ...] = get_args(Theme)
+HEATS: tuple[str, ...] = get_args(HeatKey)
 _FRAME_HEIGHT = 720
 """Pixels of the page in a notebook."""
 
@@ -131,8 +132,7 @@ def page(
         against: A model to compare the graph with, which is run with the same options.
         options: Inputs of forward and its mode, as for `summary`.
     """
-    check_choice("theme", theme, THEMES)
-    check_choice("heat", heat, HEATS)
+    checked_style(theme=theme, heat=heat)
     found = load_or_read(model, args=args or None, stats="if_small", code=source, **given(options))
     tracked: Memory | None = None
     notes: tuple[PageNote, ...] = ()
@@ -151,19 +151,6 @@ def page(
         heat=heat,
         against=second,
     )
-
-
-def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
-    """Check that a value is one of several.
-
-    Raises:
-        UsageError: It is not.
-    """
-    if value not in choices:
-        raise UsageError(
-            f"there is no {option} {value!r}",
-            hint=suggestion(value, choices) or f"one of {', '.join(choices)}",
-        )
 
 
 def page_of(

@@ -9,7 +9,7 @@ import typer
 
 from netinspect._utils import process
 from netinspect._utils.classes import is_a
-from netinspect.api._page import HEATS, THEMES, check_choice, page_of
+from netinspect.api._page import HEATS, THEMES, page_of
 from netinspect.cli.completion import complete_target
 from netinspect.cli.console import is_terminal
 from netinspect.cli.options import (
@@ -27,6 +27,7 @@ from netinspect.errors import NetinspectError, UsageError
 from netinspect.records.base import record, replace
 from netinspect.records.request import Target
 from netinspect.rendering.formats import PAGE_FORMATS, Format, page_format_of, refused_for_page
+from netinspect.rendering.graph.options import checked_style
 
 if TYPE_CHECKING:
     from netinspect.memory_tracker.request import TrackRequest
@@ -115,8 +116,7 @@ def command(
     """
     from netinspect.records.checkpoint import Checkpoint
 
-    check_choice("theme", theme, THEMES)
-    check_choice("heat", heat, HEATS)
+    checked_style(theme=theme, heat=heat)
     output = _for_page(output)
     parsed = read_target(target, output)
     if parsed.is_checkpoint and memory:

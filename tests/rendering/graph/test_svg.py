@@ -144,7 +144,8 @@ def test_format_svg_shows_difference(lenet: Picture) -> None:
 @settings(max_examples=30)
 @given(picture=pictures())
 def test_format_svg_of_random_picture_is_well_formed(picture: Picture) -> None:
-    ElementTree.fromstring(format_svg(picture, GraphStyle(depth=0)))
+    root = ElementTree.fromstring(format_svg(picture, GraphStyle(depth=0)))
+    assert root.tag.endswith("svg")
 
 
 def test_format_svg_closes_boxes_above_bound() -> None:

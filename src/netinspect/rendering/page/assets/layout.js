@@ -1,6 +1,6 @@
 // Layout: where each box, edge and label is, as in rendering/graph/coordinates.py. All lengths are along the
 // flow of the data and across it; only what is drawn has x and y. A box has coordinates relative to the box
-// around it, so that all boxes of one structure that are open alike share one layout.
+// around it, so that all boxes of one structure with the same boxes open share one layout.
 
 const PAD = 10;
 const MARGIN = 14;
@@ -65,7 +65,7 @@ class Layouts {
     return layout;
   }
 
-  /** Return the layout of all boxes that are alike, and have the mode `below` inside. */
+  /** Return the layout of all identical boxes that have the mode `below` inside. */
   sharedLayout(template, item, mode, below, shown) {
     const key = `${template.index} ${item ? item.id : ""} ${mode} ${mode ? below : ""} ${shown}`;
     let layout = this.shared.get(key);

@@ -1,5 +1,5 @@
 // Outline: the boxes as a tree of text, with the same selection and the same open boxes as the graph. It is what
-// screen readers read. Only the rows in its window are elements; each tells its level and its place.
+// screen readers read. Only the rows in its window are elements; each has its level and its place.
 
 const ROW_HEIGHT = 24;
 const ROWS_AROUND = 12;

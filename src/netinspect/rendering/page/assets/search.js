@@ -29,7 +29,7 @@ function searchBoxes(picture, query) {
       const at = isPath && isModule ? paths.findIndex((each) => `${each}.`.toLowerCase().includes(`${wanted}.`)) : -1;
       const through = isPath && isModule ? paths.findIndex((each) => wanted.startsWith(`${each.toLowerCase()}.`)) : -1;
       const inItem = isMatch(item) ? Math.max(0, item.names.findIndex((name) => name.toLowerCase().includes(wanted))) : -1;
-      // Of groups that are alike, the one with the module.
+      // Of identical groups, the one with the module.
       const group = item.innerNames.findIndex((names) => names.some((name) =>
         name.toLowerCase().includes(wanted) || (isPath && leadsTo(continued(path, name)))));
       const number = item.number + Math.max(0, at >= 0 ? at : through >= 0 ? through : group >= 0 ? group : inItem);
@@ -72,10 +72,10 @@ class Search {
     this.query = query;
     this.found = searchBoxes(this.state.picture, query);
     this.at = -1;
-    this.tell();
+    this.showCount();
   }
 
-  tell() {
+  showCount() {
     const { found, at } = this;
     const count = found.length >= MOST_FOUND ? `${countText(MOST_FOUND)}+` : countText(found.length);
     this.output.textContent = !this.query?.trim() ? "" : at < 0 ? `${count} found` : `${countText(at + 1)} of ${count}`;
@@ -87,6 +87,6 @@ class Search {
     if (!length) return;
     this.at = this.at < 0 ? (step > 0 ? 0 : length - 1) : (this.at + step + length) % length;
     this.state.select(this.found[this.at]);
-    this.tell();
+    this.showCount();
   }
 }
