@@ -154,3 +154,28 @@ def test_build_tensor_exact_values_repeat() -> None:
     assert build_tensor(parse_spec("3:float64:0.1,-2"), torch.Generator()).tolist() == [0.1, -2, 0.1]
     assert build_tensor(parse_spec("0x3:int64:1,2"), torch.Generator()).shape == (0, 3)
     assert build_tensor(parse_spec("scalar:int64:7,"), torch.Generator()).item() == 7
+
+
+class Steps(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor, steps: int, mode: Any = "scores") -> Tensor:
+        assert type(steps) is int
+        assert mode in ("scores", "two words", ["a", 1.5])
+        for _ in range(steps):
+            x = self.fc(x)
+        return x
+
+
+@pytest.mark.parametrize("mode", ["scores", "'two words'", "['a', 1.5]"])
+def test_choose_inputs_plain_values(mode: str) -> None:
+    request = InputRequest.parse(("x=2x4", "steps:=3", f"mode:={mode}"))
+    values = {each.record.name: each.value for each in choose_arguments(Steps(), request)}
+    assert values["steps"] == 3
+    assert Steps()(**values).shape == (2, 4)
+
+
+def test_choose_inputs_int_inferred() -> None:
+    assert [each.spec for each in netinspect.trace(Steps()).inputs] == ["x=1x4", "steps:=1"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from netinspect.errors import UsageError
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import DTYPES, InputSpec, parse_spec
+from netinspect.records.trace import split_specs
 
 TOO_LARGE = "its sizes are too large: no more than 17,179,869,184 elements fit in memory"
 
@@ -314,3 +315,43 @@ def test_input_request_default() -> None:
 def test_input_request_invalid_spec() -> None:
     with pytest.raises(UsageError, match="cannot read the input spec 'y'"):
         InputRequest.parse(("2x3", "y"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "shown"),
+    [
+        ("n:=3", 3, "n:=3"),
+        ("rate:=0.5", 0.5, "rate:=0.5"),
+        ('mode:="scores"', "scores", "mode:='scores'"),
+        ("mode:=scores", "scores", "mode:='scores'"),
+        ("mode:='two words'", "two words", "mode:='two words'"),
+        ("a:='b=c'", "b=c", "a:='b=c'"),
+        ("sizes:=[2, 3]", [2, 3], "sizes:=[2, 3]"),
+        ("sizes:=(2,3)", (2, 3), "sizes:=(2, 3)"),
+        ("flag:=True", True, "flag=True"),
+        ("state:=None", None, "state=None"),
+        (":=3", 3, ":=3"),
+        ("batch.kind:=7", 7, "batch.kind:=7"),
+    ],
+)
+def test_parse_spec_plain_value(text: str, value: object, shown: str) -> None:
+    spec = parse_spec(text)
+    assert spec.value == value
+    assert type(spec.value) is type(value)
+    assert str(spec) == shown
+    assert parse_spec(str(spec)) == spec
+
+
+@pytest.mark.parametrize(
+    "text", ["n:=", "n:=[1, 2", "n:=print(1)", "n:=2 +", "2n:=3", "n:=" + "1" * 20_000]
+)
+def test_parse_spec_plain_value_malformed(text):
+    with pytest.raises(UsageError, match="cannot read the input spec"):
+        parse_spec(text)
+
+
+def test_split_specs_values_with_spaces() -> None:
+    parts = ["x=2x3", "mode:='two words'", "sizes:=[2, 3]", r"text:='it\'s \\'", "y=1x4:int64:0..9"]
+    assert split_specs(" ".join(parts)) == parts
+    assert split_specs("") == []
+    assert split_specs("a:='unclosed b") == ["a:='unclosed b"]

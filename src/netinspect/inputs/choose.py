@@ -24,7 +24,7 @@ from netinspect.inputs.spec import InputSpec, is_name, parse_spec
 from netinspect.records.base import replace
 from netinspect.records.request import TraceRequest
 from netinspect.records.steps import Failure
-from netinspect.records.trace import Attempt
+from netinspect.records.trace import Attempt, split_specs
 from netinspect.tracing.arguments import Argument
 from netinspect.tracing.capture import Forward, observe
 
@@ -104,7 +104,7 @@ def _inferred(
     given = {
         spec.name or argument.record.name: Guess(spec=spec, reason=argument.record.origin)
         for argument in fixed
-        for spec in map(parse_spec, argument.record.spec.split())
+        for spec in map(parse_spec, argument.record.specs)
     }
 
     def specs_of(candidate: Candidate) -> list[tuple[InputSpec, str]]:
@@ -146,6 +146,6 @@ def _inferred(
 
 def _parsed(texts: str) -> Iterator[InputSpec]:
     """Parse generated specs; skip one that cannot be parsed, since the user did not write it."""
-    for text in texts.split():
+    for text in split_specs(texts):
         with suppress(UsageError):
             yield parse_spec(text)

@@ -16,7 +16,7 @@ from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import forward_names
 from netinspect.inputs.spec import DTYPES, InputSpec, parse_spec
 from netinspect.records.base import replace
-from netinspect.records.trace import Trace
+from netinspect.records.trace import Trace, split_specs
 from netinspect.tracing.model.members import find_module
 from netinspect.tracing.safe_access import attribute, is_a
 
@@ -73,7 +73,7 @@ def _known(
     yield from inputs.expected
     names = forward_names(model)
     for index, (texts, reason) in enumerate(inputs.start):
-        for spec in _parsed(texts.split()):
+        for spec in _parsed(split_specs(texts)):
             yield spec.name or names.at(index), spec, reason
     own = declared_example(model)
     for index, spec in enumerate(_parsed(own)):
@@ -82,7 +82,7 @@ def _known(
         return
     if (example := live_example(model)) is not None:
         for argument in example:
-            for spec in _parsed(argument.record.spec.split()):
+            for spec in _parsed(argument.record.specs):
                 yield argument.record.name, spec, argument.record.origin
         return
     # Imported here: models with an example do not need inference.

@@ -8,13 +8,16 @@ The grammar is `[NAME=]SIZE[xSIZE…][:DTYPE][:LOW..HIGH][:list]`. Examples:
 - `flag=scalar:bool`: a tensor without dimensions;
 - `images=3x320x320:list`: a list of one such tensor;
 - `batch.ids=2x16:int64`: a key of a dictionary;
-- `cache=False`: a literal, which is `True`, `False` or `None`.
+- `steps:=3`, `mode:="scores"`, `sizes:=[2, 3]`: a plain value, written as a Python literal. A word that
+  is not a literal is a string. `cache=False` is short for `cache:=False`, and so for `True` and `None`.
 """
 
 from __future__ import annotations
 
+import ast
 import math
 import re
+from typing import Any
 
 from netinspect._utils.tensors import DTYPES as DTYPES
 from netinspect._utils.tensors import MAXIMUM_ELEMENTS, dtype_named, fits
@@ -39,14 +42,19 @@ MAXIMUM_LIST = 1024
 _LITERALS = ("True", "False", "None")
 _INTEGERS = frozenset(dtype for dtype in DTYPES if "int" in dtype)
 _EXAMPLE = "write it like 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999"
-_NUMBERS = "to pass a Python number, return it from a function: --inputs-from FILE:FUNCTION"
+_NUMBERS = "to pass a Python number, write it with a colon: NAME:=0.5"
 _TOO_LARGE = f"its sizes are too large: no more than {MAXIMUM_ELEMENTS:,} elements fit in memory"
 _MAXIMUM_QUOTE = 100
+_LONGEST_VALUE = 10_000
+"""Most characters of a plain value."""
+
+_WORD = re.compile(r"[^\W\d][\w./-]*")
+"""A string without quotes, which a shell removes."""
 
 
 @record
 class InputSpec:
-    """One argument to build: a tensor, a list of tensors or a literal."""
+    """One argument to build: a tensor, a list of tensors or a plain value."""
 
     name: str | None
     """Argument of `forward`, or a dotted key in one; None for the next position."""
@@ -66,10 +74,15 @@ class InputSpec:
     """Length of the list of such tensors; 0 for a single tensor."""
 
     literal: str | None = None
-    """`True`, `False` or `None`, if it is not a tensor."""
+    """Python literal of a plain value, such as `3` or `'scores'`; None for a tensor."""
 
     typed: bool = False
     """Whether the user wrote the dtype `float32`, which is also the default, and no values."""
+
+    @property
+    def value(self) -> Any:
+        """The plain value that the literal stands for."""
+        return ast.literal_eval(self.literal or "None")
 
     @property
     def only_sizes(self) -> bool:
@@ -85,7 +98,7 @@ class InputSpec:
     @property
     def is_floating(self) -> bool:
         """Whether the dtype is floating point."""
-        return "float" in self.dtype
+        return self.literal is None and "float" in self.dtype
 
     def with_shape(self, shape: tuple[int, ...]) -> InputSpec:
         """Return the spec with another shape."""
@@ -134,7 +147,11 @@ class InputSpec:
     def __str__(self) -> str:
         name = f"{self.name}=" if self.name else ""
         if self.literal is not None:
-            return f"{name}{self.literal}"
+            return (
+                f"{name}{self.literal}"
+                if self.literal in _LITERALS
+                else f"{self.name or ''}:={self.literal}"
+            )
         shape = "x".join(map(str, self.shape)) if self.shape else "scalar"
         limits = ""
         if self.low is not None and self.high is not None:
@@ -157,6 +174,11 @@ def parse_spec(text: str) -> InputSpec:
     Raises:
         UsageError: It does not follow the grammar; the error names the wrong part.
     """
+    before, is_value, after = text.partition(":=")
+    if is_value and (is_name(before.strip()) or not before.strip()):
+        return InputSpec(
+            name=before.strip() or None, shape=(), literal=_parse_value(text, after.strip())
+        )
     name, equals, rest = text.rpartition("=")
     name = name.strip()
     if equals and not is_name(name):
@@ -204,6 +226,27 @@ def parse_spec(text: str) -> InputSpec:
         values=values,
         listed=listed,
         typed=typed and low is None and not values,
+    )
+
+
+def plain_value(value: object, name: str | None = None) -> InputSpec:
+    """Return the spec of a plain value, such as a number or a string."""
+    return InputSpec(name=name, shape=(), literal=repr(value))
+
+
+def _parse_value(text: str, value: str) -> str:
+    """Return the literal of a plain value in Python's own form."""
+    if len(value) > _LONGEST_VALUE:
+        raise _bad(text, f"a plain value has at most {_LONGEST_VALUE:,} characters")
+    try:
+        return repr(ast.literal_eval(value))
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        if _WORD.fullmatch(value):
+            return repr(value)
+    raise UsageError(
+        _message(text),
+        cause=f"{_quote(value)} is not a Python literal" if value else "it has no value",
+        hint="write a number, a string, a list or True: steps:=3, mode:=scores, 'sizes:=[2, 3]'",
     )
 
 

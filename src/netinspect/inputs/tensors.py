@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 
 from netinspect.inputs.spec import InputSpec
 
 
-def build_value(
-    spec: InputSpec, generator: torch.Generator, device: torch.device | str = "cpu"
-) -> torch.Tensor | list[torch.Tensor] | bool | None:
-    """Build the value of a spec: a tensor, a list of tensors or a literal; see `build_tensor`."""
+def build_value(spec: InputSpec, generator: torch.Generator, device: torch.device | str = "cpu") -> Any:
+    """Build the value of a spec: a tensor, a list of tensors or a plain value; see `build_tensor`."""
     if spec.literal is not None:
-        return None if spec.literal == "None" else spec.literal == "True"
+        return spec.value
     if not spec.listed:
         return build_tensor(spec, generator, device)
     return [build_tensor(spec, generator, device) for _ in range(spec.listed)]

@@ -102,7 +102,7 @@ def prepare(
             f"the batch of the input {without_spec[0]} cannot be changed: no input spec describes it",
             hint="omit --batch and --device-memory: the function that creates the inputs sets the batch",
         )
-    specs = tuple(text for entry in trace.inputs for text in entry.spec.split() if not without_spec)
+    specs = tuple(text for entry in trace.inputs for text in entry.specs if not without_spec)
     if options.limit is not None and not any(parse_spec(text).shape for text in specs):
         raise UsageError(
             "--device-memory needs a batch, but no input of the model is a tensor with dimensions",
@@ -143,7 +143,7 @@ def _resized(trace: Trace, sizes: Mapping[str, int]) -> tuple[str, ...]:
     changes = dict(sizes)
     texts = []
     for entry in trace.inputs:
-        for text in entry.spec.split():
+        for text in entry.specs:
             spec = parse_spec(text)
             for dimension in range(len(spec.shape)):
                 size = changes.pop(f"{spec.name or entry.name}:{dimension}", None)

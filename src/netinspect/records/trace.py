@@ -51,10 +51,37 @@ class Input:
     name: str
     value: Value
     spec: str
-    """The input spec of such a tensor; empty if no spec can describe it."""
+    """The input spec of such a value, or those of its entries, joined by spaces; empty if no spec can
+    describe it."""
 
     origin: str
     """Origin of the input: the user, a declaration, or the evidence that it was inferred from."""
+
+    @property
+    def specs(self) -> list[str]:
+        """Its input specs: one, or one for each entry of a container."""
+        return split_specs(self.spec)
+
+
+def split_specs(text: str) -> list[str]:
+    """Split input specs that are joined by spaces; plain values may contain spaces themselves."""
+    specs: list[str] = []
+    start, depth, quote, escaped = 0, 0, "", False
+    for index, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote and not escaped else quote
+            escaped = character == "\\" and not escaped
+        elif character in "'\"":
+            quote = character
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == " " and depth <= 0:
+            specs.append(text[start:index])
+            start = index + 1
+    specs.append(text[start:])
+    return [each for each in specs if each]
 
 
 @record

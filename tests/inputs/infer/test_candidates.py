@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.errors import UsageError
-from netinspect.inputs.infer import refine
 from netinspect.inputs.infer.candidate import Candidate, tensor
+from netinspect.inputs.infer.refinements import table
 from netinspect.inputs.signature import keys_by_argument
 from tests.support import Outcome
 
@@ -137,7 +137,7 @@ def test_infer_inputs_invalid_candidate_is_failed_attempt(
         yield {"0": x, "1": x}
         yield from () if every else refinements(result, facts)
 
-    refinements = refine.refinements
+    refinements = table.refinements
     monkeypatch.setattr("netinspect.inputs.infer.infer_inputs.refinements", invalid_first)
     trace = netinspect.load(Choosy())
     assert trace.failure is not None

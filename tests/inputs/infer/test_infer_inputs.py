@@ -70,7 +70,7 @@ CHOSEN = {
     "Pairs": ("pixel_values=1x2x3x224x224",),
     "Patches": ("patches=16x48", "spatial_shapes=1x2:int64:4..4"),
     "Strict": ("waveform=1x96",),
-    "Opt": ("x=1x6", "flag=False", "n=scalar:int64:1..1"),
+    "Opt": ("x=1x6", "flag=False", "n:=1"),
 }
 
 

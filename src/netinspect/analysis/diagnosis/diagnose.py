@@ -11,7 +11,7 @@ from netinspect.errors import shorten
 from netinspect.records.dataflow import failed_step, sources_of
 from netinspect.records.report_header import Diagnosis, Operand
 from netinspect.records.steps import Failure, Step
-from netinspect.records.trace import Trace, is_given
+from netinspect.records.trace import Trace, is_given, split_specs
 from netinspect.records.values import tensors_in
 
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ def _more_remedies(trace: Trace, failure: Failure, explanation: Explanation | No
 
 def _multiples(failure: Failure) -> Iterator[str]:
     """Yield remedies for inputs whose sides must be a multiple of a number."""
-    options = (" ".join(f"--input {spec}" for spec in specs.split()) for specs in failure.working_inputs)
+    options = (
+        " ".join(f"--input {spec}" for spec in split_specs(specs)) for specs in failure.working_inputs
+    )
     yield (
         f"use an input whose sides are multiples of {failure.working_unit}; these pass: "
         f"{' and '.join(options)}"
@@ -159,13 +161,16 @@ def _input_options(trace: Trace) -> str:
     specs = " ".join(
         f"--input {text if is_given(each.origin) else _without_sizes(text)}"
         for each in trace.inputs
-        for text in each.spec.split()
+        for text in each.specs
     )
     function = "--inputs-from FILE:FUNCTION for values that are not tensors"
     return f"{specs}, or {function}" if specs else function
 
 
 def _without_sizes(spec: str) -> str:
+    name, is_value, _ = spec.partition(":=")
+    if is_value:
+        return f"{name}:=VALUE"
     name, equals, _ = spec.rpartition("=")
     return f"{name}{equals}SIZES"
 

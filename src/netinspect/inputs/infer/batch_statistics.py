@@ -19,7 +19,7 @@ def wants_two_examples(failure: Failure | None) -> bool:
 
 def are_single(arguments: list[Argument]) -> bool:
     """Return whether every input with a batch has a batch of 1."""
-    specs = [parse_spec(text) for each in arguments for text in each.record.spec.split()]
+    specs = [parse_spec(text) for each in arguments for text in each.record.specs]
     batches = {spec.listed or spec.shape[0] for spec in specs if spec.listed or spec.shape}
     return batches == {1}
 

@@ -10,7 +10,7 @@ from netinspect.inputs.infer.docstrings import refine_by_docstring
 from netinspect.inputs.infer.from_layers import first_layer_guess, guess_for_layer
 from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 from netinspect.inputs.signature import ForwardArgument, keys_by_argument
-from netinspect.inputs.spec import InputSpec
+from netinspect.inputs.spec import plain_value
 from netinspect.records.base import replace
 from netinspect.tracing.model.members import named_modules
 from netinspect.tracing.safe_access import is_a
@@ -80,9 +80,9 @@ def _names_to_fill(facts: ModelFacts, given: Candidate, known: Candidate) -> lis
 
 
 _SCALARS = {
-    "int": tensor(dtype="int64", low=1, high=1, reason="an int"),
-    "float": tensor(low=1.0, high=1.0, reason="a float"),
-    "bool": Guess(spec=InputSpec(name=None, shape=(), literal="False"), reason="a bool"),
+    "int": Guess(spec=plain_value(1), reason="an int"),
+    "float": Guess(spec=plain_value(1.0), reason="a float"),
+    "bool": Guess(spec=plain_value(False), reason="a bool"),
 }
 
 

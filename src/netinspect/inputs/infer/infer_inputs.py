@@ -13,7 +13,7 @@ from netinspect.inputs.infer.candidate import Candidate, describe_changes
 from netinspect.inputs.infer.first_candidates import first_candidates
 from netinspect.inputs.infer.labels import missing_labels
 from netinspect.inputs.infer.model_facts import ModelFacts
-from netinspect.inputs.infer.refine import refinements
+from netinspect.inputs.infer.refinements.table import refinements
 from netinspect.inputs.infer.solve_sizes import solve_sizes
 from netinspect.inputs.infer.usual_inputs import prefer_usual_inputs
 from netinspect.records.steps import Failure

@@ -150,7 +150,7 @@ def _image_specs(arguments: Sequence[Argument], sources: set[str]) -> dict[int, 
     """
     found: dict[int, InputSpec] = {}
     for at, argument in enumerate(arguments):
-        if len(argument.record.spec.split()) != 1 or type(argument.value) is not torch.Tensor:
+        if len(argument.record.specs) != 1 or type(argument.value) is not torch.Tensor:
             continue
         spec = parse_spec(argument.record.spec)
         is_image = len(spec.shape) in (3, 4, 5) and spec.is_floating

@@ -7,7 +7,7 @@ import math
 from netinspect.inputs.infer.attempts import AttemptResult, AttemptRunner
 from netinspect.inputs.infer.candidate import Guess, describe_changes
 from netinspect.inputs.infer.model_facts import ModelFacts
-from netinspect.inputs.infer.refine import with_batch_dimension
+from netinspect.inputs.infer.refinements.ranks import with_batch_dimension
 from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Step
 from netinspect.records.values import tensors_in
