@@ -178,4 +178,5 @@ def test_choose_inputs_plain_values(mode: str) -> None:
 
 
 def test_choose_inputs_int_inferred() -> None:
-    assert [each.spec for each in netinspect.trace(Steps()).inputs] == ["x=1x4", "steps:=1"]
+    arguments = choose_arguments(Steps(), InputRequest())
+    assert [each.record.spec for each in arguments] == ["x=1x4", "steps:=1"]

@@ -345,7 +345,7 @@ def test_parse_spec_plain_value(text: str, value: object, shown: str) -> None:
 @pytest.mark.parametrize(
     "text", ["n:=", "n:=[1, 2", "n:=print(1)", "n:=2 +", "2n:=3", "n:=" + "1" * 20_000]
 )
-def test_parse_spec_plain_value_malformed(text):
+def test_parse_spec_plain_value_malformed(text: str) -> None:
     with pytest.raises(UsageError, match="cannot read the input spec"):
         parse_spec(text)
 
