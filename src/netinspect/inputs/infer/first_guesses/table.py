@@ -1,0 +1,33 @@
+"""Table of the sources of first guesses, and of their adjustments, in order of evidence."""
+
+from __future__ import annotations
+
+from netinspect.inputs.infer.candidate import Guess
+from netinspect.inputs.infer.first_guesses import annotated, first_layer, named
+from netinspect.inputs.infer.first_guesses.unfilled import Adjust, Source, Unfilled
+
+SOURCES: tuple[Source, ...] = (
+    annotated.scalar,
+    named.by_name,
+    named.image,
+    first_layer.first_layer,
+)
+"""The first source that yields a guess settles the argument."""
+
+ADJUSTMENTS: tuple[Adjust, ...] = (
+    named.documented,
+    first_layer.features,
+    annotated.as_list,
+)
+"""All of them apply to a guess of a tensor, in this order."""
+
+
+def first_guesses(unfilled: Unfilled) -> list[Guess]:
+    """Return guesses for an argument, the most likely first; at least one."""
+    guesses: list[Guess] = next(filter(None, (list(source(unfilled)) for source in SOURCES)), [])
+    if guesses and guesses[0].spec.literal is not None:
+        return guesses
+    adjusted: list[Guess | None] = [*guesses] or [None]
+    for adjust in ADJUSTMENTS:
+        adjusted = [adjust(unfilled, guess) for guess in adjusted]
+    return [guess for guess in adjusted if guess is not None]
