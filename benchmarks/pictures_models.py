@@ -38,12 +38,14 @@ def unet() -> nn.Module:
     """Return a UNet of the shape and size of that of Stable Diffusion 1.5: 859,520,964 parameters."""
     import diffusers
 
-    return diffusers.UNet2DConditionModel(
+    build: Any = diffusers.UNet2DConditionModel  # mypy sees types only where diffusers is installed
+    model: nn.Module = build(
         sample_size=64,
         block_out_channels=(320, 640, 1280, 1280),
         attention_head_dim=8,
         cross_attention_dim=768,
     )
+    return model
 
 
 def gpt2_xl() -> nn.Module:

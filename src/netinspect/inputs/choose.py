@@ -16,6 +16,7 @@ from torch import nn
 from netinspect.errors import UsageError
 from netinspect.inputs.arguments import join_arguments, make_arguments
 from netinspect.inputs.budget import Budget
+from netinspect.inputs.construction import Construction
 from netinspect.inputs.declared import declared_specs, live_example
 from netinspect.inputs.inherit import inherit
 from netinspect.inputs.request import InputRequest
@@ -30,6 +31,7 @@ from netinspect.tracing.capture import Forward, observe
 
 if TYPE_CHECKING:
     from netinspect.inputs.infer.candidate import Candidate
+    from netinspect.inputs.infer.model_facts import ModelFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def choose_inputs(
     target: str | None = None,
     stops_at: Callable[[Failure], bool] = lambda failure: False,
     budget: Budget | None = None,
+    construction: Construction | None = None,
 ) -> Choice:
     """Choose the arguments of `forward`: given or declared ones, otherwise inferred ones.
 
@@ -62,6 +65,7 @@ def choose_inputs(
         target: The target string, which names a library's model more precisely than its class.
         stops_at: Returns whether no other input can fix a failure.
         budget: Budget of a search; None for a new one.
+        construction: Arguments that the model was built with; None if unknown.
 
     Raises:
         UsageError: The requested inputs do not match the signature of `forward`.
@@ -79,11 +83,15 @@ def choose_inputs(
         return Choice(make_arguments(model, declared, inputs))
     if declared is None and (example := live_example(model)) is not None:
         return Choice(example)
-    return _inferred(model, declared or [], inputs, request, target, stops_at, budget or Budget())
+    # Imported here: models with given or declared inputs do not need inference.
+    from netinspect.inputs.infer.model_facts import read_facts
+
+    facts = read_facts(model, training=bool(request.train), construction=construction)
+    return _inferred(facts, declared or [], inputs, request, target, stops_at, budget or Budget())
 
 
 def _inferred(
-    model: nn.Module,
+    facts: ModelFacts,
     declared: list[tuple[InputSpec, str]],
     inputs: InputRequest,
     request: TraceRequest,
@@ -91,14 +99,12 @@ def _inferred(
     stops_at: Callable[[Failure], bool],
     budget: Budget,
 ) -> Choice:
-    # Imported here: models with given or declared inputs do not need inference.
     from netinspect.inputs.infer.attempts import InvalidCandidate
     from netinspect.inputs.infer.candidate import Guess
     from netinspect.inputs.infer.from_libraries import known_inputs
     from netinspect.inputs.infer.infer_inputs import infer
-    from netinspect.inputs.infer.model_facts import read_facts
 
-    facts = read_facts(model, training=bool(request.train))
+    model = facts.model
     # Checks that the given names exist and that none is given twice.
     fixed = make_arguments(model, declared, inputs, complete=False)
     given = {

@@ -8,6 +8,7 @@ from typing import Any
 
 from netinspect.errors import UsageError, suggestion
 from netinspect.inputs.budget import Budget
+from netinspect.inputs.construction import Construction
 from netinspect.inputs.request import InputRequest, check_sources
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
 from netinspect.records.base import field, record
@@ -53,6 +54,9 @@ class RunOptions:
 
     budget: Budget = field(default_factory=Budget)
     """Budget of the searches for inputs, shared by all tensor modes."""
+
+    construction: Construction | None = None
+    """Arguments that the model was built with; None for a model that was built elsewhere."""
 
     @classmethod
     def parse(cls, request: TraceRequest, given: GivenValues | None = None) -> RunOptions:

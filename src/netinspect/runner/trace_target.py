@@ -20,6 +20,7 @@ from netinspect._utils.classes import plain_name
 from netinspect.errors import LoadError, UsageError, message_of
 from netinspect.inputs.arguments import as_call, given_arguments
 from netinspect.inputs.choose import Choice, choose_inputs
+from netinspect.inputs.construction import Construction
 from netinspect.inputs.declared import declared_example
 from netinspect.inputs.infer.batch_statistics import are_single, wants_two_examples, with_reason
 from netinspect.inputs.infer.model_facts import devices_of
@@ -133,6 +134,7 @@ def trace_target(factory: ModelFactory, options: RunOptions) -> Trace:
     target = factory.target.text
     if factory.is_built:
         return trace_module(factory.build()[0], options, target=target)
+    options = replace(options, construction=Construction.of(factory.found, factory.arguments))
     notes: list[str] = []
     reported: Trace | None = None
     why = ""
@@ -343,4 +345,5 @@ def _choose(
         target=target,
         stops_at=lambda failure: is_caused_by_mode(failure, tensor_mode) or refuses(failure),
         budget=options.budget,
+        construction=options.construction,
     )

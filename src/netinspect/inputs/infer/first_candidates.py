@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from netinspect.inputs.infer.argument_names import meaning_of
 from netinspect.inputs.infer.candidate import Candidate, describe_changes
 from netinspect.inputs.infer.first_guesses.first_layer import alternatives
@@ -22,9 +24,27 @@ def first_candidates(
         given: Arguments that the user passed.
         known: Guesses from a library that knows this model.
     """
+    candidate = _most_likely(facts, given, known)
+    starts = [candidate]
+    # Optional arguments may be better left out.
+    needed = {*facts.names.required, *given, *list(candidate)[:1]}
+    starts.append({name: guess for name, guess in candidate.items() if name.partition(".")[0] in needed})
+    # Configured sizes may be about something else.
+    unconfigured = _most_likely(dataclasses.replace(facts, settings=None), given, known)
+    if describe_changes(unconfigured, candidate):
+        starts.append(unconfigured)
+    unsure = [name for name, guess in candidate.items() if not guess.firm and name not in given]
+    if unsure:
+        for guess in alternatives(facts):
+            starts.append({**candidate, **dict.fromkeys(unsure, guess)})
+    starts = [_with_batch_of(given, each) for each in starts]
+    return [(each, describe_changes({}, each) or "no arguments") for each in starts]
+
+
+def _most_likely(facts: ModelFacts, given: Candidate, known: Candidate) -> Candidate:
+    """Return the most likely guess of each argument."""
     candidate: Candidate = {}
-    names = _names_to_fill(facts, given, known)
-    for name in names:
+    for name in _names_to_fill(facts, given, known):
         if name in given:
             candidate[name] = given[name]
         elif name in known:
@@ -33,16 +53,7 @@ def first_candidates(
             candidate[name] = first_guesses(
                 Unfilled(name, facts.names.arguments.get(name), candidate, facts)
             )[0]
-    starts = [candidate]
-    # Optional arguments may be better left out.
-    needed = {*facts.names.required, *given, *list(candidate)[:1]}
-    starts.append({name: guess for name, guess in candidate.items() if name.partition(".")[0] in needed})
-    unsure = [name for name, guess in candidate.items() if not guess.firm and name not in given]
-    if unsure:
-        for guess in alternatives(facts):
-            starts.append({**candidate, **dict.fromkeys(unsure, guess)})
-    starts = [_with_batch_of(given, each) for each in starts]
-    return [(each, describe_changes({}, each) or "no arguments") for each in starts]
+    return candidate
 
 
 def _with_batch_of(given: Candidate, candidate: Candidate) -> Candidate:

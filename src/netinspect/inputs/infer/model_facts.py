@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from netinspect.inputs.construction import Construction
+from netinspect.inputs.infer.model_settings import ModelSettings, Setting
 from netinspect.inputs.signature import ForwardNames, forward_names
 from netinspect.tracing.model.members import modules, named_buffers, named_modules, named_parameters
 from netinspect.tracing.model.offload import all_homes_of, home_of
@@ -49,8 +51,15 @@ class ModelFacts:
     config: Any = field(default=None)
     """The `config` attribute, which models of transformers have; None without one."""
 
+    settings: ModelSettings | None = None
+    """Settings in attributes, in configurations, and in arguments of the constructor."""
+
+    def configured(self, *names: str) -> Setting | None:
+        """Return the setting under one of several names, wherever the model has it; None without any."""
+        return self.settings.find(*names) if self.settings is not None else None
+
     def setting(self, *names: str, part: str = "") -> Any:
-        """Return the first setting that the model's config or one of its parts has; None without any.
+        """Return the first setting of the model's config or of one of its parts, or else any other.
 
         Args:
             names: Possible names of the setting.
@@ -62,7 +71,8 @@ class ModelFacts:
                 value = setting_of(config, name)
                 if value is not None:
                     return value
-        return None
+        found = self.configured(*names)
+        return found.value if found is not None else None
 
     def _configs(self) -> list[tuple[str, Any]]:
         """Return the config itself and then its parts, each with its name."""
@@ -79,15 +89,19 @@ class ModelFacts:
         return [("", self.config), *((name, found[name]) for name in names)]
 
 
-def read_facts(model: nn.Module, *, training: bool = False) -> ModelFacts:
+def read_facts(
+    model: nn.Module, *, training: bool = False, construction: Construction | None = None
+) -> ModelFacts:
     """Read the facts of a model.
 
     Args:
         model: The live module.
         training: Whether forward will run in train mode.
+        construction: Arguments that the model was built with; None if unknown.
     """
     with torch._C.DisableTorchFunction():
-        return dataclasses.replace(_read_facts(model), training=training)
+        settings = ModelSettings(model, construction or Construction.of_instance(model))
+        return dataclasses.replace(_read_facts(model), training=training, settings=settings)
 
 
 def _read_facts(model: nn.Module) -> ModelFacts:

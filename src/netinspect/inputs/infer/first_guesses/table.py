@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netinspect.inputs.infer.candidate import Guess
 from netinspect.inputs.infer.first_guesses import annotated, first_layer, named
+from netinspect.inputs.infer.first_guesses.configured_sizes import configured_sizes
 from netinspect.inputs.infer.first_guesses.unfilled import Adjust, Source, Unfilled
 
 SOURCES: tuple[Source, ...] = (
@@ -16,6 +17,7 @@ SOURCES: tuple[Source, ...] = (
 
 ADJUSTMENTS: tuple[Adjust, ...] = (
     named.documented,
+    configured_sizes,
     first_layer.features,
     annotated.as_list,
 )
