@@ -49,6 +49,7 @@ sys.exit(code)
         ("timm:convnext_at", ["timm:convnext_atto", "timm:convnext_atto_ols", "timm:convnext_atto_rms"]),
         ("torchvision:resnet1", [f"torchvision:resnet{size}" for size in (18, 101, 152)]),
         ("transformers:BertForMas", ["transformers:BertForMaskedLM"]),
+        ("diffusers:UNet2DC", ["diffusers:UNet2DConditionModel"]),
         ("ti", ["timm:", "tiny_gpt"]),
         ("torchvi", ["torchvision:"]),
         ("timm:nothing_like_it", []),
@@ -64,11 +65,12 @@ def test_complete_target(workshop: Path, typed: str, completed: list[str]) -> No
 
 def test_complete_pattern_lists_models_and_places(workshop: Path) -> None:
     offered = complete_pattern("")
-    assert offered[: len(sample_names()) + 3] == [
+    assert offered[: len(sample_names()) + 4] == [
         *sample_names(),
         "torchvision:",
         "timm:",
         "transformers:",
+        "diffusers:",
     ]
     assert {"folder/", "net.py"} <= {*offered}
     assert "weights.pt" not in offered

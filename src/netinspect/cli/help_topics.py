@@ -23,9 +23,9 @@ A TARGET is one of:
   net.py, net.py:Net         a class, a function that returns a model, or an
                              instance, in a Python file
   package.module:Net         the same in an importable package
-  timm:resnet50              a model of torchvision:, timm: or transformers:
-                             (netinspect models timm: lists them)
-  transformers:FOLDER        a folder with a config.json
+  timm:resnet50              a model of torchvision:, timm:, transformers: or
+                             diffusers: (netinspect models timm: lists them)
+  transformers:FOLDER        a folder with a config.json, also of diffusers:
   model.safetensors, FOLDER  a checkpoint, for summary, params, tree, diff and
                              globals
   hf:org/name                a checkpoint on the hub, with --online

@@ -27,8 +27,8 @@ def command(
         str | None,
         typer.Argument(
             metavar="[PATTERN|PATH]",
-            help="A shell pattern or a part of a name, after torchvision:, timm: or transformers: for "
-            "one library; or a file or folder, whose classes are found by reading.",
+            help="A shell pattern or a part of a name, after torchvision:, timm:, transformers: or "
+            "diffusers: for one library; or a file or folder, whose classes are found by reading.",
             autocompletion=complete_pattern,
             show_default=False,
         ),

@@ -39,8 +39,8 @@ OUTPUT_PANEL = "Output"
 def _target(others: str = "") -> Any:
     return typer.Argument(
         metavar="[TARGET]",
-        help="A sample (lenet), file.py:Class, package.module:Class, timm:resnet50 (torchvision: and "
-        f"transformers: too){others}. Of a Python file, its definitions are run. "
+        help="A sample (lenet), file.py:Class, package.module:Class, timm:resnet50 (torchvision:, "
+        f"transformers: and diffusers: too){others}. Of a Python file, its definitions are run. "
         "Default: the project's setting, else lenet.",
         autocompletion=complete_target,
         show_default=False,

@@ -264,7 +264,10 @@ def _of_hub(text: str) -> str | None:
     """Return a hint for a text that has the form of a name on the hub, unless it may be a path."""
     if not re.fullmatch(r"[\w-]+/[\w.-]+", text) or os.path.exists(Path(text).parent):
         return None
-    return f"on the hub, with --online: {_HUB}{text} is its checkpoint, transformers:{text} its model"
+    return (
+        f"on the hub, with --online: {_HUB}{text} is its checkpoint, transformers:{text} its model "
+        f"(of a pipeline: diffusers:{text}/unet)"
+    )
 
 
 def _unknown(text: str) -> LoadError:

@@ -50,6 +50,10 @@ class TestWhole:
         with pytest.raises(CheckpointError) as caught:
             read_checkpoint(str(tmp_path), "it/")
         assert caught.value.hint == "transformers:it is the model of its config.json, without weights"
+        (tmp_path / "config.json").write_text('{"_class_name": "UNet2DModel"}')
+        with pytest.raises(CheckpointError) as caught:
+            read_checkpoint(str(tmp_path), "it/")
+        assert caught.value.hint == "diffusers:it is the model of its config.json, without weights"
 
     def test_read_file_set_hints_at_subfolders_with_weights(self, tmp_path: Path) -> None:
         for folder in ("unet", "vae", "scheduler"):

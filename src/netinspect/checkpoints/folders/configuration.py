@@ -30,6 +30,16 @@ def with_configuration(found: Checkpoint, file_set: FileSet, present: frozenset[
     return found
 
 
+def library_of(file_set: FileSet) -> str:
+    """Return the library whose model the config.json of a folder configures."""
+    try:
+        with file_set.open("config.json") as source:
+            is_of_diffusers = "_class_name" in read_object(source, largest=_LARGEST)
+    except (LoadError, RecursionError):
+        return "transformers"
+    return "diffusers" if is_of_diffusers else "transformers"
+
+
 def _with(found: Checkpoint, file_set: FileSet, name: str, prefix: str) -> Checkpoint:
     try:
         with file_set.open(name) as source:

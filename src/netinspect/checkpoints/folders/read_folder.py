@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from netinspect.checkpoints.folders import pipelines
-from netinspect.checkpoints.folders.configuration import with_configuration
+from netinspect.checkpoints.folders.configuration import library_of, with_configuration
 from netinspect.checkpoints.folders.file_sets import FileSet
 from netinspect.checkpoints.folders.join import join, prefixed
 from netinspect.checkpoints.folders.shard_index import Expected
@@ -171,9 +171,8 @@ def _deeper(file_set: FileSet) -> str:
     if deeper:
         return f"there are some in {some(deeper, _LISTED)}"
     if "config.json" in file_set.names() and not file_set.remote:
-        return (
-            f"transformers:{file_set.name.rstrip('/')} is the model of its config.json, without weights"
-        )
+        target = f"{library_of(file_set)}:{file_set.name.rstrip('/')}"
+        return f"{target} is the model of its config.json, without weights"
     code = next((name for name in file_set.names() if name.endswith(".py")), None)
     model = f", or a model by its file: {file_set.name.rstrip('/')}/{code}" if code is not None else ""
     return f"name a file of weights{model}"

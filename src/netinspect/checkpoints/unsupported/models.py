@@ -274,7 +274,8 @@ MODELS: dict[str, UnreadFormat] = {
     ),
     "config json": UnreadFormat(
         "the configuration of a model, not its weights",
-        "transformers:FOLDER is the model of a folder with a config.json, without weights",
+        "transformers:FOLDER or diffusers:FOLDER is the model of a folder with a config.json, without "
+        "weights",
     ),
     "adapter json": UnreadFormat(
         "the configuration of an adapter (PEFT), not its weights",

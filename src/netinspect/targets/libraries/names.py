@@ -16,8 +16,12 @@ from functools import cache
 from pathlib import Path
 
 from netinspect.errors import LoadError, UsageError, suggestion
+from netinspect.targets.libraries.config_files import config_file, parts_of_pipeline
 
-LIBRARIES = ("torchvision", "timm", "transformers")
+LIBRARIES = ("torchvision", "timm", "transformers", "diffusers")
+
+_WITH_CONFIGS = ("transformers", "diffusers")
+"""Libraries whose models are also named by a folder with a configuration, or by a name on the hub."""
 
 _REGISTERED = re.compile(
     r"""^@register_model(?:\((?:\s*(?:name\s*=\s*)?["'](?P<given>[\w.-]+)["'])?\s*\))?[ \t]*\n"""
@@ -28,6 +32,11 @@ _DEPRECATED = re.compile(r"(?ms)^register_model_deprecations\(__name__,\s*\{(.*?
 _KEY = re.compile(r"""["'](\w+)["']\s*:""")
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
+_HUB_FOLDER = re.compile(r"[\w.-]+(?:/[\w.-]+){1,2}")
+"""Name on the hub, and the folder of a model in it."""
+
+_WORD = re.compile(r"\w+")
+_CLASS_AND_BASES = re.compile(r"^class (\w+)\(([^)]*)\):", re.MULTILINE)
 
 
 def split_library(text: str) -> tuple[str, str] | None:
@@ -39,7 +48,8 @@ def split_library(text: str) -> tuple[str, str] | None:
 def model_names(library: str) -> tuple[str, ...]:
     """List the models of a library in natural order: `resnet18` before `resnet101`.
 
-    They are the registered builders of torchvision and timm, and the model types of transformers.
+    They are the registered builders of torchvision and timm, the model types of transformers, and the
+    model classes of diffusers.
 
     Raises:
         LoadError: The library is not installed.
@@ -111,21 +121,16 @@ def check_name(library: str, name: str, *, online: bool) -> None:
         if not online and not name.startswith("local-dir:"):
             raise _offline(library, name)
         return
-    if library == "transformers" and config_file(name) is not None:
+    if library in _WITH_CONFIGS and config_file(name) is not None:
         return
     known = known_names(library)
     # The part after the dot selects weights, as in `resnet50.a1_in1k`; the structure is the same.
     if name in known or (library == "timm" and name.partition(".")[0] in known):
         return
-    if library == "transformers":
-        if name.isidentifier() and name in _all_classes(folder):
-            return
-        if _resembles_path(name):
-            raise LoadError(f"{name} has no config.json", hint="name a folder that has one")
-        if _HUB_ID.fullmatch(name) and online:
-            return
-        if _HUB_ID.fullmatch(name) and "/" in name:
-            raise _offline(library, name)
+    if library == "transformers" and name.isidentifier() and name in _all_classes(folder):
+        return
+    if library in _WITH_CONFIGS and _may_be_on_hub(library, name, online=online):
+        return
     elsewhere = [each for each in LIBRARIES if each != library and _has(each, name)]
     raise LoadError(
         f"{library} has no model {name!r}",
@@ -136,6 +141,24 @@ def check_name(library: str, name: str, *, online: bool) -> None:
     )
 
 
+def _may_be_on_hub(library: str, name: str, *, online: bool) -> bool:
+    """Return whether a name may be one on the hub, and the hub may be asked.
+
+    Raises:
+        LoadError: It is a path without a configuration, or the hub may not be asked.
+    """
+    if parts := parts_of_pipeline(name):
+        listed = " or ".join(f"{library}:{part}" for part in parts)
+        raise LoadError(f"{name} is a pipeline of several models", hint=f"name one of them: {listed}")
+    if _resembles_path(name):
+        raise LoadError(f"{name} has no config.json", hint="name a folder that has one")
+    if not (_HUB_FOLDER if library == "diffusers" else _HUB_ID).fullmatch(name):
+        return False
+    if "/" in name and not online:
+        raise _offline(library, name)
+    return online
+
+
 def _of_hub(library: str, name: str, known: Sequence[str]) -> str | None:
     """Return a hint for a name of an old model on the hub, such as `bert-base-uncased`."""
     kind = name.partition("-")[0].lower()
@@ -144,17 +167,6 @@ def _of_hub(library: str, name: str, known: Sequence[str]) -> str | None:
     return (
         f"transformers:{kind} has the default sizes of that type; --online searches the hub for {name}"
     )
-
-
-def config_file(name: str) -> Path | None:
-    """Return the local configuration file that a name of transformers refers to, if any."""
-    path = Path(name)
-    try:
-        if path.is_dir() and (path / "config.json").is_file():
-            return path / "config.json"
-        return path if path.suffix == ".json" and path.is_file() else None
-    except OSError:
-        return None
 
 
 def _resembles_path(name: str) -> bool:
@@ -180,6 +192,8 @@ def _has(library: str, name: str) -> bool:
 def _names(library: str, folder: Path) -> tuple[str, ...]:
     if library == "transformers":
         found = _model_types(folder)
+    elif library == "diffusers":
+        found = _configured_models(folder / "models")
     elif library == "timm":
         found = _registered(sorted((folder / "models").glob("*.py")))
     else:
@@ -237,6 +251,34 @@ def _all_classes(folder: Path) -> frozenset[str]:
     """Return all classes in the modeling files of transformers; some are not in a table."""
     files = (folder / "models").glob("*/modeling_*.py")
     return frozenset(name for file in files for name in _CLASS.findall(_read(file)))
+
+
+def _configured_models(folder: Path) -> Iterator[str]:
+    """Yield the classes of diffusers that are models with a configuration, and are exported.
+
+    A class inherits both from mixins; some models inherit from another model.
+    """
+    exported = {
+        name.value
+        for statement in _parse(folder / "__init__.py").body
+        for name in ast.walk(statement)
+        if isinstance(name, ast.Constant) and isinstance(name.value, str)
+    }
+    files = [*folder.rglob("*.py"), folder.parent / "configuration_utils.py"]
+    bases = {
+        name: set(_WORD.findall(listed))
+        for file in files
+        for name, listed in _CLASS_AND_BASES.findall(_read(file))
+    }
+    for name in exported & bases.keys():
+        ancestors: set[str] = set()
+        waiting = [name]
+        while waiting:
+            new = bases.get(waiting.pop(), set()) - ancestors
+            ancestors |= new
+            waiting += new
+        if {"ModelMixin", "ConfigMixin"} <= ancestors:
+            yield name
 
 
 def _pairs(tree: ast.AST) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -6,13 +6,12 @@ It reads the configuration only: no weights, and never code that comes with a co
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from netinspect.errors import LoadError, suggestion
-from netinspect.targets.libraries.names import config_file, model_names
+from netinspect.targets.libraries.config_files import config_file, read_config
+from netinspect.targets.libraries.names import model_names
 
 _FIRST = (
     "AutoModel",
@@ -35,7 +34,7 @@ def find_builder(name: str, *, online: bool) -> Callable[..., Any]:
     library = importlib.import_module("transformers")
     file = config_file(name)
     if file is not None:
-        return _from_settings(library, _read(file), str(file))
+        return _from_settings(library, read_config(file), str(file))
     if name in model_names("transformers"):
         config_class = library.CONFIG_MAPPING[name]
         return _builder(library, config_class, {}, None)
@@ -57,16 +56,6 @@ def find_builder(name: str, *, online: bool) -> Callable[..., Any]:
     return _from_settings(library, settings, name)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LoadError(f"cannot read {file}", cause=str(error)) from error
-    if not isinstance(settings, dict):
-        raise LoadError(f"{file} is not a configuration: expected a JSON object")
-    return settings
-
-
 def _from_settings(library: Any, settings: dict[str, Any], origin: str) -> Callable[..., Any]:
     names = settings.get("architectures") or [None]
     model_class = getattr(library, names[0], None) if isinstance(names[0], str) else None
@@ -80,6 +69,12 @@ def _from_settings(library: Any, settings: dict[str, Any], origin: str) -> Calla
             f"{origin} needs custom code, which netinspect does not run",
             cause=f"its model type {model_type!r} is not one of transformers {library.__version__}",
             hint="if you trust the code, build the model in your own Python file and name that file",
+        )
+    elif "_class_name" in settings:
+        raise LoadError(
+            f"{origin} is not a configuration of transformers",
+            cause=f"it names the class {settings['_class_name']!r} of diffusers",
+            hint=f"diffusers:{origin}",
         )
     else:
         raise LoadError(
