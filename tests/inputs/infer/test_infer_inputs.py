@@ -217,12 +217,12 @@ Cli = Callable[..., Outcome]
 
 
 def test_explain_input_prints_attempts(cli: Cli) -> None:
-    outcome = cli("summary", "tests.nets.inference:Cifar", "--explain-input", "--format", "rich")
+    outcome = cli("summary", "tests.nets.inference:Mixer", "--explain-input", "--format", "rich")
     assert outcome.code == 0
-    assert "input: x = 1x3x32x32 float32 (solved from fc1.in_features = 400)" in outcome.out
-    assert outcome.err.splitlines()[0] == "input x=1x3x32x32: solved from fc1.in_features = 400"
+    assert "input: x = 1x3x32x32 float32 (solved from t.in_features = 64)" in outcome.out
+    assert outcome.err.splitlines()[0] == "input x=1x3x32x32: solved from t.in_features = 64"
     assert "attempt 1: x=1x3x224x224" in outcome.err
-    assert "  because: x: conv1 takes 3 channels" in outcome.err
+    assert "  because: x: p takes 3 channels" in outcome.err
     assert outcome.err.rstrip().endswith("outcome: passed")
 
 

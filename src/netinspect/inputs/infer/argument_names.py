@@ -50,7 +50,8 @@ _PATTERNS: dict[str, Meaning] = {
         Meaning.TOKENS,
     r"(.*_)?(images?|imgs?|pixel_values|pixels|photos?|rgb|pictures?|frames?|video|videos)(_?\d+)?":
         Meaning.IMAGE,
-    r"(.*_)?(waveforms?|wavs?|audios?|speech|raw_speech|signals?|input_values)": Meaning.AUDIO,
+    r"(.*_)?(waveforms?|waves?|wavs?|audios?|speech|raw_speech|signals?|input_values|mix|mixtures?)":
+        Meaning.AUDIO,
     r"(.*_)?(spectrograms?|mels?|mel_spec|log_mels?|fbanks?|input_features|specs?)": Meaning.SPECTRUM,
     r"(.*_)?(points?|xyz|point_clouds?|pcs?|pcd|coords?|point_sets?)": Meaning.POINTS,
     r"(.*_)?(seq|seqs|sequences?|series|time_series|history|past_values)": Meaning.SEQUENCE,

@@ -13,18 +13,11 @@ from netinspect._utils.classes import plain_name
 from netinspect.inputs.infer.argument_names import Meaning, meaning_of
 from netinspect.inputs.infer.candidate import Guess, tensor
 from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
+from netinspect.inputs.infer.usual_sizes import FRAMES, POINTS, SMALL_PICTURE, usual_sides
 from netinspect.tracing.model.members import modules, named_modules
 from netinspect.tracing.safe_access import is_a, state_of
 
-_CHANNELS_OF_IMAGES = {1: 28, 3: 224}
-"""Usual side of images by number of channels: digits and photographs."""
-
-_OTHER_SIDE = 64
 _LATENT = 32
-_CLIP = (16, 112, 112)
-_SECOND = 16_000
-_POINTS = 1_024
-_FRAMES = 100
 
 
 def guess_for_layer(path: str, layer: nn.Module, name: str, facts: ModelFacts) -> Guess | None:
@@ -51,7 +44,7 @@ def guess_for_weight(
 ) -> Guess | None:
     """Guess an argument by the function that takes it together with a weight."""
     if function.startswith("conv") and len(shape) > 2 and "transpose" not in function:
-        return convolved(weight, shape[1], len(shape) - 2, shape[2], "", facts)
+        return convolved(weight, shape[1], shape[2:], (), "", facts)
     if function == "linear" and len(shape) == 2:
         return _features(f"{weight} has {shape[1]} columns", shape[1], facts)
     if function == "embedding" and len(shape) == 2:
@@ -76,7 +69,7 @@ def _guess(path: str, layer: nn.Module, name: str, facts: ModelFacts) -> Guess |
         if own.transposed:  # it expands a small map or a latent to an image
             side = 1 if channels >= _LATENT else 8
             return tensor(1, channels, *[side] * dimensions, reason=f"{path} takes {channels} channels")
-        return convolved(path, channels, dimensions, own.kernel_size[0], name, facts)
+        return convolved(path, channels, own.kernel_size, own.stride, name, facts)
     if is_a(layer, (nn.Embedding, nn.EmbeddingBag)):
         return indices(f"{path} has {own.num_embeddings} rows", own.num_embeddings)
     if is_a(layer, nn.Linear):
@@ -100,41 +93,33 @@ def _guess(path: str, layer: nn.Module, name: str, facts: ModelFacts) -> Guess |
     if is_a(layer, _BatchNorm):
         reason = f"{path}.num_features = {own.num_features}"
         dimensions = {"BatchNorm2d": 2, "BatchNorm3d": 3}.get(plain_name(type(layer)), 0)
-        sides = _sides(own.num_features, dimensions, name) if dimensions else ()
+        sides = usual_sides(name, own.num_features, (1,) * dimensions, (), facts) if dimensions else ()
         return tensor(1, own.num_features, *sides, reason=reason)
     return None
 
 
 def convolved(
-    path: str, channels: int, dimensions: int, kernel: int, name: str, facts: ModelFacts
+    path: str,
+    channels: int,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    name: str,
+    facts: ModelFacts,
 ) -> Guess:
     """Guess the input of a convolution."""
     reason = f"{path} takes {channels} channel{'s' if channels != 1 else ''}"
-    sides = _sides(channels, dimensions, name, kernel)
+    sides = usual_sides(name, channels, kernel, stride, facts)
+    if channels == 3 and sides == (SMALL_PICTURE, SMALL_PICTURE):
+        reason = f"{reason} and keeps the size, as for small pictures"
     return tensor(1, channels, *sides, reason=reason)
-
-
-def _sides(channels: int, dimensions: int, name: str, kernel: int = 1) -> tuple[int, ...]:
-    meaning = meaning_of(name)
-    if dimensions == 1:
-        if meaning is Meaning.POINTS:
-            return (_POINTS,)
-        if meaning is Meaning.AUDIO or (channels == 1 and kernel >= 8):
-            return (_SECOND,)
-        return (_FRAMES if meaning is Meaning.SPECTRUM else 128,)
-    if dimensions == 3:
-        return _CLIP
-    if meaning is Meaning.SPECTRUM:
-        return (_OTHER_SIDE, _FRAMES)
-    return (_CHANNELS_OF_IMAGES.get(channels, _OTHER_SIDE),) * 2
 
 
 def _features(reason: str, features: int, facts: ModelFacts, name: str = "") -> Guess:
     meaning = meaning_of(name)
     if meaning is Meaning.POINTS:
-        return tensor(1, _POINTS, features, reason=reason)
+        return tensor(1, POINTS, features, reason=reason)
     if meaning is Meaning.SPECTRUM:
-        return tensor(1, _FRAMES, features, reason=reason)
+        return tensor(1, FRAMES, features, reason=reason)
     if facts.sequential or meaning is Meaning.SEQUENCE:
         return tensor(1, TOKENS, features, reason=reason)
     if meaning is Meaning.NODES or "edge_index" in facts.names.names:
@@ -143,7 +128,7 @@ def _features(reason: str, features: int, facts: ModelFacts, name: str = "") -> 
 
 
 def _sequence(features: int, reason: str, *, batch_first: bool, name: str = "") -> Guess:
-    length = _FRAMES if meaning_of(name) is Meaning.SPECTRUM else TOKENS
+    length = FRAMES if meaning_of(name) is Meaning.SPECTRUM else TOKENS
     shape = (1, length, features) if batch_first else (length, 1, features)
     return tensor(*shape, reason=reason if batch_first else f"{reason}; batch_first = False")
 

@@ -23,6 +23,7 @@ _LONGEST = 1 << 20
 _ITERATIONS = 18
 _ROUND = (256, 512, 128, 64, 320, 384, 96, 32, 192, 288, 448, 640)
 """Sides that can be halved often, for networks that join maps of several scales."""
+_ROUND_VOLUMES = (64, 96, 128, 32, 48, 80)
 _HALVED = "a side that can be halved often, for {}"
 _HEIGHTS = (32, 64, 40, 80, 128, 48, 50, 96, 16, 100)
 
@@ -68,9 +69,9 @@ def solve_sizes(runner: AttemptRunner, failed: AttemptResult) -> Candidate | Non
             else:
                 values: Iterable[int] = ()
                 reason = ""
-                if "multiple" in kinds and len(dimensions) == 2:
+                if "multiple" in kinds and len(dimensions) >= 2:
                     # A map is split into windows, of which there must be a whole number.
-                    values, reason = _ROUND, _HALVED.format(where)
+                    values, reason = _round_sides(dimensions), _HALVED.format(where)
                 elif "larger" in kinds:
                     size = failed.candidate[name].spec.shape[dimensions[0]]
                     values, reason = _larger(size), f"the smallest size tried that reaches {where}"
@@ -81,13 +82,19 @@ def solve_sizes(runner: AttemptRunner, failed: AttemptResult) -> Candidate | Non
 
 
 def _groups(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Yield dimensions to change together: the sides of an image, then each dimension from the last."""
+    """Yield dimensions to change together: the sides of a volume or image, then each from the last."""
+    if len(shape) >= 5 and len(set(shape[-3:])) == 1:
+        yield tuple(range(len(shape) - 3, len(shape)))
     spatial = tuple(range(max(len(shape) - 2, 1), len(shape)))
     if len(shape) >= 3 and len(spatial) == 2 and shape[-1] == shape[-2] != TOKENS:
         yield spatial
     for index in reversed(range(len(shape))):
         if index > 0 or len(shape) == 1:
             yield (index,)
+
+
+def _round_sides(dimensions: tuple[int, ...]) -> tuple[int, ...]:
+    return _ROUND if len(dimensions) < 3 else _ROUND_VOLUMES
 
 
 def _solve_for(
@@ -124,7 +131,7 @@ def _solve_for(
     one_moves, other_moves = now.got != sizes.got, now.expected != sizes.expected
     if one_moves and other_moves:
         reason = _HALVED.format(sizes.requirement)
-        return _first_past(runner, failed, name, dimensions, _ROUND, reason)
+        return _first_past(runner, failed, name, dimensions, _round_sides(dimensions), reason)
     if not one_moves and not other_moves:
         return None
 

@@ -51,8 +51,10 @@ class FailedAttempt:
 
     def with_spec(self, name: str, spec: InputSpec, reason: str) -> Candidate:
         """Return the candidate with another spec of one entry."""
-        guess = replace(self.candidate[name], spec=spec, reason=reason)
-        return {**self.candidate, name: guess}
+        guess = self.candidate[name]
+        # Dimensions that were solved for are others in a tensor of another rank.
+        solved = guess.solved if len(spec.shape) == len(guess.spec.shape) else ()
+        return {**self.candidate, name: replace(guess, spec=spec, reason=reason, solved=solved)}
 
 
 Refine = Callable[[FailedAttempt], Iterator[Candidate]]

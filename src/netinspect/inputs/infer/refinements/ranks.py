@@ -24,7 +24,9 @@ def with_batch_dimension(result: AttemptResult) -> Iterator[Candidate]:
         for name in step.arguments if step.name.startswith("conv") else ():
             guess = result.candidate.get(name)
             if guess is not None and len(guess.spec.shape) == SPATIAL.get(step.name, 0) + 1:
-                batched = replace(guess, spec=guess.spec.with_shape((1, *guess.spec.shape)))
+                solved = tuple(dimension + 1 for dimension in guess.solved)
+                spec = guess.spec.with_shape((1, *guess.spec.shape))
+                batched = replace(guess, spec=spec, solved=solved)
                 yield {**result.candidate, name: batched}
 
 
