@@ -63,4 +63,5 @@ def build_header(trace: Trace) -> ReportHeader:
         failure=diagnose(trace),
         warnings=notes_of(trace),
         symbolic=trace.symbolic,
+        call=trace.call,
     )

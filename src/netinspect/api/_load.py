@@ -81,6 +81,7 @@ def load(
     device: str | torch.device | None = None,
     run: bool = True,
     train: bool | None = False,
+    call: str = "forward",
     backward: bool = False,
     values: bool = False,
     stats: bool | Literal["if_small"] = False,
@@ -120,6 +121,7 @@ def load(
             moved: its inputs are made on its own device, or on another one that it uses.
         run: Run forward; shapes are unknown otherwise.
         train: Run in train mode; None for the mode that each module has.
+        call: Method to run, such as `encode`. Hooks of the model itself apply to forward only.
         backward: Also run backward, and record `grad_fn` and gradients.
         values: Record the tensors as printed.
         stats: Summarise the values of the named tensors; `if_small` to do so unless the model of a
@@ -153,7 +155,9 @@ def load(
     if is_a(found, Trace):
         inputs_or_sizes = (read.specs, read.args, read.kwargs, inputs_from, input_files, batch, symbolic)
         refuse_to_run_again(
-            found, (*inputs_or_sizes, model_args, run_file, device is not None), train=train
+            found,
+            (*inputs_or_sizes, model_args, run_file, device is not None, call != "forward"),
+            train=train,
         )
     text = format_model_args(model_args or {})
     request = TraceRequest(
@@ -170,6 +174,7 @@ def load(
         device=None if device is None else str(device),
         run=run,
         train=train,
+        call=call,
         backward=backward,
         values=values,
         stats=stats is True,

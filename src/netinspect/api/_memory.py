@@ -34,6 +34,7 @@ def memory(
     *args: Any,
     batch: int | None = None,
     train: bool = False,
+    call: str = "forward",
     optimizer: str = "adamw",
     dtype: str | None = None,
     checkpoint_activations: bool = False,
@@ -68,6 +69,7 @@ def memory(
             as long as specs can describe them and forward reads no values.
         batch: First dimension of every input; None to leave it.
         train: Track two iterations of training: forward, backward, the optimizer's step.
+        call: Method to run; see `load`.
         optimizer: `sgd`, `sgd-momentum`, `adam`, `adamw`, `adafactor` or `none`.
         dtype: `fp32`, `bf16` or `fp16`, for parameters, buffers and floating inputs; None to leave
             them unchanged.
@@ -107,7 +109,7 @@ def memory(
     read = read_inputs(args, inputs=inputs, **given(options))
     found = resolve(model)
     if is_a(found, Trace):
-        refuse_to_run_again(found, (read.specs, read.args, read.kwargs))
+        refuse_to_run_again(found, (read.specs, read.args, read.kwargs, call != "forward"))
     request = TraceRequest(
         target=found if is_a(found, Target) else None,
         model_args=literal_model_args(model_args or {}),
@@ -118,6 +120,7 @@ def memory(
         batch=batch,
         seed=seed,
         train=train,
+        call=call,
         symbolic=one_or_several(symbolic),
     )
     tracking = read_options(
@@ -249,6 +252,6 @@ def _track_live(
     from netinspect.memory_tracker.session import track_live
     from netinspect.targets.user_code_errors import model_code
 
-    given = Given(arguments) if any(arguments) and not request.run.inputs else None
+    given = Given(arguments, request.run.call) if any(arguments) and not request.run.inputs else None
     with model_code(request.name):
         return track_live(request, model, progress, given)

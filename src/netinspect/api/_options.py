@@ -55,6 +55,7 @@ class ForwardOptions(InputOptions, BuildOptions, total=False):
     input_files: str | Sequence[str]
     batch: int | None
     train: bool | None
+    call: str
     symbolic: str | Sequence[str]
 
 
@@ -66,6 +67,7 @@ _DEFAULTS = {
     **dict.fromkeys(("train", "online", "run_file", "cache"), False),
     "seed": 0,
     "tensors": "auto",
+    "call": "forward",
 }
 """Defaults other than None."""
 

@@ -58,6 +58,7 @@ If no inputs are given, they are inferred: from the file of the model
                           calls the function for the arguments of forward
   --batch 32              replaces the first dimension of every input
   --train                 runs in train mode, not eval mode
+  --call encode           runs that method of the model, not forward
 """,
     "formats": """\
 --format selects the format of the output:

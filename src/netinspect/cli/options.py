@@ -6,7 +6,6 @@ A command takes groups of options as records. `app.py` passes each command to
 
 from __future__ import annotations
 
-import ast
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +21,7 @@ from netinspect.cli.completion_values import (
     complete_tensor_mode,
 )
 from netinspect.cli.help import SORT_KEYS
-from netinspect.errors import UsageError
+from netinspect.cli.model_args import read_model_args
 from netinspect.records.base import record
 from netinspect.rendering.formats import COMMON_FORMATS, SUFFIXES, Format
 from netinspect.settings import Settings
@@ -248,6 +247,15 @@ class ModelOptions:
         bool,
         typer.Option("--train", help="Run in train mode, not eval mode.", rich_help_panel=MODEL_PANEL),
     ] = False
+    call: Annotated[
+        str,
+        typer.Option(
+            "--call",
+            metavar="METHOD",
+            help="Method of the model to run, such as encode. Its hooks apply to forward only.",
+            rich_help_panel=MODEL_PANEL,
+        ),
+    ] = "forward"
     cache: Annotated[
         bool,
         typer.Option(
@@ -290,18 +298,7 @@ class ModelOptions:
         Raises:
             UsageError: One has no name.
         """
-        arguments: dict[str, Any] = {}
-        for text in self.arg or ():
-            name, equals, value = text.partition("=")
-            if not equals or not name.isidentifier():
-                raise UsageError(
-                    f"cannot read --arg {text!r}", hint="write it like --arg num_classes=10"
-                )
-            try:
-                arguments[name] = ast.literal_eval(value)
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                arguments[name] = value  # a bare word is a string
-        return arguments
+        return read_model_args(self.arg or ())
 
 
 @record

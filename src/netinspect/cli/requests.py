@@ -63,7 +63,7 @@ def load_trace(
     request = read_request(target, model, output, symbolic=symbolic)
     request = replace(
         request,
-        run=run or model.asks_to_run or bool(request.inputs),
+        run=run or model.asks_to_run or bool(request.inputs) or request.call != "forward",
         backward=backward,
         values=values,
         stats=stats is True,
@@ -110,6 +110,7 @@ def read_request(
         tensors=model.tensors,
         device=model.device,
         train=model.train,
+        call=model.call,
         everything=model.save is not None,
         symbolic=symbols,
     )

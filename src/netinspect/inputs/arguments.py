@@ -44,7 +44,7 @@ def make_arguments(
     """
     device = torch.device(request.device) if request.device else device_of(model)
     generator = torch.Generator().manual_seed(request.seed)
-    names = forward_names(model)
+    names = forward_names(model, request.call)
     arguments: dict[str, Argument] = {}
     position = 0
     for spec, origin in specs:
@@ -53,7 +53,7 @@ def make_arguments(
             _check_name(spec.head, model, names)
         elif position >= len(names.positional) and not names.takes_any_position:
             raise UsageError(
-                f"{plain_name(type(model))}.forward takes {_count(len(names.positional))}, "
+                f"{plain_name(type(model))}.{names.method} takes {_count(len(names.positional))}, "
                 f"but {len(specs)} inputs were given",
                 hint=f"its arguments are: {', '.join(names.positional) or 'none'}",
             )
@@ -72,12 +72,12 @@ def make_arguments(
         before = arguments.get(name)
         keys = str(spec.name).split(".")[1:]
         if before is not None and not (keys and isinstance(before.value, dict)):
-            raise _given_twice(model, name)
+            raise _given_twice(model, name, names)
         if keys:
             try:
                 value = _with_key(before.value if before else {}, keys, value)
             except KeyError:
-                raise _given_twice(model, str(spec.name)) from None
+                raise _given_twice(model, str(spec.name), names) from None
         if before is not None:
             text, origin = f"{before.record.spec} {text}", _joined_origins(before.record.origin, origin)
         record = Input(name=name, value=describe(value), spec=text, origin=origin)
@@ -93,29 +93,32 @@ def _is_too_large(error: Exception, cause: str) -> bool:
 
 
 def join_arguments(
-    model: nn.Module, made: Sequence[Argument], values: Sequence[Argument]
+    model: nn.Module, made: Sequence[Argument], values: Sequence[Argument], call: str = "forward"
 ) -> list[Argument]:
     """Return arguments made from specs followed by values that the caller gave.
 
     Raises:
         UsageError: One of them is given twice, or a required one is missing.
     """
-    names = {argument.record.name for argument in made}
+    names, taken = forward_names(model, call), {argument.record.name for argument in made}
     for argument in values:
-        if argument.record.name in names:
-            raise _given_twice(model, argument.record.name)
+        if argument.record.name in taken:
+            raise _given_twice(model, argument.record.name, names)
     joined = [*made, *values]
-    _check_complete(model, forward_names(model), joined)
+    _check_complete(model, names, joined)
     return joined
 
 
-def as_call(model: nn.Module, value: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def as_call(
+    model: nn.Module, value: Any, call: str = "forward"
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Convert the return value of a user's function to the arguments of `forward`.
 
     Args:
         model: The live module.
         value: A pair of positional and keyword arguments, a dictionary of arguments by name, a tuple of
             arguments, or a single argument.
+        call: Method of the model that takes them.
 
     Returns:
         Positional and keyword arguments.
@@ -127,7 +130,7 @@ def as_call(model: nn.Module, value: Any) -> tuple[tuple[Any, ...], dict[str, An
         and is_a(value[1], dict)
     ):
         return tuple(values_of(value[0])), dict(items_of(value[1]))
-    names = forward_names(model)
+    names = forward_names(model, call)
     if is_a(value, dict):
         entries = dict(items_of(value))
         if names.takes_any_name or {*entries} <= {*names.names}:
@@ -158,9 +161,11 @@ def _by_position(names: ForwardNames, arguments: list[Argument]) -> list[Argumen
     return leading + list(by_name.values())
 
 
-def given_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Argument]:
+def given_arguments(
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], call: str = "forward"
+) -> list[Argument]:
     """Wrap the values that a caller of the Python API passed."""
-    names = forward_names(model)
+    names = forward_names(model, call)
 
     def wrap(name: str, keyword: str | None, value: Any) -> Argument:
         with torch._C.DisableTorchFunction():
@@ -187,14 +192,14 @@ def _check_name(name: str, model: nn.Module, names: ForwardNames) -> None:
     if len(names.names) == 1:
         listed += f"; an entry of a dictionary is named {names.names[0]}.{name}"
     raise UsageError(
-        f"{plain_name(type(model))}.forward has no argument {name!r}",
+        f"{plain_name(type(model))}.{names.method} has no argument {name!r}",
         hint=suggestion(name, names.names) or listed,
     )
 
 
-def _given_twice(model: nn.Module, name: str) -> UsageError:
+def _given_twice(model: nn.Module, name: str, names: ForwardNames) -> UsageError:
     return UsageError(
-        f"the argument {name!r} of {plain_name(type(model))}.forward is given twice",
+        f"the argument {name!r} of {plain_name(type(model))}.{names.method} is given twice",
         hint="name the other inputs too: --input NAME=SIZES",
     )
 
@@ -204,7 +209,7 @@ def _check_complete(model: nn.Module, names: ForwardNames, arguments: list[Argum
     missing = [name for name in names.required if name not in given]
     if missing:
         raise UsageError(
-            f"{plain_name(type(model))}.forward also needs {', '.join(missing)}",
+            f"{plain_name(type(model))}.{names.method} also needs {', '.join(missing)}",
             cause=f"its arguments are {', '.join(names.names)}; given: {', '.join(given) or 'none'}",
             hint=" ".join(f"--input {name}=SIZES" for name in missing),
         )

@@ -71,22 +71,23 @@ def choose_inputs(
         UsageError: The requested inputs do not match the signature of `forward`.
     """
     declared = declared_specs(model, inputs)
-    names = forward_names(model)
+    names = forward_names(model, inputs.call)
     if declared is not None and any(spec.only_sizes for spec, _ in declared) and inputs.specs:
         declared = inherit(declared, model, inputs, target, training=bool(request.train))
     settled = set(names.complete(spec.head for spec, _ in declared or ()))
     missing = [name for name in names.required if name not in settled]
     if values:
         made = make_arguments(model, declared or (), inputs, complete=False)
-        return Choice(join_arguments(model, made, values))
+        return Choice(join_arguments(model, made, values, inputs.call))
     if declared is not None and not (missing and inputs.specs):
         return Choice(make_arguments(model, declared, inputs))
-    if declared is None and (example := live_example(model)) is not None:
+    if declared is None and (example := live_example(model, inputs.call)) is not None:
         return Choice(example)
     # Imported here: models with given or declared inputs do not need inference.
     from netinspect.inputs.infer.model_facts import read_facts
 
-    facts = read_facts(model, training=bool(request.train), construction=construction)
+    training = bool(request.train)
+    facts = read_facts(model, training=training, construction=construction, call=inputs.call)
     return _inferred(facts, declared or [], inputs, request, target, stops_at, budget or Budget())
 
 

@@ -43,18 +43,18 @@ def declared_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputS
             f"{DECLARATION} in the file of {plain_name(type(model))} is not a tuple of strings",
             hint=f'write it like {DECLARATION} = ("x=1x3x224x224",)',
         )
-    declared = declared_example(model)
+    declared = declared_example(model, request.call)
     if declared:
         return [(parse_spec(text), OWN_EXAMPLE) for text in declared]
-    names = forward_names(model)
+    names = forward_names(model, request.call)
     if not names.names and not names.takes_any_position:
         return []
     return None
 
 
-def live_example(model: nn.Module) -> list[Argument] | None:
-    """Return the example arguments stored on a model, as Lightning modules have; None without any."""
-    example = _example_of(model)
+def live_example(model: nn.Module, call: str = "forward") -> list[Argument] | None:
+    """Return the example arguments of forward stored on a model, as Lightning modules have; or None."""
+    example = _example_of(model) if call == "forward" else None
     if next(tensors_of(example), None) is None:
         return None
     named = dict(items_of(example)) if is_a(example, dict) else None
@@ -74,12 +74,12 @@ def _example_of(model: nn.Module) -> Any:
     return stored if stored is not None else dict(entries(model, "_buffers")).get(EXAMPLE_ATTRIBUTE)
 
 
-def declared_example(model: nn.Module) -> tuple[str, ...]:
-    """Return the input specs that the file of a model's class declares; empty without any.
+def declared_example(model: nn.Module, call: str = "forward") -> tuple[str, ...]:
+    """Return the input specs of forward that the file of a model's class declares; empty without any.
 
     A value of another type under that name is ignored here; `declared_specs` rejects it.
     """
-    declared = _declaration(model)
+    declared = _declaration(model) if call == "forward" else ()
     return tuple(declared) if _is_example(declared) else ()
 
 

@@ -41,7 +41,7 @@ def inherit(
         target: The target string.
         training: Whether forward runs in train mode.
     """
-    names = forward_names(model)
+    names = forward_names(model, inputs.call)
     known: dict[str, Spec] = {}
     for name, spec, reason in _known(model, inputs, target, training=training):
         known.setdefault(name, (spec, reason))
@@ -71,16 +71,16 @@ def _known(
     model: nn.Module, inputs: InputRequest, target: str | None, *, training: bool
 ) -> Iterator[tuple[str, InputSpec, str]]:
     yield from inputs.expected
-    names = forward_names(model)
+    names = forward_names(model, inputs.call)
     for index, (texts, reason) in enumerate(inputs.start):
         for spec in _parsed(split_specs(texts)):
             yield spec.name or names.at(index), spec, reason
-    own = declared_example(model)
+    own = declared_example(model, inputs.call)
     for index, spec in enumerate(_parsed(own)):
         yield spec.name or names.at(index), spec, OWN_EXAMPLE
     if own:
         return
-    if (example := live_example(model)) is not None:
+    if (example := live_example(model, inputs.call)) is not None:
         for argument in example:
             for spec in _parsed(argument.record.specs):
                 yield argument.record.name, spec, argument.record.origin
@@ -89,7 +89,9 @@ def _known(
     from netinspect.inputs.infer.from_libraries import known_inputs
     from netinspect.inputs.infer.model_facts import read_facts
 
-    for name, guess in known_inputs(read_facts(model, training=training), target).items():
+    for name, guess in known_inputs(
+        read_facts(model, training=training, call=inputs.call), target
+    ).items():
         yield name, guess.spec, guess.reason
 
 
@@ -113,7 +115,7 @@ def infer_dtypes(model: nn.Module, inputs: InputRequest, trace: Trace) -> InputR
         None if the failure has another cause, if the user gave the dtypes, or if nothing new is known.
     """
     failure = trace.failure
-    names = forward_names(model).complete(spec.name for spec in inputs.specs)
+    names = forward_names(model, inputs.call).complete(spec.name for spec in inputs.specs)
     bare = [name for name, spec in zip(names, inputs.specs, strict=True) if spec.only_sizes]
     if failure is None or failure.step is None or failure.phase != "forward" or not bare:
         return None

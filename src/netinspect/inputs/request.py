@@ -18,6 +18,9 @@ class InputRequest:
     """First dimension of every input; None to leave it unchanged."""
 
     seed: int = 0
+    call: str = "forward"
+    """Method of the model that takes them."""
+
     device: str | None = None
     """Device of the tensors to make; None for that of the model."""
 
@@ -29,14 +32,19 @@ class InputRequest:
 
     @classmethod
     def parse(
-        cls, specs: tuple[str, ...] = (), *, batch: int | None = None, seed: int = 0
+        cls,
+        specs: tuple[str, ...] = (),
+        *,
+        batch: int | None = None,
+        seed: int = 0,
+        call: str = "forward",
     ) -> InputRequest:
         """Parse spec strings.
 
         Raises:
             UsageError: A spec does not follow the grammar.
         """
-        return cls(specs=tuple(parse_spec(text) for text in specs), batch=batch, seed=seed)
+        return cls(specs=tuple(parse_spec(text) for text in specs), batch=batch, seed=seed, call=call)
 
 
 def check_sources(**given: bool) -> None:

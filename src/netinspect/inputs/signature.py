@@ -1,4 +1,4 @@
-"""Signature of a model's `forward`: names, defaults, annotations, and keys of its dictionaries."""
+"""Signature of the method to run: names, defaults, annotations, and keys of its dictionaries."""
 
 from __future__ import annotations
 
@@ -54,16 +54,18 @@ class ForwardNames:
     """The arguments of a model's `forward`, without `self`.
 
     Attributes:
+        method: Name of the method, if another one than `forward` is run.
         arguments: Arguments by name, in order.
         takes_any_position: Whether forward has `*args`.
         takes_any_name: Whether forward has `**kwargs`.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, call: str = "forward") -> None:
+        self.method = call
         self.arguments: dict[str, ForwardArgument] = {}
         self.takes_any_position = self.takes_any_name = False
         try:
-            parameters = list(signature_of(_forward_of(model)).parameters.values())
+            parameters = list(signature_of(_method_of(model, call)).parameters.values())
         except (TypeError, ValueError, AttributeError):
             # Some forwards come from C++ or a compiler and have no signature.
             self.takes_any_position = self.takes_any_name = True
@@ -107,22 +109,22 @@ class ForwardNames:
         return [self.at(next(positions)) if name is None else name for name in names]
 
 
-def _forward_of(model: nn.Module) -> Any:
-    """Return the `forward` of a model, bound as in a call; a property is not evaluated."""
-    stored = state_of(model).get("forward")
+def _method_of(model: nn.Module, call: str) -> Any:
+    """Return a method of a model, bound as in a call; a property is not evaluated."""
+    stored = state_of(model).get(call)
     if stored is not None:
         return stored
     if script_of(model) is not None:
         return None  # it has no signature, and TorchScript would cache the attribute access
-    defined = class_forward(model)
+    defined = class_method(model, call)
     if type(defined) is types.FunctionType:
         return types.MethodType(defined, model)
-    return defined.__func__ if type(defined) is staticmethod else getattr(model, "forward", None)
+    return defined.__func__ if type(defined) is staticmethod else getattr(model, call, None)
 
 
-def forward_names(model: nn.Module) -> ForwardNames:
-    """Read the signature of a model's `forward`."""
-    return ForwardNames(model)
+def forward_names(model: nn.Module, call: str = "forward") -> ForwardNames:
+    """Read the signature of the method of a model to run."""
+    return ForwardNames(model, call)
 
 
 def _annotation(parameter: inspect.Parameter) -> str:
@@ -135,19 +137,19 @@ def _annotation(parameter: inspect.Parameter) -> str:
     return text[:LONGEST_TEXT]
 
 
-def class_forward(model: nn.Module) -> Any:
-    """Return the `forward` in the class of a model, unbound: binding that of TorchScript runs code."""
-    return class_attribute(type(model), "forward")
+def class_method(model: nn.Module, call: str = "forward") -> Any:
+    """Return a method in the class of a model, unbound: binding that of TorchScript runs code."""
+    return class_attribute(type(model), call)
 
 
-def keys_by_argument(model: nn.Module) -> dict[str, list[str]]:
-    """Find the string keys with which the code of `forward` subscripts its arguments.
+def keys_by_argument(model: nn.Module, call: str = "forward") -> dict[str, list[str]]:
+    """Find the string keys with which the code of the method to run subscripts its arguments.
 
     A key of a nested dictionary follows the outer one: `batch["meta"]["size"]` is `meta.size`, even if
     `batch["meta"]` was assigned to a variable first.
     """
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(class_forward(model))))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(class_method(model, call))))
     except (OSError, TypeError, SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     inner: dict[str, list[str]] = {}

@@ -105,7 +105,7 @@ def _answer(request: TrackRequest, path: list[str], report_progress: Callable[[s
     with project_code(whole=run.run_file):
         given = None
         if run.inputs_from is not None:
-            given = Given(call_function(run.inputs_from, seed=run.seed, run_file=run.run_file))
+            given = Given(call_function(run.inputs_from, seed=run.seed, run_file=run.run_file), run.call)
         factory = find_factory(run.target, run.arguments(), seed=run.seed, online=run.online)
         # Torch imports some of its modules late, and these may read the current folder.
         process.begin_phase("tracking memory")

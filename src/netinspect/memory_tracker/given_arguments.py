@@ -22,10 +22,12 @@ class Given:
 
     Args:
         value: The arguments, in a form that `as_call` accepts.
+        call: Method of the model that takes them.
     """
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, call: str = "forward") -> None:
         self._value = value
+        self._call = call
 
     def arguments(
         self, model: nn.Module, mode: Any = None, dtype: torch.dtype | None = None
@@ -48,7 +50,7 @@ class Given:
             raise CopyError(
                 "cannot copy the inputs to track the memory", cause=text_of(error)
             ) from error
-        return as_call(model, copied if dtype is None else _cast(copied, dtype))
+        return as_call(model, copied if dtype is None else _cast(copied, dtype), self._call)
 
     def _fake(self, mode: Any) -> Any:
         from torch._subclasses.fake_tensor import FakeCopyMode

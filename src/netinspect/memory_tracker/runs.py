@@ -191,7 +191,7 @@ class Runs:
         options = self._request.options
 
         def call() -> Any:
-            return consume_output(run_forward(model, args, kwargs)).output
+            return consume_output(run_forward(model, args, kwargs, self._request.run.call)).output
 
         try:
             if self._request.run.train:
@@ -233,7 +233,7 @@ def run_once(request: TrackRequest, model: nn.Module, given: Given | None = None
         )
         try:
             with torch.no_grad():
-                consume_output(run_forward(model, args, kwargs))
+                consume_output(run_forward(model, args, kwargs, request.run.call))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the model's own failure is a finding
@@ -250,7 +250,7 @@ def _arguments(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if given is not None:
         return given.arguments(model, mode, dtype)
-    input_request = InputRequest(seed=request.run.seed)
+    input_request = InputRequest(seed=request.run.seed, call=request.run.call)
     return split(make_arguments(model, [(spec, "") for spec in specs], input_request))
 
 

@@ -29,6 +29,8 @@ class ReportHeader:
     failure: Diagnosis | None
     warnings: tuple[str, ...]
     symbolic: Symbolic | None = None
+    call: str = "forward"
+    """Method that was run; hooks of the model do not apply to another one than forward."""
 
 
 @record

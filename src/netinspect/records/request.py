@@ -63,6 +63,9 @@ class TraceRequest:
     """Device of real tensors; None for the CPU."""
 
     run: bool = True
+    call: str = "forward"
+    """Method of the model to run."""
+
     train: bool | None = False
     """None for the mode that each module has."""
 

@@ -171,6 +171,9 @@ class Trace:
     warnings: tuple[str, ...]
     """Notes for the user on the trace itself."""
 
+    call: str = "forward"
+    """Method of the model that was run."""
+
     attempts: tuple[Attempt, ...] = ()
     """Runs that inferred the inputs; empty if inputs were given or declared."""
 

@@ -132,11 +132,17 @@ def run_notes(header: ReportHeader, *, with_values: bool = False) -> list[Line]:
     """
     notes: list[Line] = []
     if header.ran:
-        how = f"{header.mode} mode{_MODES.get(header.tensor_mode, '') if with_values else ''}"
+        how = f"{mode(header)}{_MODES.get(header.tensor_mode, '') if with_values else ''}"
         notes.append(line((f"input: {chosen_inputs(header.inputs)}; {how}", "hint")))
     notes += symbol_notes(header)
     notes += [line((f"note: {warning}", "warning")) for warning in header.warnings]
     return notes
+
+
+def mode(header: ReportHeader) -> str:
+    """Format the mode of the run, and the method that was run if it is not forward."""
+    called = "" if header.call == "forward" else f"; ran {header.call}() instead of forward"
+    return f"{header.mode} mode{called}"
 
 
 def change_notes(header: ReportHeader) -> list[Line]:

@@ -185,7 +185,7 @@ def _read(target: Target, options: RunOptions) -> Trace:
         )
     for_a_run = (
         *(request.inputs, request.inputs_from, request.input_files, request.batch, request.train),
-        *(options.model_args, request.run_file, options.has_values),
+        *(options.model_args, request.run_file, options.has_values, request.call != "forward"),
     )
     if any(for_a_run):
         raise UsageError(

@@ -72,7 +72,9 @@ class RunOptions:
             )
         _check_tensors(request)
         symbols = parse_symbols(request.symbolic, batch=request.batch) if request.symbolic else ()
-        inputs = InputRequest.parse(request.inputs, batch=request.batch, seed=request.seed)
+        inputs = InputRequest.parse(
+            request.inputs, batch=request.batch, seed=request.seed, call=request.call
+        )
         check_sources(
             input=bool(request.inputs),
             inputs_from=request.inputs_from is not None,

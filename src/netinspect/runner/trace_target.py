@@ -36,6 +36,7 @@ from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_
 from netinspect.tracing.arguments import Argument
 from netinspect.tracing.capture import capture
 from netinspect.tracing.model.forwardless import lacks_forward, name_instead, refuses
+from netinspect.tracing.model.methods import FORWARD, method_of
 from netinspect.tracing.model.offload import lacks_values
 from netinspect.tracing.recording.functions import reads
 from netinspect.tracing.safe_access import is_a
@@ -245,8 +246,10 @@ def _trace(
     warnings: tuple[str, ...] = ()
     budget = options.budget
     budget.is_calculated = tensor_mode in ("real", "zeros")
-    no_forward = None
-    if lacks_forward(model):
+    no_forward, call = None, options.request.call
+    if call != FORWARD:
+        method_of(model, call)  # reports a wrong name before the search
+    elif lacks_forward(model):
         no_forward = name_instead(model, target, is_instance=is_instance)
     if no_forward is not None:
         warnings = ("the model has no forward: its modules and tensors are listed, and nothing was run",)
@@ -277,7 +280,7 @@ def _trace(
         from netinspect.inputs.infer.remedies import with_remedies
 
         training, sizes = options.request.train, not options.has_values
-        failure = with_remedies(model, choice, trace, budget, training=training, sizes=sizes)
+        failure = with_remedies(model, choice, trace, budget, training=training, sizes=sizes, call=call)
         trace = replace(trace, failure=failure)
     if budget.stopped:
         warnings += (f"the search for inputs was {budget.stopped}",)
@@ -302,7 +305,7 @@ def _captured(
         choice.arguments if choice is not None else None,
         options.request,
         target=target,
-        example=declared_example(model),
+        example=declared_example(model, options.request.call),
         forward=choice.forward if choice is not None else None,
         tensor_mode=tensor_mode,
         attempts=choice.attempts if choice is not None else (),
@@ -329,12 +332,12 @@ def _choose(
     if options.has_values:
         args, kwargs = options.given.args or (), options.given.kwargs or {}
         if options.example is not None:
-            args, kwargs = as_call(model, options.example)
+            args, kwargs = as_call(model, options.example, options.request.call)
         if target is not None:
             from netinspect.inputs.files import place_on
 
             args, kwargs = place_on(model, tuple(args)), place_on(model, dict(kwargs))
-        values = given_arguments(model, args, kwargs)
+        values = given_arguments(model, args, kwargs, options.request.call)
         if not options.inputs.specs:
             return Choice(values)
     return choose_inputs(

@@ -30,6 +30,7 @@ from netinspect.tracing.model.changes import After, Before, live_tensors
 from netinspect.tracing.model.class_sources import class_code
 from netinspect.tracing.model.members import modules as modules_of
 from netinspect.tracing.model.members import parameters as parameters_of
+from netinspect.tracing.model.methods import FORWARD, method_of
 from netinspect.tracing.model.modes import mode_of
 from netinspect.tracing.model.registered import Registered
 from netinspect.tracing.model.static_walk import (
@@ -148,6 +149,7 @@ def capture(
         output=ran.output,
         output_origins=ran.output_origins,
         output_values=ran.output_values,
+        call=request.call,
         mode="train" if (mode_of(model) if request.train is None else request.train) else "eval",
         tensor_mode=tensor_mode,
         attempts=tuple(attempts),
@@ -226,7 +228,7 @@ def _run(
                 operators if counting else nullcontext(),
                 collector.at_work(),
             ):
-                output, ran.notes = recorder.finish(run_forward(model, args, kwargs))
+                output, ran.notes = recorder.finish(_call(recorder, model, args, kwargs, request.call))
         except KeyboardInterrupt:
             raise
         except BaseException as raised:  # any failure of the model is a finding
@@ -299,9 +301,29 @@ def _has_compiler() -> bool:
     return "torch._dynamo" in sys.modules
 
 
-def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Call the model. `calling_lines` recognizes this function by its name as an entry point."""
-    return model(*args, **kwargs)
+def _call(
+    recorder: Recorder, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], call: str
+) -> Any:
+    """Run the model; a method other than forward, which runs no hooks, is recorded as its first step."""
+    if call == FORWARD:
+        return run_forward(model, args, kwargs)
+    output = None
+    recorder.enter_module(model, args, kwargs)
+    try:
+        output = run_forward(model, args, kwargs, call)
+    finally:
+        recorder.leave_module(model, args, kwargs, output)
+    return output
+
+
+def run_forward(
+    model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], call: str = FORWARD
+) -> Any:
+    """Call the model, or a method of it, to which its hooks do not apply.
+
+    `calling_lines` recognizes this function by its name as an entry point.
+    """
+    return model(*args, **kwargs) if call == FORWARD else method_of(model, call)(*args, **kwargs)
 
 
 def _differentiate(

@@ -76,11 +76,9 @@ def _distinct(remedies: Sequence[str]) -> Iterator[str]:
 def _more_remedies(trace: Trace, failure: Failure, explanation: Explanation | None) -> Iterator[str]:
     """Yield remedies beyond the explanation, such as another input or the model's example."""
     if failure.methods:
-        yield (
-            f"forward raises on purpose; to inspect {_join_methods(failure.methods)}, write "
-            "a module whose "
-            "forward calls it, or a function that returns one, and use that as the target"
-        )
+        first, *others = failure.methods
+        also = f" (or {', '.join(others)})" if others else ""
+        yield f"{trace.call} raises on purpose; run another method: --call {first}{also}"
     elif failure.missing:
         yield _missing_hint(failure.missing)
     elif trace.attempts and failure.phase == "forward" and (not explanation or explanation.input_helps):
@@ -112,11 +110,6 @@ def _multiples(failure: Failure) -> Iterator[str]:
         f"{' and '.join(options)}"
     )
     yield "or resize one to the other: torch.nn.functional.interpolate(a, b.shape[2:])"
-
-
-def _join_methods(methods: tuple[str, ...]) -> str:
-    *others, last = [f"{name}()" for name in methods]
-    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _missing_hint(names: tuple[str, ...]) -> str:

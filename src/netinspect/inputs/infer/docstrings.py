@@ -21,7 +21,7 @@ from netinspect._utils.classes import ancestors, namespace_of
 from netinspect._utils.signatures import annotations_of, signature_of
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
 from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
-from netinspect.inputs.signature import class_forward
+from netinspect.inputs.signature import class_method
 from netinspect.records.base import replace
 
 _LONGEST_NAME = 200
@@ -63,21 +63,21 @@ class DocumentedShape(NamedTuple):
     dtype: str | None
 
 
-def documented_arguments(model: nn.Module) -> Mapping[str, DocumentedShape]:
-    """Parse the annotations and the docstring of the `forward` of a model."""
-    forward = class_forward(model)
-    text = _docstring(type(model))
+def documented_arguments(model: nn.Module, call: str = "forward") -> Mapping[str, DocumentedShape]:
+    """Parse the annotations and the docstring of the method of a model to run."""
+    forward = class_method(model, call)
+    text = _docstring(type(model), call)
     try:
         return _documented(forward, text)
     except TypeError:  # `forward` is an unhashable object, so that its result cannot be cached
         return _documented.__wrapped__(forward, text)
 
 
-def _docstring(cls: type) -> str:
-    """Return the start of the docstring of a class's `forward`, or of that of a base class."""
+def _docstring(cls: type, call: str) -> str:
+    """Return the start of the docstring of a method of a class, or of that of a base class."""
     # `inspect.getdoc` takes quadratic time for many blank lines.
     for each in ancestors(cls):
-        text = getattr(namespace_of(each).get("forward"), "__doc__", None)
+        text = getattr(namespace_of(each).get(call), "__doc__", None)
         if isinstance(text, str):
             return inspect.cleandoc(text[:_LONGEST])
     return ""
@@ -138,7 +138,7 @@ def refine_by_docstring(
     Returns:
         The guess unchanged if nothing is documented or the documentation agrees with it.
     """
-    documented = documented_arguments(facts.model).get(name)
+    documented = documented_arguments(facts.model, facts.names.method).get(name)
     if documented is None:
         return guess
     dtype = documented.dtype or (guess.spec.dtype if guess is not None else "float32")
@@ -177,7 +177,7 @@ def parse_shape_in_words(text: str, facts: ModelFacts) -> tuple[int, ...] | None
 
 def _shared(others: Candidate, facts: ModelFacts) -> dict[str, int]:
     """Return the sizes of the words in the documented shapes of other arguments."""
-    documented = documented_arguments(facts.model)
+    documented = documented_arguments(facts.model, facts.names.method)
     known: dict[str, int] = {}
     for name, guess in others.items():
         words = documented[name].sizes if name in documented else ()

@@ -71,7 +71,7 @@ def _names_to_fill(facts: ModelFacts, given: Candidate, known: Candidate) -> lis
     names = facts.names
     wanted = [name for name in names.names if name in {*names.required, *given, *known}]
     # Dictionary entries are guessed key by key.
-    settled, keys = {*given, *known}, keys_by_argument(facts.model)
+    settled, keys = {*given, *known}, keys_by_argument(facts.model, facts.names.method)
     wanted = [
         part
         for name in wanted

@@ -90,7 +90,11 @@ class ModelFacts:
 
 
 def read_facts(
-    model: nn.Module, *, training: bool = False, construction: Construction | None = None
+    model: nn.Module,
+    *,
+    training: bool = False,
+    construction: Construction | None = None,
+    call: str = "forward",
 ) -> ModelFacts:
     """Read the facts of a model.
 
@@ -98,22 +102,24 @@ def read_facts(
         model: The live module.
         training: Whether forward will run in train mode.
         construction: Arguments that the model was built with; None if unknown.
+        call: Method of the model to run.
     """
     with torch._C.DisableTorchFunction():
         settings = ModelSettings(model, construction or Construction.of_instance(model))
-        return dataclasses.replace(_read_facts(model), training=training, settings=settings)
+        return dataclasses.replace(_read_facts(model, call), training=training, settings=settings)
 
 
-def _read_facts(model: nn.Module) -> ModelFacts:
+def _read_facts(model: nn.Module, call: str) -> ModelFacts:
+    names = forward_names(model, call)
     tensors = [*named_parameters(model), *named_buffers(model)]
     floating = (str(tensor.dtype) for _, tensor in tensors if tensor.dtype.is_floating_point)
     return ModelFacts(
         model=model,
-        names=forward_names(model),
+        names=names,
         shapes={name: _shape(tensor) for name, tensor in tensors},
         float_dtype=next(floating, "float32").removeprefix("torch."),
         sequential=any(is_a(module, _SEQUENTIAL) for module in modules(model))
-        or any(re.search("mask|length", name) for name in forward_names(model).names),
+        or any(re.search("mask|length", name) for name in names.names),
         embeddings={
             path: attribute(module, "num_embeddings", 0)
             for path, module in named_modules(model)

@@ -8,7 +8,7 @@ become a hint of the diagnosis.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -64,6 +64,7 @@ def find_passing_sizes(
     budget: Budget,
     *,
     training: bool | None,
+    call: str = "forward",
 ) -> PassingSizes:
     """Find sizes near a failed one that pass, for signals, images and volumes.
 
@@ -76,6 +77,7 @@ def find_passing_sizes(
         trace: Trace of the failure.
         budget: Budget that the runs are charged to; they may use a tenth of it.
         training: Whether forward ran in train mode; None for the mode of each module.
+        call: Method that was run.
     """
     failure = trace.failure
     if failure is None or failure.step is None or failure.phase != "forward":
@@ -87,7 +89,7 @@ def find_passing_sizes(
     specs = _image_specs(arguments, set(sources_of(step.input_origins, trace.steps)))
     if not specs:
         return PassingSizes()
-    attempt = _Attempt(model, arguments, specs, budget, training=training)
+    attempt = _Attempt(model, arguments, specs, budget, TraceRequest(train=training, call=call))
     if step.name.strip("_") in _JOINS:
         multiples = _multiples(attempt)
         if multiples.specs:
@@ -105,7 +107,7 @@ class _Attempt:
     """Specs that change, by the position of their argument; all have the same sides."""
 
     budget: Budget
-    training: bool | None = field(kw_only=True)
+    request: TraceRequest
 
     @property
     def sides(self) -> _Sides:
@@ -123,7 +125,7 @@ class _Attempt:
             else each
             for at, each in enumerate(self.arguments)
         ]
-        options = TraceRequest(train=self.training, max_steps=self.budget.remaining_operators)
+        options = replace(self.request, max_steps=self.budget.remaining_operators)
         with suppress_output():
             forward = observe(self.model, arguments, options)
         self.budget.charge(forward.steps)

@@ -12,7 +12,8 @@ from netinspect.inputs.signature import forward_names
 from netinspect.records.base import replace
 from netinspect.records.steps import Failure
 from netinspect.records.trace import Trace, is_given
-from netinspect.tracing.model.forwardless import other_methods, refuses
+from netinspect.tracing.model.forwardless import refuses
+from netinspect.tracing.model.methods import other_methods
 
 
 def with_remedies(
@@ -23,6 +24,7 @@ def with_remedies(
     *,
     training: bool | None,
     sizes: bool,
+    call: str = "forward",
 ) -> Failure | None:
     """Return the failure of a trace with remedies; None if it did not fail.
 
@@ -33,6 +35,7 @@ def with_remedies(
         budget: Budget that runs at other sizes are charged to.
         training: Whether forward ran in train mode; None for the mode of each module.
         sizes: Whether to search for sizes that pass; skipped if all inputs were inferred.
+        call: Method that was run.
     """
     failure = trace.failure
     if failure is None:
@@ -41,12 +44,14 @@ def with_remedies(
         not is_given(each.record.origin) for each in choice.arguments
     )
     if sizes and not is_inferred:
-        passing = find_passing_sizes(model, choice.arguments, trace, budget, training=training)
+        passing = find_passing_sizes(
+            model, choice.arguments, trace, budget, training=training, call=call
+        )
         failure = replace(failure, working_inputs=passing.specs, working_unit=passing.unit)
     if refuses(failure):
-        failure = replace(failure, methods=other_methods(model))
+        failure = replace(failure, methods=other_methods(model, called=call))
     if training and failure.phase == "forward":
         passed = [each.record.name for each in choice.arguments]
-        missing = missing_labels(forward_names(model), passed, failure)
+        missing = missing_labels(forward_names(model, call), passed, failure)
         failure = replace(failure, missing=missing)
     return failure

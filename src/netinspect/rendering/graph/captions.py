@@ -55,7 +55,7 @@ def title_of(picture: Picture, style: GraphStyle, width: float) -> list[Caption]
         lines = [safe(header.target)] if header.target != header.class_name else []
         if header.ran:
             given = format_values.chosen_inputs(header.inputs)
-            lines.append(f"input: {safe(given)}; {header.mode} mode")
+            lines.append(f"input: {safe(given)}; {safe(format_values.mode(header))}")
     facts = []
     if root.parameters:
         facts.append(f"{units.short(root.parameters)} parameters")

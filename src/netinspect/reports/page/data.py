@@ -66,6 +66,8 @@ def _facts(page: Page) -> list[tuple[str, str]]:
     if header.ran:
         facts.append(("input", format_values.chosen_inputs(header.inputs)))
         facts.append(("mode", header.mode))
+        if header.call != "forward":
+            facts.append(("method", f"{header.call}() instead of forward"))
     if summary is not None:
         totals = summary.totals
         facts.append(("parameters", units.short(totals.parameters)))

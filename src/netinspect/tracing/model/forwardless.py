@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
-import types
 from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
 
-from netinspect._utils.classes import ancestors, namespace_of, plain_name
+from netinspect._utils.classes import plain_name
 from netinspect.records.steps import Failure
 from netinspect.tracing.definitions import class_location, is_library
 from netinspect.tracing.model.members import children, join_path
 from netinspect.tracing.model.modes import script_of
-from netinspect.tracing.safe_access import class_attribute, is_users_class, state_of
+from netinspect.tracing.safe_access import class_attribute, state_of
 
 _NOT_IMPLEMENTED = vars(nn.Module)["forward"]
 
@@ -27,14 +25,6 @@ _REFUSES = re.compile(
 
 _RAISES = re.compile(r"(^|:\s*)raise\b")
 """A line with a raise statement, also in a function of one line."""
-
-_MAX_METHODS = 4
-_OTHER_PURPOSE = re.compile(
-    r"^(configure|on|log|load|save|set|register|reset|init|build|get|print|add)_"
-)
-"""Names of methods that take no model input."""
-
-_TAKES_TENSOR = re.compile(r"Tensor|Any|^$")
 
 
 def lacks_forward(model: nn.Module) -> bool:
@@ -97,29 +87,3 @@ def refuses(failure: Failure) -> bool:
         failure.type in ("RuntimeError", "TypeError", "AttributeError")
         and _REFUSES.search(failure.message) is not None
     )
-
-
-def other_methods(model: nn.Module) -> tuple[str, ...]:
-    """Return names of public user methods that may take a tensor, in the order of the class."""
-    found: dict[str, None] = {}
-    for base in ancestors(type(model)):
-        if base is nn.Module or not is_users_class(base):
-            continue
-        for name, stored in namespace_of(base).items():
-            if type(stored) is types.FunctionType and _is_for_input(name, stored):
-                found[name] = None
-    return tuple(found)[:_MAX_METHODS]
-
-
-def _is_for_input(name: str, function: types.FunctionType) -> bool:
-    if name.startswith("_") or name in ("forward", "extra_repr", "train") or _OTHER_PURPOSE.match(name):
-        return False
-    arguments = list(inspect.signature(function).parameters.values())[1:]
-    if not arguments or arguments[0].kind not in (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    ):
-        return False
-    annotation = arguments[0].annotation
-    text = "" if annotation is inspect.Parameter.empty else str(annotation)
-    return arguments[0].default is inspect.Parameter.empty and bool(_TAKES_TENSOR.search(text))
