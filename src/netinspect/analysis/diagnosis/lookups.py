@@ -230,14 +230,38 @@ _INDICES = {
 }
 """Keys of the operand that must be integers, by function."""
 
+_FROM_DIMENSION = ("gather", "index_select", "take_along_dim")
+"""Functions whose indices are positions in a dimension of their first operand."""
+
+
+def _explain_values(call: Call, index: Given) -> Explanation | None:
+    """Explain indices that the code itself made, of positions that the tensor does not have."""
+    given, dimension = call.tensor("0", "input", "self"), call.number("1", "dim")
+    is_made = not index.origin.arguments and not call.sources(index.at())
+    if call.name not in _FROM_DIMENSION or given is None or dimension is None or not is_made:
+        return None
+    if not any(word in call.message for word in _OUTSIDE) or not -given.rank <= dimension < given.rank:
+        return None
+    dimension %= given.rank
+    size = given.shape[dimension]
+    return Explanation(
+        f"an index of {call.name} is out of range: dimension {dimension} of "
+        f"{format_shape(given.shape)} has size {size}",
+        [Mismatch("larger", None, size, given.at(dimension))],
+        size_helps=True,
+    )
+
+
 _MASKED = ("masked_fill", "masked_select", "masked_scatter", "where")
 
 
 def explain_index(call: Call) -> Explanation | None:
     """Explain an index that is not of integers."""
     given = call.tensor(*_INDICES[call.name])
-    if given is None or "int" in given.spec.dtype:
+    if given is None:
         return None
+    if "int" in given.spec.dtype:
+        return _explain_values(call, given)
     return Explanation(
         f"{call.display_name} expects an index of integers, got {given.spec.dtype}",
         [Mismatch("dtype", "int64", given.spec.dtype, given.at())],

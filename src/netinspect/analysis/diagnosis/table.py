@@ -29,6 +29,7 @@ from netinspect.analysis.diagnosis.dtype_device import (
 from netinspect.analysis.diagnosis.fixed_sizes import with_makers
 from netinspect.analysis.diagnosis.messages import reported_mismatches
 from netinspect.analysis.diagnosis.mismatch import Mismatch
+from netinspect.analysis.diagnosis.splitting import explain_parts, split_before
 from netinspect.analysis.diagnosis.wording import format_shape
 
 FAMILIES = (
@@ -114,7 +115,12 @@ def suggestions(call: Call) -> list[str]:
 
 
 def _candidates(call: Call) -> Iterator[Call]:
-    """Yield the call and the torch layer around it, the more informative one first."""
+    """Yield the call and the torch layer around it, the more informative one first.
+
+    Code that cannot unpack the parts of a tensor failed in no call; the call that made them comes first.
+    """
+    if (split := split_before(call)) is not None:
+        yield split
     layer = call.whole_module()
     if layer is call or layer.module is None or not layer.module.library:
         yield call
@@ -134,7 +140,9 @@ def _explanations(call: Call) -> Iterator[Explain]:
     if any(not isinstance(size, int) for given in call.given for size in given.shape):
         return
     yield explain_missing_batch
-    if call.step.kind == "function":
+    if call.step.index != call.failure.step:
+        yield explain_parts
+    elif call.step.kind == "function":
         if call.name in _FUNCTIONS:
             yield _FUNCTIONS[call.name]
     elif call.module is not None and call.module.library and call.module.class_name in _LAYERS:

@@ -63,7 +63,8 @@ def solve_sizes(runner: AttemptRunner, failed: AttemptResult) -> Candidate | Non
     names = [name for name in sources if name in failed.candidate]
     names = [name for name in names or failed.candidate if name not in runner.frozen]
     for name in names:
-        for dimensions in _groups(failed.candidate[name].spec.shape):
+        shape = failed.candidate[name].spec.shape
+        for dimensions in dict.fromkeys((*_indexed(failed.mismatches, shape), *_groups(shape))):
             if sizes is not None:
                 found = _solve_for(runner, failed, sizes, name, dimensions)
             else:
@@ -79,6 +80,15 @@ def solve_sizes(runner: AttemptRunner, failed: AttemptResult) -> Candidate | Non
             if found is not None:
                 return found
     return None
+
+
+def _indexed(mismatches: Sequence[Mismatch], shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield the dimension that is too small for an index, where the argument has it too."""
+    for each in mismatches:
+        dimensions = next(iter(each.marks.values()), ())
+        is_unknown = each.kind == "larger" and each.expected is None and len(dimensions) == 1
+        if is_unknown and shape[dimensions[0] : dimensions[0] + 1] == (each.got,):
+            yield dimensions
 
 
 def _groups(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

@@ -54,6 +54,22 @@ def another_size(failed: FailedAttempt) -> Iterator[Candidate]:
                 yield {**candidate, name: guess.resized(dict.fromkeys(group, each.expected), reason)}
 
 
+def least_size(failed: FailedAttempt) -> Iterator[Candidate]:
+    """Yield candidates in which the dimension that code indexes has the index that it reads."""
+    for each in failed.expected("larger"):
+        dimensions = next(iter(each.marks.values()), ())
+        if len(dimensions) != 1 or not isinstance(each.expected, int):
+            continue
+        for name in each.sources:
+            guess = failed.candidate[name]
+            if guess.spec.shape[dimensions[0] : dimensions[0] + 1] == (each.got,):
+                reason = f"the code reads index {each.expected - 1} of this dimension"
+                yield {
+                    **failed.candidate,
+                    name: guess.resized({dimensions[0]: each.expected}, reason),
+                }
+
+
 def multiples(failed: FailedAttempt) -> Iterator[Candidate]:
     """Yield candidates in which one size is rounded up to a multiple that is expected of it."""
     candidate, failure = failed.candidate, failed.failure

@@ -18,6 +18,7 @@ REFINEMENTS: tuple[Refine, ...] = (
     values.another_dtype,
     shapes.described_shape,
     shapes.another_size,
+    shapes.least_size,
     shapes.multiples,
     values.placeholder_tokens,
     ranks.another_rank,
