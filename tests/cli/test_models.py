@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import netinspect
-from netinspect.targets import written_classes
 from netinspect.targets.libraries.names import model_names
+from netinspect.targets.written import files
 from tests.support import Outcome
 from tests.trace_cache.queries import Asker, write
 
@@ -152,16 +152,16 @@ def test_models_of_folder_are_found_by_reading(tmp_path: Path) -> None:
     outcome = ask("models", ".", "-f", "csv", blocked=True)
     assert outcome.code == 0
     found = {
-        row["target"]: (row["base"], row["arguments"], row["top"])
+        row["target"]: (row["base"], row["arguments"], row["role"])
         for row in csv.DictReader(io.StringIO(outcome.out))
     }
     assert found == {
-        "app/base.py:Base": ("layers.Module", "width depth", "false"),
-        "app/nets/net.py:Block": ("Base", "width depth", "false"),
-        "app/nets/net.py:Head": ("Again, object", "classes", "false"),
-        "app/nets/net.py:Net": ("nn.Module", "", "true"),
-        "app/nets/net.py:Whole": ("app.base.Base", "width depth", "true"),
-        "app/nets/net.py:Layer": ("Linear", "", "true"),
+        "app/base.py:Base": ("layers.Module", "width depth", "part"),
+        "app/nets/net.py:Block": ("Base", "width depth", "part"),
+        "app/nets/net.py:Head": ("Again, object", "classes", "part"),
+        "app/nets/net.py:Net": ("nn.Module", "", "model"),
+        "app/nets/net.py:Whole": ("app.base.Base", "width depth", "model"),
+        "app/nets/net.py:Layer": ("Linear", "", "part"),
     }
     report = json.loads(ask("models", "app", "--json", blocked=True).out)
     assert report["notes"] == ["cannot read app/broken.py: invalid syntax (line 1)"]
@@ -169,6 +169,83 @@ def test_models_of_folder_are_found_by_reading(tmp_path: Path) -> None:
     lines = {each["target"]: each["line"] for each in report["classes"]}
     assert lines["app/base.py:Base"] == 4
     assert [each["arguments"] for each in report["classes"] if "Layer" in each["target"]] == [None]
+
+
+ZOO = {
+    "nets/resnet.py": """\
+import torch.nn as nn
+from .layers import conv
+
+
+class Basic(nn.Module):
+    def __init__(self, width): ...
+
+
+class Wide(nn.Module):
+    def __init__(self, width): ...
+
+
+class ResNet(nn.Module):
+    def __init__(self, block, depths): ...
+
+
+def small():
+    return ResNet(Basic, [1, 1])
+
+
+def large(**options):
+    net = ResNet(block=Wide, depths=[2, 2], **options)
+    net = net.cuda()
+    return net.eval()
+
+
+def sized(size):
+    return ResNet(Basic, [size])
+
+
+def both(wide=False):
+    return ResNet(Wide, [1]) if wide else small()
+
+
+def number(size=3):
+    return size
+
+
+class FocalLoss(nn.Module):
+    pass
+
+
+class Distance(nn.Module):
+    def forward(self, a, b):
+        return ((a - b) ** 2).mean()
+""",
+    "nets/layers.py": "from torch import nn\n\n\ndef conv():\n    return nn.Conv2d(3, 3, 3)\n",
+    "zoo.py": "from nets.resnet import large as big\n\n\ndef largest():\n    return big()\n",
+    "tests/test_zoo.py": "from nets.resnet import small\n\n\ndef tiny():\n    return small()\n",
+}
+
+
+def test_models_of_folder_lists_factories_and_roles(tmp_path: Path) -> None:
+    write(tmp_path, ZOO)
+    ask = Asker(tmp_path, tmp_path / "home")
+    shown = ask("models", ".", "-f", "csv", blocked=True).out
+    found = [
+        (row["target"].rpartition("/")[2], row["base"], row["arguments"], row["role"])
+        for row in csv.DictReader(io.StringIO(shown))
+    ]
+    assert found == [
+        ("zoo.py:largest", "builds ResNet", "", "model"),
+        ("resnet.py:small", "builds ResNet", "", "model"),
+        ("resnet.py:large", "builds ResNet", "", "model"),
+        ("resnet.py:both", "builds ResNet", "", "model"),
+        ("resnet.py:ResNet", "nn.Module", "block depths", "model"),
+        ("test_zoo.py:tiny", "builds ResNet", "", "model"),
+        ("layers.py:conv", "builds torch.nn.Conv2d", "", "part"),
+        ("resnet.py:Basic", "nn.Module", "width", "part"),
+        ("resnet.py:Wide", "nn.Module", "width", "part"),
+        ("resnet.py:FocalLoss", "nn.Module", "", "loss"),
+        ("resnet.py:Distance", "nn.Module", "", "loss"),
+    ]
 
 
 def test_models_of_one_file_and_of_none(cli: Callable[..., Outcome], workshop: Path) -> None:
@@ -183,7 +260,7 @@ def test_models_of_one_file_and_of_none(cli: Callable[..., Outcome], workshop: P
 def test_models_of_large_folder_are_bounded(
     cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(written_classes, "_MOST_FILES", 3)
+    monkeypatch.setattr(files, "_MOST_FILES", 3)
     for number in range(5):
         write(tmp_path, {f"net{number}.py": "from torch import nn\n\n\nclass N(nn.Module):\n    pass\n"})
     report = json.loads(cli("models", str(tmp_path), "--json").out)

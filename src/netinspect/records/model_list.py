@@ -20,20 +20,25 @@ class Sample:
 
 @record
 class FoundClass:
-    """One nn.Module class in a file of a project, found by reading."""
+    """One nn.Module class or factory function in a file of a project, found by reading."""
 
     target: str
     bases: tuple[str, ...]
-    """The bases, as in the source."""
+    """The bases, as in the source; none for a factory."""
 
     arguments: tuple[str, ...] | None
-    """Arguments of the constructor without a default; None if a base outside the project has it."""
+    """Arguments without a default; None if a base outside the project has the constructor."""
 
     is_top: bool
     """Whether no other class that was found refers to it."""
 
     file: str
     line: int
+    role: str = "model"
+    """Role: `model`, `part` (another class refers to it), `loss`, `metric`, `data` or `optimizer`."""
+
+    builds: tuple[str, ...] = ()
+    """Classes that a factory builds; empty for a class."""
 
 
 @record
@@ -59,7 +64,7 @@ class ModelList:
     """The requested file or folder; None without one."""
 
     classes: tuple[FoundClass, ...] = ()
-    """The nn.Module classes of the file or folder."""
+    """The nn.Module classes and factories of the file or folder, those that build with nothing first."""
 
     files: int = 0
     """Number of Python files that were read."""

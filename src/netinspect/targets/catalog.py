@@ -62,7 +62,7 @@ def _is_path(pattern: str) -> bool:
 
 
 def _classes_of(place: str) -> ModelList:
-    from netinspect.targets.written_classes import find_classes
+    from netinspect.targets.written.listing import find_classes
 
     classes, files, notes = find_classes(place)
     if not classes:

@@ -20,14 +20,14 @@ _CLASS_COLUMNS: tuple[Column[FoundClass], ...] = (
         link=lambda row: f"{row.file}:{row.line}",
     ),
     Column(key="line", value=lambda row: row.line, align="right", drop=2),
-    Column(key="base", value=lambda row: ", ".join(row.bases), drop=1, min_width=10),
+    Column(key="base", value=lambda row: _base(row), drop=1, min_width=10),
     Column(
         key="arguments",
         value=lambda row: None if row.arguments is None else " ".join(row.arguments),
         text=lambda row: "?" if row.arguments is None else " ".join(row.arguments),
         min_width=9,
     ),
-    Column(key="top", value=lambda row: row.is_top, text=lambda row: "top" if row.is_top else ""),
+    Column(key="role", value=lambda row: row.role, style=lambda row: "" if row.is_top else "hint"),
 )
 
 
@@ -59,12 +59,17 @@ def _targets(title: str, rest: str, targets: list[str]) -> Document:
     )
 
 
+def _base(row: FoundClass) -> str:
+    return f"builds {', '.join(row.builds)}" if row.builds else ", ".join(row.bases)
+
+
 def _classes(report: ModelList, place: str) -> Document:
-    number, tops = len(report.classes), sum(each.is_top for each in report.classes)
-    classes = f"{number:,} nn.Module class{'es' * (number != 1)}"
+    models = [each for each in report.classes if each.role == "model"]
+    number, ready = len(models), sum(each.arguments == () for each in models)
+    counts = f"{number:,} model{'s' * (number != 1)}, {ready:,} without arguments"
     read = f"{report.files:,} file{'s' * (report.files != 1)} read, nothing run"
     return Document(
-        title=line((place, "title"), (f"  {classes}, {tops:,} top; {read}", "hint")),
+        title=line((place, "title"), (f"  {counts}; {read}", "hint")),
         blocks=(make_table("models", _CLASS_COLUMNS, report.classes),),
         notes=tuple(line((f"note: {each}", "hint")) for each in report.notes),
     )

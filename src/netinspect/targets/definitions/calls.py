@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 
 
-def _words_of(text: str) -> frozenset[str]:
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a table that is written as one text."""
     return frozenset(text.split())
 
 
-PURE_ROOTS = _words_of(
+PURE_ROOTS = words_of(
     "abc collections copy dataclasses einops.layers enum fractions functools glob importlib "
     "inspect itertools math numbers operator os.path pathlib platform re string struct textwrap "
     "types typing typing_extensions"
@@ -40,7 +41,7 @@ SETUP = (
 )  # fmt: skip
 """Prefixes of the full names of calls that configure the process or read a small file."""
 
-MUTATORS = _words_of(
+MUTATORS = words_of(
     "apply bfloat16 double eval half requires_grad_ reset_parameters "
     "add addHandler add_argument add_argument_group add_module add_mutually_exclusive_group "
     "add_option add_option_group add_parser add_subparsers append appendleft clear discard exec_module "
@@ -50,7 +51,7 @@ MUTATORS = _words_of(
 )
 """Methods that only change the object that they are called on."""
 
-BUILTINS = _words_of(
+BUILTINS = words_of(
     "abs all any bool bytearray bytes callable chr classmethod complex dict dir divmod enumerate "
     "NewType OrderedDict ParamSpec Path TypeVar defaultdict namedtuple partial "
     "filter float format frozenset getattr globals hasattr hash hex id int isinstance issubclass "
@@ -64,12 +65,12 @@ WRAPPERS = (
 )  # fmt: skip
 """Prefixes of functions that return a wrapped function or a layer."""
 
-HIGHER_ORDER = _words_of("filter functools.reduce itertools.starmap map")
+HIGHER_ORDER = words_of("filter functools.reduce itertools.starmap map")
 """Functions that call their first argument."""
 
-LOG_METHODS = _words_of("critical debug error exception info log success warn warning")
+LOG_METHODS = words_of("critical debug error exception info log success warn warning")
 
-METHODS = _words_of(
+METHODS = words_of(
     "abs absolute array as_posix astype bool children clamp clone contiguous copy count cpu "
     "cumsum decode detach dim double encode endswith eq exists exp expand expanduser find flatten "
     "float format fromkeys ge get group groups gt half index int is_dir is_file isdigit isoformat "
@@ -81,10 +82,10 @@ METHODS = _words_of(
 )
 """Methods of strings, containers, paths, tensors and modules that only compute."""
 
-FILE_WORDS = _words_of("export file fromfile memmap profile trace")
+FILE_WORDS = words_of("export file fromfile memmap profile trace")
 """More words in names of functions of torch and numpy that use files or run a model."""
 
-RISKY_ROOTS = _words_of(
+RISKY_ROOTS = words_of(
     "IPython atexit boto3 comet_ml concurrent.futures cv2.VideoCapture cv2.VideoWriter datasets "
     "fabric ftplib gdown google.colab h5py http huggingface_hub ipdb kaggle lmdb mlflow "
     "multiprocessing.Manager multiprocessing.Pool multiprocessing.Process neptune nltk os "
@@ -94,7 +95,7 @@ RISKY_ROOTS = _words_of(
     "torchaudio.datasets torchtext.datasets torchvision.datasets urllib wandb webbrowser wget "
     "zipfile"
 )
-RISKY_WORDS = _words_of(
+RISKY_WORDS = words_of(
     "backward benchmark call cli corpus csv cuda dataloader dataloaders dataset datasets download "
     "downloads eval evaluate exec exit experiment fetch fire fit genfromtxt imread install launch "
     "load loader loaders loadmat loadtxt main makedirs mkdir optimize parquet parse popen "
