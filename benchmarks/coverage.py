@@ -1,6 +1,7 @@
 """Coverage: models of a library that are summarised from their name alone.
 
-    python benchmarks/coverage.py [--library timm] [--only GLOB] [--sample N] [--output FILE.json]
+    python benchmarks/coverage.py [--library timm] [--only GLOB] [--sample N] [--steps N]
+        [--output FILE.json]
 
 Three outcomes for each model, each in a process of its own with limits of time and memory:
 
@@ -232,7 +233,7 @@ def measure(
             outcome[job.step] = result
             step = STEPS.index(job.step) + 1
             failed = job.step == "forward" and not result["ok"]
-            if step == len(STEPS) or failed:
+            if step == options.steps or failed:
                 outcome["summary"].pop("inputs", None)
                 yield {"library": library, "name": job.name, **outcome}
                 continue
@@ -296,6 +297,9 @@ def main() -> int:
     parser.add_argument("--only", default="*", metavar="GLOB", help="names of models")
     parser.add_argument(
         "--sample", type=int, metavar="N", help="number of models of each library, evenly spread"
+    )
+    parser.add_argument(
+        "--steps", type=int, choices=(1, 2, 3), default=3, help="how many of the outcomes to measure"
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     parser.add_argument("--timeout", type=float, default=60, help="seconds for each step")

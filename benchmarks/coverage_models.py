@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("torchvision", "timm", "transformers")
+from netinspect.targets.libraries.names import model_names
+
+LIBRARIES = ("torchvision", "timm", "transformers", "diffusers")
 LAYERS = re.compile(
     r"(num_(hidden_|encoder_|decoder_)?layers|(en|de)coder_layers|n_layers?|depth|num_blocks)"
 )
@@ -101,6 +103,12 @@ def targets(library: str, folder: Path) -> dict[str, str]:
         return {name: f"torchvision:{name}" for name in module.models.list_models()}
     if library == "timm":
         return {name: f"timm:{name}" for name in module.list_models()}
+    if library == "diffusers":
+        # One constructor has no defaults, and the others import a part of diffusers each.
+        names = model_names("diffusers")
+        for name in names:
+            getattr(module, name)  # imported once, before each process is forked
+        return {name: f"diffusers:{name}" for name in names}
     types = importlib.import_module("transformers.models.auto.configuration_auto").CONFIG_MAPPING_NAMES
     # Some types configure a part of another type, and have no model of their own.
     whole = {name for each in automatic_classes() for name in each._model_mapping._model_mapping}
@@ -208,6 +216,8 @@ def build(library: str, name: str, target: str, device: str, class_name: str = "
             with contextlib.suppress(TypeError):
                 return builder(weights=None, weights_backbone=None).eval()
             return builder(weights=None).eval()
+        if library == "diffusers":
+            return getattr(importlib.import_module("diffusers"), name)().eval()
         from transformers import AutoConfig
 
         config = AutoConfig.from_pretrained(target.partition(":")[2])

@@ -7,11 +7,16 @@ import ast
 import json
 import os
 import re
+import socket
 import types
-from collections.abc import Iterator
+import urllib.error
+from collections.abc import Iterator, Mapping
+from inspect import Parameter
 from pathlib import Path
+from typing import Any
 
 from netinspect._utils.classes import ancestors, defining_module, is_a
+from netinspect._utils.signatures import signature_of
 from netinspect.errors import LACKS_GPU, class_name, message_of
 from netinspect.targets.definitions.side_effects import is_main_guard
 from netinspect.tracing.source_lines import lines_of, raising_line
@@ -25,6 +30,20 @@ _DISTRIBUTION = re.compile(
 )
 _QUOTED_DISTRIBUTION = re.compile(rf"(?P<quote>['\"`]){_DISTRIBUTION.pattern}(?P=quote)")
 """The name of a distribution with its extras and versions, in quotes."""
+
+_WEIGHTS = re.compile(
+    r"(?!init|tie|tied|share|class|loss|reset|freeze|norm)(\w+_)?(pretrained|weights)(_\w+)?|"
+    r"(load_|use_)?checkpoint(_path|_url)?"
+)
+"""Names of arguments that select pretrained weights."""
+
+_NETWORK_ERRORS = (
+    *("ConnectError", "ConnectTimeout", "LocalEntryNotFoundError", "MaxRetryError"),
+    *("NameResolutionError", "NewConnectionError", "OfflineModeIsEnabled", "ProxyError"),
+)
+"""Names of exceptions of common clients."""
+
+_NO_NETWORK = re.compile("Name or service not known|[nN]ame resolution|Network is unreachable")
 
 _MOST_CAUSES = 100
 """Longest chain of causes whose messages are read."""
@@ -130,6 +149,45 @@ def _missing_name(error: NameError, name: str) -> str:
                         "which an import does not run: assign it above"
                     )
     return _DEBUG
+
+
+def is_failed_download(error: BaseException) -> bool:
+    """Return whether an exception reports that the network cannot be reached, or may not be."""
+    return any(
+        is_a(each, (ConnectionError, socket.gaierror, urllib.error.URLError))
+        or any(class_name(cls) in _NETWORK_ERRORS for cls in ancestors(type(each)))
+        or _NO_NETWORK.search(message_of(each))
+        for each in _with_causes(error)
+    )
+
+
+def download_hint(function: Any, arguments: Mapping[str, Any]) -> str:
+    """Return a hint for a constructor that failed to download a file: the argument to build without.
+
+    Args:
+        function: The class or function.
+        arguments: Arguments that it was called with.
+    """
+    try:
+        parameters: Mapping[str, Parameter] = signature_of(function).parameters
+    except (TypeError, ValueError):
+        parameters = {}
+    values = {
+        name: arguments.get(name, each.default)
+        for name, each in parameters.items()
+        if name in arguments or each.default is not each.empty
+    }
+    passed = " ".join(
+        f"--arg {name}={False if value is True else None}"
+        for name, value in values.items()
+        if _WEIGHTS.fullmatch(name) and (value is True or not isinstance(value, int | float | None))
+    )
+    if passed:
+        return f"it downloads pretrained weights: {passed} builds it without"
+    return (
+        "it downloads a file when it is built, and the network cannot be reached: pass an argument that "
+        "builds it without pretrained weights, or run it once with a network"
+    )
 
 
 def _with_causes(error: BaseException) -> Iterator[BaseException]:

@@ -24,6 +24,7 @@ from netinspect.targets.file_imports import import_file, import_package
 from netinspect.targets.isolation.process_state import current_folder
 from netinspect.targets.isolation.project_imports import Project, project_code
 from netinspect.targets.libraries.network import network
+from netinspect.targets.load_hints import download_hint
 from netinspect.targets.only_candidate import class_names, factory_names, single_candidate
 from netinspect.targets.user_code_errors import user_code_errors
 from netinspect.targets.zero_weights import ZeroWeights
@@ -243,7 +244,8 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
     if is_a(found, type) and not issubclass(found, nn.Module):
         raise LoadError(f"{name} in {target.place} is a class, but not an nn.Module", hint=_NAME_A_MODEL)
     failed = f"cannot build {name} from {target.place}"
-    with user_code_errors(failed, text_hint(found, arguments)), at_the_users_line():
+    hints = text_hint(found, arguments), download_hint(found, arguments)
+    with user_code_errors(failed, *hints), at_the_users_line():
         model = run_constructor(found, arguments)
     if not is_a(model, nn.Module):
         if type(model) is CoroutineType:

@@ -21,7 +21,7 @@ from netinspect.errors import (
 )
 from netinspect.records.trace import RUN_FILE
 from netinspect.targets.isolation.import_guard import RefusedError
-from netinspect.targets.load_hints import command_line_hint, hint_for, parser_message
+from netinspect.targets.load_hints import command_line_hint, hint_for, is_failed_download, parser_message
 from netinspect.tracing.source_lines import is_raised_by_user, raising_excerpt, raising_line
 
 _LONGEST_LINE = 500
@@ -29,12 +29,15 @@ _LONGEST_LINE = 500
 
 
 @contextmanager
-def user_code_errors(failed: str, wrong_type: str | None = None) -> Iterator[None]:
+def user_code_errors(
+    failed: str, wrong_type: str | None = None, without_network: str | None = None
+) -> Iterator[None]:
     """Convert exceptions of user code in the block to LoadError.
 
     Args:
         failed: Message of the error, such as `cannot import net.py`.
         wrong_type: Hint for a TypeError or AttributeError; None for the usual one.
+        without_network: Hint for a failed download; None for the usual one.
 
     Raises:
         LoadError: The code raised.
@@ -79,7 +82,9 @@ def user_code_errors(failed: str, wrong_type: str | None = None) -> Iterator[Non
             failed,
             cause=text_of(error),
             place=_place(error),
-            hint=(isinstance(error, (TypeError, AttributeError)) and wrong_type) or hint_for(error),
+            hint=(isinstance(error, (TypeError, AttributeError)) and wrong_type)
+            or (is_failed_download(error) and without_network)
+            or hint_for(error),
             excerpt=raising_excerpt(error),
         ) from error
 
