@@ -32,6 +32,7 @@ class Meaning(Enum):
     GRID = auto()
     COUNTS = auto()
     IMAGE_MASK = auto()
+    CLASS = auto()
 
 
 _PATTERNS: dict[str, Meaning] = {
@@ -46,6 +47,11 @@ _PATTERNS: dict[str, Meaning] = {
     r"pos(ition)?_ids|positions?": Meaning.POSITIONS,
     r"(.*_)?(len|lens|lengths?|seq_lens?)": Meaning.LENGTHS,
     r"t|ts|time|times|time_?steps?|sigmas?|noise_levels?|diffusion_steps?": Meaning.TIME,
+    r"(class_?|domain_?|style_?|cond_?)?(labels?|classes|class|cls|y)(_ids?|_idx)?":
+        Meaning.CLASS,
+    r"(users?|items?|movies?|products?|speakers?|genres?|categor(y|ies)|entit(y|ies)|relations?|domains?|"
+    r"artists?|books?|songs?|stores?|cit(y|ies)|countr(y|ies)|genders?)(_?ids?|_?idx|_index|_indices)?":
+        Meaning.CLASS,
     r"(.*_)?(ids?|idx|token_ids|tokens?|indices|words?|texts?|captions?|sentences?|chars?)":
         Meaning.TOKENS,
     r"(.*_)?(images?|imgs?|pixel_values|pixels|photos?|rgb|pictures?|frames?|video|videos)(_?\d+)?":
@@ -101,6 +107,10 @@ def guess_by_name(name: str, others: Candidate, facts: ModelFacts) -> Guess | No
                 high=size - 1,
                 reason=f"{why}; {size} tokens are known",
             )
+        case Meaning.CLASS if rows and not _has_tokens(others):
+            reason = f"{why}: one per example"
+            high = _rows_for(name, facts) - 1
+            return tensor(batch, dtype="int64", low=0, high=high, reason=reason)
         case Meaning.ATTENTION_MASK:
             return tensor(
                 batch, length, dtype="int64", low=1, high=1, reason=f"{why}: no position is masked"
@@ -138,6 +148,25 @@ def guess_by_name(name: str, others: Candidate, facts: ModelFacts) -> Guess | No
         case Meaning.ADJACENCY:
             return tensor(TOKENS, TOKENS, low=0, high=1, reason=why)
     return None
+
+
+def _rows_for(name: str, facts: ModelFacts) -> int:
+    """Return the rows of the embedding whose path has the word of a name; else those of the smallest."""
+    word = name.lower().partition("_")[0]
+    mine = [
+        rows
+        for path, rows in facts.embeddings.items()
+        if word in path.lower() or word.startswith(path.lower().rpartition(".")[2] or "-")
+    ]
+    return min(mine or facts.embeddings.values())
+
+
+def _has_tokens(others: Candidate) -> bool:
+    """Return whether other arguments are rows of tokens, each of which may have a class."""
+    return any(
+        guess.firm and guess.spec.dtype == "int64" and len(guess.spec.shape) > 1
+        for guess in others.values()
+    )
 
 
 def _leading(others: Candidate) -> tuple[int, int]:

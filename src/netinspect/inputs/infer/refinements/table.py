@@ -7,12 +7,23 @@ from collections.abc import Iterator
 from netinspect.inputs.infer.attempts import AttemptResult
 from netinspect.inputs.infer.candidate import Candidate
 from netinspect.inputs.infer.model_facts import ModelFacts
-from netinspect.inputs.infer.refinements import added_arguments, layers, ranks, shapes, values
+from netinspect.inputs.infer.refinements import (
+    added_arguments,
+    indices,
+    joins,
+    layers,
+    ranks,
+    shapes,
+    values,
+)
 from netinspect.inputs.infer.refinements.failed_attempt import Refine, read_failure
 
 REFINEMENTS: tuple[Refine, ...] = (
     values.within_range,
+    indices.index_argument,
+    indices.one_id_per_example,
     layers.from_its_layer,
+    joins.shared_size,
     layers.channels_last,
     ranks.batch_dimension,
     values.another_dtype,
