@@ -14,6 +14,11 @@ library. Models of transformers are reduced first: the default configuration of 
 layers, is written to a folder, and the folder is the target; if that fails, the whole configuration is
 used. Values that a default configuration lacks are added. Results are appended to the output as JSON
 lines; models that are in it are not run again.
+
+    python benchmarks/coverage.py --library libraries|more_libraries|repositories|sample [--step summary]
+
+measures the targets of `targets/*.toml`, whose right inputs were written by hand: a plain forward on the
+right input tells which can pass, and the input that netinspect chose is compared with it.
 """
 
 from __future__ import annotations
@@ -27,17 +32,13 @@ import io
 import json
 import os
 import re
-import resource
-import select
-import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from coverage_lists import list_report, run_list
 from coverage_models import (
     LIBRARIES,
     build,
@@ -47,26 +48,14 @@ from coverage_models import (
     targets,
     write_config,
 )
+from coverage_processes import Job, Limits, Result, run_jobs
+from coverage_targets import LISTS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 STEPS = ("summary", "forward", "torchinfo")
 LARGEST_REAL = 300_000_000
 """Largest number of parameters for which a forward that fails on meta is tried with real weights."""
-
-
-@dataclass
-class Job:
-    """Process that measures one step of one model."""
-
-    name: str
-    step: str
-    given: dict[str, Any]
-    pid: int = 0
-    pipe: int = 0
-    ends: float = 0.0
-    began: float = 0.0
-    output: bytes = b""
 
 
 # --- one step, in its own process ----------------------------------------------------------------
@@ -167,79 +156,30 @@ RUN: dict[str, Callable[[str, str, str, dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-def start(job: Job, library: str, target: str, options: argparse.Namespace) -> None:
-    """Fork a process for a job: importing the library again would take longer than most models."""
-    reader, writer = os.pipe()
-    job.began = time.monotonic()
-    job.ends = job.began + options.timeout
-    job.pid, job.pipe = os.fork(), reader
-    if job.pid:
-        os.close(writer)
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (options.memory << 30, options.memory << 30))
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-    try:
-        result = RUN[job.step](library, job.name, target, job.given)
-    except BaseException as error:  # any exception is an outcome
-        result = {"ok": False, "cause": f"{type(error).__name__}: {str(error).strip()}"}
-    with open(writer, "w", encoding="utf-8") as pipe:
-        json.dump(result, pipe, default=str)
-    os._exit(0)
-
-
-def finish(job: Job, *, late: bool) -> dict[str, Any]:
-    """Return the outcome of a process that has ended or reached its time limit."""
-    if late:
-        os.kill(job.pid, signal.SIGKILL)
-    os.close(job.pipe)
-    _, status = os.waitpid(job.pid, 0)
-    seconds = round(time.monotonic() - job.began, 1)
-    if late:
-        return {"ok": False, "cause": "over the time limit", "seconds": seconds}
-    try:
-        result: dict[str, Any] = json.loads(job.output)
-    except ValueError:
-        result = {"ok": False, "cause": f"the process ended with status {status}"}
-    return {**result, "cause": str(result.get("cause", ""))[:300], "seconds": seconds}
-
-
 def measure(
-    library: str, wanted: dict[str, str], options: argparse.Namespace
+    library: str, wanted: dict[str, str], limits: Limits, steps: int
 ) -> Iterator[dict[str, Any]]:
     """Measure models in parallel; the steps of one model run one after the other."""
-    waiting = [Job(name, STEPS[0], {}) for name in wanted]
     outcomes: dict[str, dict[str, Any]] = {name: {} for name in wanted}
-    running: list[Job] = []
-    while waiting or running:
-        while waiting and len(running) < options.jobs:
-            job = waiting.pop(0)
-            start(job, library, wanted[job.name], options)
-            running.append(job)
-        readable, _, _ = select.select([job.pipe for job in running], [], [], 0.2)
-        for job in list(running):
-            ended = False
-            if job.pipe in readable:
-                part = os.read(job.pipe, 1 << 20)
-                job.output += part
-                ended = not part
-            late = time.monotonic() > job.ends
-            if not ended and not late:
-                continue
-            running.remove(job)
-            outcome = outcomes[job.name]
-            result = finish(job, late=late and not ended)
-            outcome[job.step] = result
-            step = STEPS.index(job.step) + 1
-            failed = job.step == "forward" and not result["ok"]
-            if step == options.steps or failed:
-                outcome["summary"].pop("inputs", None)
-                yield {"library": library, "name": job.name, **outcome}
-                continue
-            passed = {key: result[key] for key in ("inputs", "device", "class_name") if key in result}
-            given = job.given | passed
-            waiting.insert(0, Job(job.name, STEPS[step], given))
+    given: dict[str, dict[str, Any]] = {name: {} for name in wanted}
+
+    def job(name: str, step: str) -> Job:
+        passed = given[name]
+        return Job(name, step, lambda: RUN[step](library, name, wanted[name], passed))
+
+    def following(done: Job, result: Result) -> Job | None:
+        outcomes[done.name][done.step] = result
+        keys = ("inputs", "device", "class_name")
+        given[done.name] |= {key: result[key] for key in keys if key in result}
+        step = STEPS.index(done.step) + 1
+        failed = done.step == "forward" and not result["ok"]
+        return None if failed or step == steps else job(done.name, STEPS[step])
+
+    for done, result in run_jobs([job(name, STEPS[0]) for name in wanted], limits, following):
+        outcome = outcomes[done.name]
+        if done.step == STEPS[steps - 1] or (done.step == "forward" and not result["ok"]):
+            outcome["summary"].pop("inputs", None)
+            yield {"library": library, "name": done.name, **outcome}
 
 
 # --- the report ----------------------------------------------------------------------------------
@@ -293,7 +233,7 @@ def report(results: Sequence[dict[str, Any]], *, markdown: bool) -> Iterator[str
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--library", choices=LIBRARIES, action="append")
+    parser.add_argument("--library", choices=[*LIBRARIES, *LISTS], action="append")
     parser.add_argument("--only", default="*", metavar="GLOB", help="names of models")
     parser.add_argument(
         "--sample", type=int, metavar="N", help="number of models of each library, evenly spread"
@@ -302,10 +242,25 @@ def main() -> int:
         "--steps", type=int, choices=(1, 2, 3), default=3, help="how many of the outcomes to measure"
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
-    parser.add_argument("--timeout", type=float, default=60, help="seconds for each step")
+    parser.add_argument("--timeout", type=float, default=60, help="CPU seconds for each step")
     parser.add_argument("--memory", type=int, default=16, help="GiB of address space for each step")
     parser.add_argument(
         "--output", type=Path, metavar="FILE.json", help="JSON lines; resumed if the file exists"
+    )
+    parser.add_argument(
+        "--step", choices=("forward", "summary"), help="of a list of targets: run this step again"
+    )
+    parser.add_argument(
+        "--anew", action="store_true", help="import the library anew for each target of a list"
+    )
+    parser.add_argument(
+        "--checkouts",
+        type=Path,
+        default=Path.home() / ".cache" / "netinspect-benchmarks",
+        help="folder for clones of repositories",
+    )
+    parser.add_argument(
+        "--mirror", type=Path, metavar="DIR", help="clone from DIR/owner+name/repo where it exists"
     )
     parser.add_argument("--markdown", action="store_true", help="print the table for the documentation")
     options = parser.parse_args()
@@ -316,15 +271,19 @@ def main() -> int:
 
     operators.declare()
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+    limits = Limits(options.jobs, options.timeout, options.memory)
+    libraries = options.library or LIBRARIES
     with tempfile.TemporaryDirectory() as folder:
-        for library in options.library or LIBRARIES:
+        for library in [each for each in libraries if each in LIBRARIES]:
             wanted = targets(library, Path(folder))
             names = [name for name in wanted if fnmatch.fnmatch(name, options.only)]
             if options.sample:
                 names = [names[place * len(names) // options.sample] for place in range(options.sample)]
             done = {each["name"] for each in results if each["library"] == library}
             names = [name for name in dict.fromkeys(names) if name not in done]
-            for result in measure(library, {name: wanted[name] for name in names}, options):
+            for result in measure(
+                library, {name: wanted[name] for name in names}, limits, options.steps
+            ):
                 results.append(result)
                 marks = " ".join(f"{step}={'ok' if is_ok(result, step) else 'NO'}" for step in STEPS)
                 print(f"{library}:{result['name']} {marks}", file=sys.stderr, flush=True)
@@ -332,6 +291,8 @@ def main() -> int:
                     with options.output.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(result) + "\n")
     print("\n".join(report(results, markdown=options.markdown)))
+    for library in [each for each in libraries if each in LISTS]:
+        print(f"{library}: " + "\n".join(list_report(run_list(library, options, limits))))
     return 0
 
 
