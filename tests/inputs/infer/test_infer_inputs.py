@@ -22,7 +22,7 @@ CHOSEN = {
     "LeNet": ("x=1x1x28x28",),
     "Cifar": ("x=1x3x32x32",),
     "Mlp": ("input=1x784",),
-    "Flat": ("input=1x784",),
+    "Flat": ("input=1x1x28x28",),
     "Lm": ("idx=1x16:int64:0..999",),
     "Gpt": ("x=1x16:int64:0..499",),
     "Bert": (
@@ -51,7 +51,7 @@ CHOSEN = {
     "Custom": ("x=1x20",),
     "Norm": ("x=1x16x48",),
     "Tabular": ("x_cat=1x16:int64:0..9", "x_num=1x5"),
-    "Vae": ("x=1x784",),
+    "Vae": ("x=1x1x28x28",),
     "Gan": ("z=1x100x1x1",),
     "Decide": ("x=1x6",),
     "DictIn": ("batch.features=1x6",),

@@ -22,6 +22,9 @@ class Guess:
     solved: tuple[int, ...] = ()
     """Dimensions whose size was solved from the size that a layer expects."""
 
+    configured: bool = False
+    """True if sizes are settings of the model; larger ones are not tried."""
+
     def resized(self, dimensions: Mapping[int, int], reason: str) -> Guess:
         """Return the guess with some sizes changed."""
         shape = tuple(dimensions.get(index, size) for index, size in enumerate(self.spec.shape))

@@ -122,9 +122,15 @@ def _features(reason: str, features: int, facts: ModelFacts, name: str = "") -> 
         return tensor(1, FRAMES, features, reason=reason)
     if facts.sequential or meaning is Meaning.SEQUENCE:
         return tensor(1, TOKENS, features, reason=reason)
-    if meaning is Meaning.NODES or "edge_index" in facts.names.names:
+    if meaning is Meaning.NODES or is_graph(facts):
         return tensor(TOKENS, features, reason=reason)
     return tensor(1, features, reason=reason)
+
+
+def is_graph(facts: ModelFacts) -> bool:
+    """Return whether forward takes edges or an adjacency matrix."""
+    meanings = (Meaning.EDGES, Meaning.ADJACENCY)
+    return any(meaning_of(name) in meanings for name in facts.names.names)
 
 
 def _sequence(features: int, reason: str, *, batch_first: bool, name: str = "") -> Guess:

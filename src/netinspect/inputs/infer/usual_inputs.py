@@ -6,13 +6,15 @@ import math
 
 from netinspect.inputs.infer.attempts import AttemptResult, AttemptRunner
 from netinspect.inputs.infer.candidate import Guess, describe_changes
+from netinspect.inputs.infer.enlarge_inputs import enlarge_inputs
+from netinspect.inputs.infer.flattened_pictures import with_pictures
 from netinspect.inputs.infer.model_facts import ModelFacts
 from netinspect.inputs.infer.refinements.ranks import with_batch_dimension
 from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Step
 from netinspect.records.values import tensors_in
 
-_USUAL_SIDES = (224, 32, 28, 256, 64, 128, 96, 112, 160, 192, 299, 384, 448, 512, 336, 48)
+_USUAL_SIDES = (224, 32, 28, 256, 64, 128, 96, 112, 160, 192, 299, 384, 448, 512, 336, 48, 16)
 _LONG = 1000
 _LARGEST_RATIO = 2.01
 """Largest ratio of a solved size and a usual one that is tried instead."""
@@ -43,6 +45,8 @@ def prefer_usual_inputs(
             result = _with_usual_side(runner, result, name)
             result = _with_floats(runner, result, name)
             result = _within_range(result, name, facts)
+    result = with_pictures(runner, result, frozen | known)
+    result = enlarge_inputs(runner, result, frozen | known)
     return _with_fixing_layers(result, frozen | known)
 
 
@@ -128,6 +132,18 @@ def _takes(step: Step, name: str, steps: tuple[Step, ...]) -> bool:
     return False
 
 
+def _is_pooled(step: Step, steps: tuple[Step, ...]) -> bool:
+    """Return whether a step was computed from a map that was pooled to a fixed size."""
+    waiting, seen = [step.index], {step.index}
+    for index in waiting:
+        if steps[index].name.startswith("adaptive_"):
+            return True
+        added = [each for each in steps[index].producers if each not in seen]
+        seen.update(added)
+        waiting += added
+    return False
+
+
 def _with_fixing_layers(result: AttemptResult, settled: frozenset[str]) -> AttemptResult:
     """Add to the reason the Linear after a flatten, which determines the size of the image."""
     steps = result.forward.steps
@@ -141,6 +157,8 @@ def _with_fixing_layers(result: AttemptResult, settled: frozenset[str]) -> Attem
             continue
         sizes = [size for size in before.shape[1:] if isinstance(size, int)]
         given = next(tensors_in(step.inputs), None)
+        if _is_pooled(producer, steps):
+            continue  # the map has this size for any image
         if len(sizes) < 2 or len(sizes) != len(before.shape) - 1 or math.prod(sizes[1:]) == 1:
             continue
         if given is None or given.shape[-1:] != (math.prod(sizes),):

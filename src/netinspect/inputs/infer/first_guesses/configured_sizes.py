@@ -100,7 +100,8 @@ class _Argument(NamedTuple):
     def with_shape(self, shape: tuple[int, ...], *sources: str) -> Guess:
         """Return a guess with a configured shape; the sources precede the reason of the former guess."""
         if self.guess is None:
-            return tensor(*shape, reason="; ".join(sources), firm=False)
+            guess = tensor(*shape, reason="; ".join(sources), firm=False)
+            return replace(guess, configured=True)
         spec = self.guess.spec.with_shape(shape)
         # The evidence of a layer holds for as many dimensions as before.
         reasons = (self.guess.reason,) if len(shape) == len(self.shape) else ()
