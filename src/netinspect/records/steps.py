@@ -112,6 +112,36 @@ class Step:
 
 
 @record
+class NamedValue:
+    """The value of a name in the user's code when it raised."""
+
+    name: str
+    """A name such as `t`, or a dotted one such as `self.block_size`."""
+
+    value: Value
+    """A tensor, or a literal of type `plain` (numbers, strings and containers of them) or `dtype`."""
+
+    origin: Origin = Origin()
+    """Origin of a tensor."""
+
+
+@record
+class Condition:
+    """A condition in the user's code that raised."""
+
+    text: str
+    """Condition of an `assert` or of the `if` around a `raise`, or an assignment to several names."""
+
+    holds: bool
+    """Whether the condition has to hold; False for a condition under which the code raises."""
+
+    assignments: tuple[str, ...] = ()
+    """Assignments to names in it, such as `b, t = x.shape`."""
+
+    values: tuple[NamedValue, ...] = ()
+
+
+@record
 class Failure:
     """The exception that ended `forward`."""
 
@@ -148,3 +178,6 @@ class Failure:
 
     missing: tuple[str, ...] = ()
     """Optional arguments that train mode asks for, and that were not passed."""
+
+    condition: Condition | None = None
+    """The condition that raised; None if something else did."""

@@ -25,6 +25,7 @@ from netinspect.records.trace import Attempt, Backward, Trace, Versions
 from netinspect.records.values import Literal, Value
 from netinspect.tracing.arguments import Argument, named_leaves, split
 from netinspect.tracing.backward import run_backward
+from netinspect.tracing.failed_condition import failed_condition
 from netinspect.tracing.limitations import fused_scripts, limits
 from netinspect.tracing.model.changes import After, Before, live_tensors
 from netinspect.tracing.model.class_sources import class_code
@@ -253,7 +254,7 @@ def _run(
             with torch._C.DisableTorchFunction():
                 tensors = LiveTensors()
                 ran.output = describe(output, tensors)
-                ran.output_origins = recorder.output_origins(tensors)
+                ran.output_origins = recorder.origins_of(tensors)
             is_idle = len(ran.steps) == 1 and not ran.steps[0].work and not ran.notes
             if is_idle and isinstance(ran.output, Literal):
                 ran.warnings.append(
@@ -355,7 +356,8 @@ def _failure(error: BaseException, recorder: Recorder) -> Failure:
     failure, step = _plain_failure(error), recorder.innermost_raising(error)
     if step is None:
         return failure
-    return replace(failure, step=step.index, module=step.module)
+    condition = failed_condition(error, recorder.origins_of) if step.entry is not None else None
+    return replace(failure, step=step.index, module=step.module, condition=condition)
 
 
 def _plain_failure(error: BaseException) -> Failure:

@@ -34,7 +34,7 @@ def call_instruction(code: types.CodeType, offset: int) -> int:
 
 def raising_line(error: BaseException) -> SourceLine | None:
     """Return the innermost line of the user in a traceback, preferably one in a file."""
-    found = _raising(error)
+    found = raising_entry(error)
     if found is None:
         return None
     code = found.tb_frame.f_code
@@ -49,7 +49,7 @@ def raising_columns(error: BaseException) -> tuple[int, int] | None:
     An expression of several lines ends with the first one. None without positions, as in code that was
     compiled without them, or if the text was shortened.
     """
-    found = _raising(error)
+    found = raising_entry(error)
     if found is None:
         return None
     code = found.tb_frame.f_code
@@ -77,7 +77,7 @@ def raising_excerpt(error: BaseException) -> Excerpt | None:
     )
 
 
-def _raising(error: BaseException) -> types.TracebackType | None:
+def raising_entry(error: BaseException) -> types.TracebackType | None:
     """Return the innermost entry of the user in a traceback, preferably one in a file."""
     found: types.TracebackType | None = None
     traceback = error.__traceback__

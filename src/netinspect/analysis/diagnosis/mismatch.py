@@ -38,6 +38,9 @@ class Mismatch(NamedTuple):
     sources: tuple[str, ...] = ()
     """Arguments of the model that the first operand of `marks` was computed from; empty if unknown."""
 
+    argument: str = ""
+    """Argument of the model with the dimensions of the first operand of `marks`; may be empty."""
+
     makers: tuple[str, ...] = ()
     """Layers whose parameters determine all marked sizes, so that no input size helps; usually empty."""
 

@@ -9,6 +9,7 @@ from netinspect.analysis.diagnosis import (
     attention,
     broadcasting,
     calling,
+    conditions,
     convolution,
     joining,
     linear,
@@ -35,6 +36,7 @@ from netinspect.analysis.diagnosis.wording import format_shape
 FAMILIES = (
     attention.FAMILY,
     broadcasting.FAMILY,
+    conditions.FAMILY,
     calling.FAMILY,
     convolution.FAMILY,
     joining.FAMILY,
@@ -92,7 +94,8 @@ def mismatches(call: Call) -> tuple[Mismatch, ...]:
     requirement = f"{call.name} of {shapes} in {call.place}"
     found = [
         with_makers(candidate, mismatch)._replace(
-            requirement=mismatch.requirement or requirement, sources=candidate.sources(mismatch.marks)
+            requirement=mismatch.requirement or requirement,
+            sources=mismatch.sources or candidate.sources(mismatch.marks),
         )
         for candidate in _candidates(call)
         for each in _explanations(candidate)

@@ -94,6 +94,11 @@ class AttemptResult:
         return any(each.makers for each in self.mismatches)
 
     @property
+    def is_required_of_arguments(self) -> bool:
+        """True if the requirements are about known dimensions of arguments."""
+        return any(each.argument for each in self.mismatches)
+
+    @property
     def step(self) -> Step | None:
         """Innermost step that failed."""
         return failed_step(self.forward.steps)

@@ -122,7 +122,12 @@ def _search(
             and not runner.has_run(refined)
         ]
         # All are queued: one that makes less progress may still be the only way to pass.
-        for refined in followers:
-            push(max(result.progress, 1), refined, describe_changes(result.candidate, refined))
+        for index, refined in enumerate(followers):
+            is_certain = result.is_required_of_arguments and index == 0
+            push(
+                _FIRST if is_certain else max(result.progress, 1),
+                refined,
+                describe_changes(result.candidate, refined),
+            )
         push(max(result.progress, 1), result, "")
     return None

@@ -235,8 +235,8 @@ class CallStack:
             )
         return origins
 
-    def output_origins(self, tensors: LiveTensors) -> tuple[Origin, ...]:
-        """Return the origins of the tensors in the output of the run."""
+    def origins_of(self, tensors: LiveTensors) -> tuple[Origin, ...]:
+        """Return the origins of tensors outside of all calls, such as those in the output of the run."""
         return tuple(map(self._renumbered, self._origins(tensors, None)))
 
     def replace_inputs(

@@ -9,6 +9,7 @@ from netinspect.inputs.infer.candidate import Candidate
 from netinspect.inputs.infer.model_facts import ModelFacts
 from netinspect.inputs.infer.refinements import (
     added_arguments,
+    conditions,
     indices,
     joins,
     layers,
@@ -19,6 +20,7 @@ from netinspect.inputs.infer.refinements import (
 from netinspect.inputs.infer.refinements.failed_attempt import Refine, read_failure
 
 REFINEMENTS: tuple[Refine, ...] = (
+    conditions.required_sizes,
     values.within_range,
     indices.index_argument,
     indices.one_id_per_example,
