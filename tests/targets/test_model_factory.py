@@ -66,6 +66,9 @@ def helper():
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "net.py").write_text(NET)
     (tmp_path / "sibling.py").write_text("WIDTH = 5\n")
+    (tmp_path / "lacking.py").write_text(
+        "from torch import nn\nclass Lacking(nn.Module):\n    def __init__(self, classes): pass\n"
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "sibling", raising=False)
     return tmp_path
@@ -114,7 +117,7 @@ def test_build_module_file_named_like_standard_module(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "arguments", "message", "cause", "hint"),
     [
-        ("net.py:Net", {}, "cannot build Net", "missing arguments: classes", "--arg classes=VALUE"),
+        ("lacking.py", {}, "cannot build Lacking", "missing arguments: classes", "--arg classes=VALUE"),
         ("net.py:Net", {"clases": 2}, "cannot build Net", "no argument 'clases'", "'classes'"),
         ("net.py:Nett", {}, "no attribute 'Nett'", None, "'Net'"),
         ("net.py:number", {}, "is an int, not a model", None, "nn.Module class"),

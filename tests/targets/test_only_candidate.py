@@ -130,7 +130,8 @@ def test_missing_arguments_hint_names_factories(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="cannot build Net") as error:
         build_module(parse_target(f"{file}:Net"), {}, seed=0)
     assert error.value.hint == (
-        f"pass it with --arg classes=VALUE\nor name a function that builds the model: {file}:build"
+        f"pass it with --arg classes=VALUE\nthe project passes:\n  {file} line 16: --arg classes=3\n"
+        f"  {file} line 20: --arg classes=1\nor name a function that builds the model: {file}:build"
     )
     file.write_text(BLOCK + NEEDY)
     with pytest.raises(LoadError, match="cannot build Net") as error:

@@ -17,6 +17,9 @@ _is_recording = False
 _notifications: dict[str, int] = {}
 """Descriptors of fanotify groups by the real path of the watched file."""
 
+only_read: set[str] = set()
+"""Absolute paths of source files that were read as text, and were not imported by then."""
+
 _started_process = False
 """True if this process has started others, which the kernel does not name to an unprivileged process."""
 

@@ -122,7 +122,7 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
     Raises:
         ForwardError: The model ended the program.
     """
-    from netinspect.records.trace import is_about_partial_run
+    from netinspect.records.trace import is_about_loading
     from netinspect.reports.shared.header import notes_of
     from netinspect.runner import loading
     from netinspect.runner.run_options import GivenValues
@@ -163,7 +163,7 @@ def run_request(request: TraceRequest, model: ModelOptions, output: OutputOption
             print_message(f"note: {warning}")
     elif style_for(output).format in (Format.PLAIN, Format.CSV) and not output.quiet:
         # Rows do not show that only a part of a file was run.
-        for warning in filter(is_about_partial_run, trace.warnings):
+        for warning in filter(is_about_loading, trace.warnings):
             print_message(f"note: {warning}")
     if model.save is not None:
         from netinspect.records.saved import dump_trace, pack

@@ -17,9 +17,13 @@ RUN_FILE = "--run-file runs the whole file"
 """End of warnings that a file of the project was run in part, or that an action in it was refused."""
 
 
-def is_about_partial_run(warning: str) -> bool:
-    """Return whether a warning is about code of the project that was not run."""
-    return warning.endswith(RUN_FILE)
+ARGUMENTS_READ = "(--arg changes them)"
+"""End of warnings that arguments of the class or factory were read from files of the project."""
+
+
+def is_about_loading(warning: str) -> bool:
+    """Return whether a warning is about how the model of the target was imported and built."""
+    return warning.endswith((RUN_FILE, ARGUMENTS_READ))
 
 
 CHANGES = ("forward made: ", "forward replaced: ", "forward removed: ")

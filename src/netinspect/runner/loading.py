@@ -132,7 +132,8 @@ def _run(target: Target, options: RunOptions) -> Trace:
         with process.in_a_folder(), model_code(target.text):
             trace = trace_target(factory, options)
     # At the end: constructor and forward may have imported more.
-    return replace(trace, warnings=(*project.notes, *trace.warnings)) if project.notes else trace
+    notes = (*project.notes, *factory.notes)
+    return replace(trace, warnings=(*notes, *trace.warnings)) if notes else trace
 
 
 def _example(request: TraceRequest) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import CoroutineType, ModuleType
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from netinspect.targets.isolation.process_state import current_folder
 from netinspect.targets.isolation.project_imports import Project, project_code
 from netinspect.targets.libraries.network import network
 from netinspect.targets.load_hints import download_hint
+from netinspect.targets.nearby.choose import Nearby, find_nearby
 from netinspect.targets.only_candidate import class_names, factory_names, single_candidate
 from netinspect.targets.user_code_errors import user_code_errors
 from netinspect.targets.zero_weights import ZeroWeights
@@ -53,6 +55,14 @@ class ModelFactory:
     online: bool
     namespace: ModuleType | None = None
     """Module in which it was found; None for a library model."""
+
+    nearby: Nearby = field(default_factory=Nearby)
+    """Required arguments that were not given, as the project writes them down."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One sentence for each place from which arguments were read."""
+        return self.nearby.notes
 
     @property
     def is_built(self) -> bool:
@@ -91,7 +101,15 @@ class ModelFactory:
     def _construct(self) -> nn.Module:
         begin_phase(f"building {self.name}")
         _check_arguments(self)
-        return _construct(self.target, self.name, self.found, self.arguments)
+        if not self.nearby.values:
+            return _construct(self.target, self.name, self.found, self.arguments)
+        try:
+            with user_code_errors(f"cannot build {self.name} from {self.target.place}"):
+                arguments = {**self.nearby.live(), **self.arguments}
+            return _construct(self.target, self.name, self.found, arguments)
+        except LoadError as error:
+            error.hint = "\n".join([*filter(None, [error.hint]), *self.notes])
+            raise
 
 
 def adapt_to_meta(model: nn.Module) -> bool:
@@ -152,6 +170,9 @@ def find_factory(
                 found = _find_attribute(target, namespace, name)
         with user_code_errors(f"cannot build {name} from {target.place}"):
             arguments = with_named_values(found, arguments, namespace)
+        nearby = Nearby()
+        if namespace is not None and (missing := _missing_arguments(found, arguments)):
+            nearby = find_nearby(found, name, missing, arguments)
     return ModelFactory(
         target=target,
         name=name,
@@ -160,6 +181,7 @@ def find_factory(
         seed=seed,
         online=online,
         namespace=namespace,
+        nearby=nearby,
     )
 
 
@@ -289,19 +311,36 @@ def _indefinite(value: Any) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
+def _signature(function: Any) -> Mapping[str, inspect.Parameter] | None:
+    """Return the parameters of a class or factory; None if they are not known."""
+    if not callable(function) or is_a(function, nn.Module):
+        return None
+    if is_a(function, type) and not issubclass(function, nn.Module):
+        return None
+    try:
+        return signature_of(function).parameters
+    except (TypeError, ValueError):
+        return None
+
+
+def _missing_arguments(function: Any, arguments: Mapping[str, Any]) -> list[str]:
+    """Return the required arguments that were not given."""
+    return [
+        key
+        for key, entry in (_signature(function) or {}).items()
+        if entry.default is entry.empty
+        and entry.kind not in (entry.VAR_POSITIONAL, entry.VAR_KEYWORD)
+        and key not in arguments
+    ]
+
+
 def _check_arguments(factory: ModelFactory) -> None:
     """Report missing and unknown arguments before the call, if the signature is known."""
     target, name, function = factory.target, factory.name, factory.found
     arguments = factory.arguments
-    if not callable(function) or is_a(function, nn.Module):
+    parameters = _signature(function)
+    if parameters is None:
         return
-    if is_a(function, type) and not issubclass(function, nn.Module):
-        return
-    try:
-        signature = signature_of(function)
-    except (TypeError, ValueError):
-        return
-    parameters = signature.parameters
     open_ended = any(entry.kind is entry.VAR_KEYWORD for entry in parameters.values())
     unknown = [key for key in arguments if key not in parameters]
     if unknown and not open_ended:
@@ -311,13 +350,7 @@ def _check_arguments(factory: ModelFactory) -> None:
             hint=suggestion(unknown[0], parameters)
             or f"its arguments are: {', '.join(parameters) or 'none'}",
         )
-    missing = [
-        key
-        for key, entry in parameters.items()
-        if entry.default is entry.empty
-        and entry.kind not in (entry.VAR_POSITIONAL, entry.VAR_KEYWORD)
-        and key not in arguments
-    ]
+    missing = _missing_arguments(function, {**factory.nearby.values, **arguments})
     if missing:
         constructor = namespace_of(function).get("__init__") if is_a(function, type) else function
         _, file, line = callable_location(constructor)
@@ -325,22 +358,28 @@ def _check_arguments(factory: ModelFactory) -> None:
             f"cannot build {name} from {target.place}",
             cause=f"missing arguments: {', '.join(missing)}",
             place=f"{file}:{line}" if file else None,
-            hint=_missing_arguments(factory, missing),
+            hint=_hint_for_missing(factory, missing),
         )
 
 
-def _missing_arguments(factory: ModelFactory, missing: list[str]) -> str:
+def _hint_for_missing(factory: ModelFactory, missing: list[str]) -> str:
     """Return a hint for missing arguments: pass them, or name a function that passes them."""
     place = factory.target.place
     passed = " ".join(f"--arg {key}=VALUE" for key in missing)
+    written = "".join(f"\n  {line}" for line in factory.nearby.offers)
+    if written:
+        written = f"\nthe project passes:{written}"
     namespace = factory.namespace
     found = factory_names(namespace, {}) if namespace is not None else []
     others = [name for name in found if name != factory.name]
     if others:
         names = " or ".join(others)
-        return f"pass it with {passed}\nor name a function that builds the model: {place}:{names}"
+        return (
+            f"pass it with {passed}{written}\nor name a function that builds the model: {place}:{names}"
+        )
     where = f": {place}:build" if factory.target.kind == "file" else ""
     return (
-        f"pass it with {passed}\nif the value is not a literal, as for a configuration: write a "
-        f"function that returns the model, and name it{where}"
+        f"pass it with {passed}{written}\nif the value is not a literal, as for a configuration: pass a "
+        f"file, as in --arg {missing[0]}=@config.json, or write a function that returns the model, and "
+        f"name it{where}"
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from typing import Literal as OneOf
 
 from netinspect._utils.code_owners import is_installed, is_users, owner
+from netinspect._utils.opened_files import only_read
 from netinspect.records.base import record, replace
 
 if TYPE_CHECKING:
@@ -110,8 +111,9 @@ def gather(recorder: AuditRecorder, extra: Iterable[str] = ()) -> Dependencies:
     for path in (*found.files, *found.installed):
         _check_age(path, recorder.started)
     starters = {_file(_attributes(sys.modules.get(name))) for name in _STARTERS}
+    not_run = only_read.difference(map(_file, modules))
     for path in found.files:
-        if path.endswith(".py") and path not in starters and is_users(path):
+        if path.endswith(".py") and path not in starters and path not in not_run and is_users(path):
             _check_source(path)
     return found
 
