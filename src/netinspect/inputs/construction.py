@@ -16,18 +16,25 @@ class Construction:
     given: Mapping[str, Any] = field(default_factory=dict)
     """Arguments that the user passed, such as those of `--arg`."""
 
+    read: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments that were read from files of the project, with plain values."""
+
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of the other arguments of the class or factory function."""
 
     @classmethod
-    def of(cls, built_from: Any, given: Mapping[str, Any]) -> Construction:
+    def of(
+        cls, built_from: Any, given: Mapping[str, Any], read: Mapping[str, Any] | None = None
+    ) -> Construction:
         """Return the construction of a model.
 
         Args:
             built_from: The class or factory function.
             given: Arguments that the user passed.
+            read: Arguments that were read from files of the project.
         """
-        return cls(given=given, defaults=_defaults_of(built_from, given))
+        read = read or {}
+        return cls(given=given, read=read, defaults=_defaults_of(built_from, {**read, **given}))
 
     @classmethod
     def of_instance(cls, model: Any) -> Construction:

@@ -135,7 +135,9 @@ def trace_target(factory: ModelFactory, options: RunOptions) -> Trace:
     target = factory.target.text
     if factory.is_built:
         return trace_module(factory.build()[0], options, target=target)
-    options = replace(options, construction=Construction.of(factory.found, factory.arguments))
+    options = replace(
+        options, construction=Construction.of(factory.found, factory.arguments, factory.nearby.plain())
+    )
     notes: list[str] = []
     reported: Trace | None = None
     why = ""

@@ -86,6 +86,8 @@ def _sources(model: nn.Module, construction: Construction) -> Iterator[tuple[str
     name = plain_name(type(model))
     yield _ARGUMENT, construction.given
     yield from _namespaces("", construction.given)
+    yield _READ, construction.read
+    yield from _namespaces(_READ, construction.read)
     state = state_of(model)
     yield f"{name}.", state
     yield from _namespaces("", state)
@@ -104,6 +106,7 @@ def _namespaces(prefix: str, holder: Mapping[str, Any]) -> Iterator[tuple[str, A
 
 
 _ARGUMENT = "--arg "
+_READ = "the project's "
 _DEFAULT = "the default "
 
 

@@ -60,6 +60,20 @@ class Nearby:
     offers: tuple[str, ...] = ()
     """Lines for an error: places, each with its arguments as `--arg` options."""
 
+    def plain(self) -> dict[str, Any]:
+        """Return the arguments that consist of plain values, and the entries of configurations."""
+        attributes = {
+            name: value.attributes if isinstance(value, InstanceValue) else value
+            for name, value in self.values.items()
+        }
+        return {
+            name: {key: each for key, each in value.items() if is_plain(each)}
+            if isinstance(value, dict)
+            else value
+            for name, value in attributes.items()
+            if isinstance(value, dict) or is_plain(value)
+        }
+
     def live(self) -> dict[str, Any]:
         """Return the values as live objects, new ones for each model.
 
