@@ -43,6 +43,9 @@ class Choice:
     forward: Forward | None = None
     """Forward on exactly these arguments, if inference ran it."""
 
+    repeats: int = 0
+    """Number of attempts that failed in the same way, if that ended the inference."""
+
 
 def choose_inputs(
     model: nn.Module,
@@ -100,7 +103,7 @@ def _inferred(
     stops_at: Callable[[Failure], bool],
     budget: Budget,
 ) -> Choice:
-    from netinspect.inputs.infer.attempts import InvalidCandidate
+    from netinspect.inputs.infer.attempt_result import InvalidCandidate
     from netinspect.inputs.infer.candidate import Guess
     from netinspect.inputs.infer.from_libraries import known_inputs
     from netinspect.inputs.infer.infer_inputs import infer
@@ -148,7 +151,7 @@ def _inferred(
     if inputs.batch is not None:
         specs = specs_of(found.candidate)
         arguments, forward = make_arguments(model, specs, inputs, complete=False), None
-    return Choice(arguments, found.attempts, forward)
+    return Choice(arguments, found.attempts, forward, found.repeats)
 
 
 def _parsed(texts: str) -> Iterator[InputSpec]:

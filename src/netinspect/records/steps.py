@@ -167,6 +167,10 @@ class Failure:
     traceback: tuple[str, ...] = ()
     """The frames of the traceback as Python prints them, without those of netinspect."""
 
+    repeats: int = 0
+    """Number of attempts that failed in the same way, if that ended the search for inputs, because no
+    other input is likely to help. 0 otherwise."""
+
     working_unit: int = 0
     """Sides of the inputs must be a multiple of it, as far as was tried; 0 if unknown."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from netinspect.analysis.diagnosis.code_faults import is_code_fault
 from netinspect.analysis.diagnosis.mismatch import merge_marks
 from netinspect.errors import shorten
 from netinspect.records.dataflow import failed_step, sources_of
@@ -81,6 +82,13 @@ def _more_remedies(trace: Trace, failure: Failure, explanation: Explanation | No
         yield f"{trace.call} raises on purpose; run another method: --call {first}{also}"
     elif failure.missing:
         yield _missing_hint(failure.missing)
+    elif is_code_fault(failure, {each.class_name for each in trace.modules}):
+        yield f"correct the code of {failure.module or trace.class_name}: no other input avoids this"
+    elif failure.repeats > 1 and (not explanation or explanation.input_helps):
+        yield (
+            f"correct the model: {failure.repeats} attempts with other input sizes failed in the same "
+            "way (--explain-input lists them)"
+        )
     elif trace.attempts and failure.phase == "forward" and (not explanation or explanation.input_helps):
         yield from _uninferred_hint(trace)
     if failure.phase == "backward" and "requires a gradient" in failure.message:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,47 +13,24 @@ from netinspect.analysis.diagnosis.call import Call
 from netinspect.analysis.diagnosis.messages import reported_mismatches
 from netinspect.analysis.diagnosis.mismatch import Mismatch
 from netinspect.analysis.diagnosis.table import mismatches
-from netinspect.errors import message_of, shorten
+from netinspect.errors import shorten
 from netinspect.inputs.budget import Budget
+from netinspect.inputs.infer.attempt_result import AttemptResult as AttemptResult
+from netinspect.inputs.infer.attempt_result import CapturedOutput, InvalidCandidate
 from netinspect.inputs.infer.candidate import Candidate, format_specs
 from netinspect.inputs.infer.model_facts import ModelFacts
+from netinspect.inputs.infer.repeated_failures import RepeatedFailures
 from netinspect.records.base import replace
 from netinspect.records.dataflow import failed_step
-from netinspect.records.steps import Failure, Step
+from netinspect.records.steps import Failure
 from netinspect.records.trace import Attempt, Trace
 from netinspect.tracing.capture import Forward, capture
 
 MAXIMUM_ELEMENTS = 1 << 27
-_MOST_FAULTS = 5
-"""Attempts that may fail at one call for a fault of the model."""
 
 
 class Exhausted(Exception):
     """Raised when the budget is spent."""
-
-
-class InvalidCandidate(Exception):
-    """Raised when the arguments of a candidate cannot be built; it counts as a failed attempt."""
-
-    @property
-    def failure(self) -> Failure:
-        """Failure to record for the attempt."""
-        message, kind = message_of(self), type(self).__name__
-        return Failure(step=None, module="", type=kind, message=message, place=None)
-
-
-@dataclass(slots=True)
-class CapturedOutput:
-    """Output and warnings of one forward, suppressed during the search."""
-
-    output: io.StringIO = field(default_factory=io.StringIO)
-    warnings: list[warnings.WarningMessage] = field(default_factory=list)
-
-    def replay(self) -> None:
-        """Print the output and issue the warnings."""
-        print(self.output.getvalue(), end="")
-        for each in self.warnings:
-            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
 @contextmanager
@@ -66,47 +42,6 @@ def suppress_output() -> Iterator[CapturedOutput]:
             yield captured
         finally:
             captured.warnings += caught
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptResult:
-    """Result of one forward on one candidate."""
-
-    candidate: Candidate
-    forward: Forward
-    captured: CapturedOutput | None = None
-    mismatches: tuple[Mismatch, ...] = ()
-    """Requirements of the failed call, the most certain first."""
-
-    @property
-    def failure(self) -> Failure | None:
-        """Failure of forward; None if it passed."""
-        return self.forward.failure
-
-    @property
-    def is_invalid(self) -> bool:
-        """True if its arguments could not be built, so that forward did not run."""
-        return self.failure is not None and self.failure.type == InvalidCandidate.__name__
-
-    @property
-    def is_fault_of_model(self) -> bool:
-        """True if sizes that do not match are determined by parameters, so that no input size helps."""
-        return any(each.makers for each in self.mismatches)
-
-    @property
-    def is_required_of_arguments(self) -> bool:
-        """True if the requirements are about known dimensions of arguments."""
-        return any(each.argument for each in self.mismatches)
-
-    @property
-    def step(self) -> Step | None:
-        """Innermost step that failed."""
-        return failed_step(self.forward.steps)
-
-    @property
-    def progress(self) -> int:
-        """Number of steps that ran."""
-        return len(self.forward.steps)
 
 
 @dataclass(slots=True)
@@ -128,12 +63,13 @@ class AttemptRunner:
 
     budget: Budget
     attempts: list[Attempt] = field(default_factory=list)
+    failures: RepeatedFailures = field(init=False)
     _results: dict[tuple[str, ...], AttemptResult] = field(default_factory=dict)
-    _faults: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Number of attempts that failed for a fault of the model, by module and function."""
-
     _model: Trace | None = None
     """The modules and tensors of the model, once an attempt has failed."""
+
+    def __post_init__(self) -> None:
+        self.failures = RepeatedFailures(self.facts, self.frozen)
 
     def run(self, candidate: Candidate, why: str) -> AttemptResult:
         """Run a candidate, or return its cached result.
@@ -167,24 +103,13 @@ class AttemptRunner:
         self._results[key] = result
         failure = result.failure
         self.attempts.append(Attempt(inputs=key, why=why, outcome=_outcome(result)))
-        if failure is not None and (self.stops_at(failure) or self._stops_at_fault(result)):
-            raise Stopped(result)
+        if failure is not None:
+            if self.stops_at(failure):
+                raise Stopped(result)
+            first = self.failures.add(result)
+            if first is not None:
+                raise Stopped(first, repeats=self.failures.repeats(first))
         return result
-
-    def _stops_at_fault(self, result: AttemptResult) -> bool:
-        """Return whether a fault of the model ends the search.
-
-        An argument that was left out, or another value of a flag, may lead past the failed call.
-        """
-        if not result.is_fault_of_model or result.step is None:
-            return False
-        place = (result.step.module, result.step.name)
-        self._faults[place] = self._faults.get(place, 0) + 1
-        names = self.facts.names
-        passed = {name.partition(".")[0] for name in result.candidate}
-        has_flags = any(guess.spec.literal is not None for guess in result.candidate.values())
-        is_whole = {*names.names} <= passed and not names.takes_any_name and not has_flags
-        return is_whole or self._faults[place] >= _MOST_FAULTS
 
     def has_run(self, candidate: Candidate) -> bool:
         """Return whether a candidate was run."""
@@ -224,11 +149,17 @@ class AttemptRunner:
 
 
 class Stopped(Exception):
-    """Raised when no other input can fix a failure."""
+    """Raised when no other input can fix a failure.
 
-    def __init__(self, result: AttemptResult) -> None:
+    Args:
+        result: The failed attempt.
+        repeats: Number of attempts that failed in the same way, if that is the reason; otherwise 0.
+    """
+
+    def __init__(self, result: AttemptResult, *, repeats: int = 0) -> None:
         super().__init__()
         self.result = result
+        self.repeats = repeats
 
 
 def _is_feasible(candidate: Candidate) -> bool:

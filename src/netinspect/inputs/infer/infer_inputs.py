@@ -35,6 +35,8 @@ class Inference:
     """Its forward; None if none was run."""
 
     attempts: tuple[Attempt, ...]
+    repeats: int = 0
+    """Number of attempts that failed in the same way, if that ended the search."""
 
 
 def infer(
@@ -59,6 +61,7 @@ def infer(
     frozen = frozenset(given)
     runner = AttemptRunner(run_forward, stops_at, facts, frozen, budget)
     best: AttemptResult | None = None
+    repeats = 0
     try:
         best = _search(runner, facts, given, known, frozen)
         if best is not None:
@@ -66,7 +69,7 @@ def infer(
     except Exhausted:
         pass
     except Stopped as stop:
-        best = best or stop.result
+        best, repeats = best or stop.result, stop.repeats
     best = best or runner.best(lambda result: _lacks_labels(result, facts))
     if best is not None and best.captured is not None:
         best.captured.replay()
@@ -74,6 +77,7 @@ def infer(
         candidate=best.candidate if best is not None else dict(given),
         forward=best.forward if best is not None else None,
         attempts=tuple(runner.attempts),
+        repeats=repeats,
     )
 
 

@@ -40,6 +40,7 @@ def with_remedies(
     failure = trace.failure
     if failure is None:
         return None
+    failure = replace(failure, repeats=choice.repeats)
     is_inferred = bool(choice.attempts) and all(
         not is_given(each.record.origin) for each in choice.arguments
     )
