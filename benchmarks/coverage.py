@@ -234,7 +234,9 @@ def report(results: Sequence[dict[str, Any]], *, markdown: bool) -> Iterator[str
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--library", choices=[*LIBRARIES, *LISTS], action="append")
-    parser.add_argument("--only", default="*", metavar="GLOB", help="names of models")
+    parser.add_argument(
+        "--only", action="append", metavar="GLOB", help="names of models; may be repeated"
+    )
     parser.add_argument(
         "--sample", type=int, metavar="N", help="number of models of each library, evenly spread"
     )
@@ -276,7 +278,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for library in [each for each in libraries if each in LIBRARIES]:
             wanted = targets(library, Path(folder))
-            names = [name for name in wanted if fnmatch.fnmatch(name, options.only)]
+            globs = options.only or ["*"]
+            names = [name for name in wanted if any(fnmatch.fnmatch(name, each) for each in globs)]
             if options.sample:
                 names = [names[place * len(names) // options.sample] for place in range(options.sample)]
             done = {each["name"] for each in results if each["library"] == library}

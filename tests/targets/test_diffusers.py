@@ -136,6 +136,7 @@ def test_summary_of_folder_in_process(pipeline: Path) -> None:
     found = json.loads(netinspect("summary", "diffusers:pipe/unet", "--json", folder=pipeline))
     assert found["header"]["class_name"] == "UNet2DModel"
     assert found["header"]["failure"] is None
+    assert found["header"]["inputs"][0]["spec"] == "sample=1x5x16x16"
 
 
 def test_models_lists_diffusers_in_process(tmp_path: Path) -> None:

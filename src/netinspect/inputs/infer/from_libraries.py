@@ -1,4 +1,4 @@
-"""Guesses from the metadata of torchvision, timm and transformers for their own models."""
+"""Guesses from the metadata of torchvision, timm, transformers and diffusers for their own models."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import nn
 from netinspect._utils.classes import defining_module, plain_name
 from netinspect.inputs.infer.argument_names import Meaning, meaning_of
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
+from netinspect.inputs.infer.from_diffusers import diffusers_inputs
 from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 from netinspect.tracing.model.members import named_modules
 from netinspect.tracing.safe_access import attribute, is_a, setting_of
@@ -27,7 +28,7 @@ def known_inputs(facts: ModelFacts, target: str | None) -> Candidate:
         facts: The model.
         target: The target string, such as `torchvision:resnet50`.
     """
-    for of_library in (_timm, _transformers, _torchvision):
+    for of_library in (_timm, _transformers, _torchvision, _diffusers):
         known = of_library(facts, target or "")
         if known:
             return known
@@ -38,6 +39,10 @@ def guess_of_library(name: str, facts: ModelFacts) -> Guess | None:
     """Guess one argument of a transformers model; None for an unknown name or another model."""
     make = _MODALITIES.get(name)
     return make(facts) if make is not None and facts.config is not None else None
+
+
+def _diffusers(facts: ModelFacts, target: str) -> Candidate:
+    return diffusers_inputs(facts)
 
 
 def _first_name(facts: ModelFacts) -> str:
