@@ -207,3 +207,65 @@ def test_with_named_values_runs_no_user_code(tmp_path: Path, holder: str) -> Non
         model: Any = build_module(parse_target(f"{file}:Net"), {"act": text}, seed=0)
         assert model.got == expected
         assert model.ran == []
+
+
+FROM_FILE = """
+from torch import nn
+class Net(nn.Module):
+    def __init__(self, h):
+        super().__init__()
+        self.layer = nn.Linear(h.sizes[0], h["out"])
+        self.h = h
+    def forward(self, x):
+        return self.layer(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "argument"),
+    [
+        ("c.json", '{"sizes": [3], "out": 5}', "@c.json"),
+        ("c.yaml", "model:\n  net: {sizes: [3], out: 5}", "@c.yaml:model.net"),
+        ("c.toml", "[[nets]]\nsizes = [3]\nout = 5", "@c.toml:nets.0"),
+    ],
+)
+def test_arg_option_reads_file(
+    cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str,
+    argument: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / file).write_text(text)
+    (tmp_path / "net.py").write_text(FROM_FILE)
+    outcome = cli("summary", "net.py:Net", "--arg", f"h={argument}", "--columns", "class,params")
+    assert outcome.code == 0, outcome.err
+    assert "Linear\t20" in outcome.out
+    assert "constructor arguments" not in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("argument", "cause", "hint"),
+    [
+        ("@confg.json", "the file confg.json does not exist", "config.json"),
+        ("@no/config.json", "the file no/config.json does not exist", "h=@config.json"),
+        ("@", "it names no file", "h=@@"),
+        ("@config.json:sizez", "config.json has no 'sizez' there", "sizes"),
+        ("@config.json:a.b", "config.json has no 'a' there", "its keys are: sizes, out"),
+        ("@broken.json", "it is not valid JSON", None),
+        ("@net.py", "expected a file with a name in .json", None),
+    ],
+)
+def test_arg_option_names_wrong_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argument: str, cause: str, hint: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.json").write_text('{"sizes": [3], "out": 5}')
+    (tmp_path / "broken.json").write_text('{"sizes": ')
+    (tmp_path / "net.py").write_text(FROM_FILE)
+    with pytest.raises(LoadError, match="cannot read ") as caught:
+        build_module(parse_target("net.py:Net"), {"h": argument}, seed=0)
+    assert cause in str(caught.value.cause)
+    assert (hint or "") in str(caught.value.hint)
+
+
+def test_with_named_values_doubled_sign(tmp_path: Path) -> None:
+    assert given(tmp_path, "word", "@@text") == "@text"

@@ -37,7 +37,9 @@ name of a command. Default: the project's setting, else lenet.
 
 A Python file is imported: its definitions, and what they need, are run.
 Nothing in a checkpoint is executed. Nothing is downloaded without --online.
---arg num_classes=10 passes an argument to the class or function.
+--arg num_classes=10 passes an argument to the class or function, and
+--arg h=@config.json:model the section model of a JSON, YAML or TOML file.
+Arguments that it needs and that are not given are read from the project.
 """,
     "inputs": """\
 If no inputs are given, they are inferred: from the file of the model

@@ -228,8 +228,9 @@ class ModelOptions:
         typer.Option(
             "--arg",
             metavar="NAME=VALUE",
-            help="An argument of the class or factory: a Python literal, or the name of a class or "
-            "function where it takes one; repeatable.",
+            help="An argument of the class or factory: a Python literal, the name of a class or "
+            "function where it takes one, or @FILE or @FILE:KEY.KEY for the content of a JSON, YAML or "
+            "TOML file, whose dictionaries have attributes too; repeatable.",
             rich_help_panel=MODEL_PANEL,
         ),
     ] = None

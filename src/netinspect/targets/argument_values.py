@@ -3,6 +3,9 @@
 A value that is not a Python literal is a string, as in `--arg kind=small`. If the annotation or the
 default of the argument accepts the object that the string names, the object is passed instead. An
 argument with neither accepts classes, functions, members of an enumeration and dtypes.
+
+A string such as `@config.json` or `@config.yaml:model.encoder` stands for the content of that file, or
+for a section of it. Dictionaries in it are `Settings`, whose entries are attributes too.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import enum
 import importlib
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -20,6 +24,7 @@ from typing import Any
 import torch
 
 from netinspect._utils.classes import is_a
+from netinspect._utils.evaluation.config_files import SUFFIXES, ConfigError, read_config
 from netinspect._utils.signatures import signature_of
 from netinspect.errors import LoadError, suggestion
 from netinspect.tracing.safe_access import (
@@ -59,7 +64,8 @@ def with_named_values(
         namespace: Module of the target, whose names take precedence.
 
     Raises:
-        LoadError: An argument accepts only classes or functions, and none has that name.
+        LoadError: An argument accepts only classes or functions, and none has that name; or a file that
+            an argument names cannot be read.
     """
     if not any(is_a(value, str) for value in arguments.values()):
         return dict(arguments)
@@ -71,6 +77,45 @@ def with_named_values(
         name: _resolve(name, value, parameters.get(name), namespace) if type(value) is str else value
         for name, value in arguments.items()
     }
+
+
+def _read_file(name: str, text: str) -> Any:
+    """Return the content of the configuration file in an argument such as `h=@config.json:model`."""
+    path, section = text[1:], ""
+    if not os.path.isfile(path):
+        path, _, section = path.rpartition(":")
+    if not path or not os.path.isfile(path):
+        missing = path or section
+        names: list[str] = []
+        with suppress(OSError):
+            names = [
+                each for each in os.listdir(os.path.dirname(missing) or ".") if each.endswith(SUFFIXES)
+            ]
+        raise LoadError(
+            f"cannot read --arg {name}={text}",
+            cause=f"the file {missing} does not exist" if missing else "it names no file",
+            hint=suggestion(os.path.basename(missing), names)
+            or f"write it like {name}=@config.json; a string that begins with @ is {name}=@{text}",
+        )
+    try:
+        value = read_config(path)
+    except ConfigError as error:
+        raise LoadError(f"cannot read --arg {name}={text}", cause=str(error)) from error
+    for key in filter(None, section.split(".")):
+        inner = value[int(key) : int(key) + 1] if is_a(value, list) and key.isdecimal() else ()
+        if is_a(value, dict) and key in value:
+            value = value[key]
+        elif inner:
+            value = inner[0]
+        else:
+            keys = list(value) if is_a(value, dict) else []
+            raise LoadError(
+                f"cannot read --arg {name}={text}",
+                cause=f"{path} has no {key!r} there",
+                hint=suggestion(key, keys)
+                or (f"its keys are: {', '.join(keys[:20])}" if keys else None),
+            )
+    return value
 
 
 def text_hint(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str | None:
@@ -96,6 +141,8 @@ def _takes_text(parameter: inspect.Parameter | None) -> bool:
 def _resolve(
     name: str, text: str, parameter: inspect.Parameter | None, namespace: ModuleType | None
 ) -> Any:
+    if text.startswith("@"):
+        return text[1:] if text.startswith("@@") else _read_file(name, text)
     if not _NAME.fullmatch(text):
         return text
     annotation = _annotation(parameter)
