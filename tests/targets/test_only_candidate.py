@@ -108,7 +108,6 @@ MARK = "open('mark', 'w').write('')"
         f"def lenet():\n    {MARK}\n    return nn.Tanh()\n",
         f"def _save():\n    {MARK}\n\n\ndef lenet():\n    _save()\n    return nn.Tanh()\n",
         "async def lenet():\n    return nn.Tanh()\n",
-        "def one():\n    return nn.Tanh()\n\n\ndef two():\n    return nn.Tanh()\n",
         "def lenet(width):\n    return nn.Tanh()\n",
     ],
 )
@@ -140,25 +139,42 @@ def test_missing_arguments_hint_names_factories(tmp_path: Path) -> None:
 
 
 def test_single_candidate_with_arguments(tmp_path: Path) -> None:
-    text = BLOCK + NEEDY + "def small() -> Block:\n    return Block(1)\n"
-    assert chosen(tmp_path, text) == "Block"
+    text = BLOCK + NEEDY + "def small() -> Net:\n    return Net(1)\n"
     assert chosen(tmp_path, text, classes=4) == "Net"
+    # A factory of a part does not build the model.
+    text = BLOCK + NEEDY + "def small() -> Block:\n    return Block(1)\n"
+    assert chosen(tmp_path, text, classes=4) == "Net"
+    with pytest.raises(LoadError, match="cannot build Net"):
+        chosen(tmp_path, text)
+
+
+FIRST = BLOCK.replace("Block", "First")
 
 
 @pytest.mark.parametrize(
     ("text", "listed"),
     [
-        (BLOCK + "class Other(nn.Module):\n    pass\n", ["classes: Block, Other"]),
+        (FIRST + OTHER, ["without arguments: First, Other"]),
         # No class contains all others.
         (
-            BLOCK + "class Other(Block):\n    pass\n\n\nclass More(Block):\n    pass\n",
-            ["Block, Other, More"],
+            FIRST + "class Other(First):\n    pass\n\n\nclass More(First):\n    pass\n",
+            ["without arguments: Other, More", "parts and losses: First"],
         ),
-        ("from torch import nn\n\none, two = nn.ReLU(), nn.ReLU()\n", ["instances: one, two"]),
+        (TORCH + "one, two = nn.ReLU(), nn.ReLU()\n", ["without arguments: one, two"]),
         (
-            BLOCK + "class Other(nn.Module):\n    pass\n\n\ndef one() -> Block:\n    pass\n\n\n"
-            "def two() -> Other:\n    pass\n\n\nleft, right = Block(), Other()\n",
-            ["classes: Block, Other", "factories: one, two", "instances: left, right"],
+            TORCH + "def one():\n    return nn.Tanh()\n\n\ndef two():\n    return nn.Tanh()\n",
+            ["without arguments: one, two"],
+        ),
+        (
+            FIRST + OTHER + "def one() -> First:\n    pass\n\n\n"
+            "def two() -> Other:\n    pass\n\n\nleft, right = First(), Other()\n",
+            ["without arguments: First, Other, one, two, left, right"],
+        ),
+        (
+            FIRST.replace("width=2", "width, depth, *, bias=True")
+            + OTHER
+            + OTHER.replace("Other", "My_Loss"),
+            ["without arguments: Other\nwith arguments: First(width, depth)\nparts and losses: My_Loss"],
         ),
     ],
 )
@@ -166,7 +182,184 @@ def test_single_candidate_several_are_listed(tmp_path: Path, text: str, listed: 
     with pytest.raises(LoadError, match="several models") as caught:
         chosen(tmp_path, text)
     assert all(each in (caught.value.cause or "") for each in listed)
-    assert "choose one" in (caught.value.hint or "")
+    first = listed[0].partition(": ")[2].partition(",")[0].partition("\n")[0]
+    assert (caught.value.hint or "").endswith(f"choose one: {tmp_path}/chosen.py:{first}")
+
+
+RESNET = """\
+from torch import nn
+
+
+class Basic(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+
+
+class Wide(Basic):
+    pass
+
+
+class ResNet(nn.Module):
+    def __init__(self, block, depths):
+        super().__init__()
+        self.layers = nn.ModuleList(block(each) for each in depths)
+
+
+def build(block, *depths):
+    return ResNet(block, depths)
+
+
+def resnet2():
+    return build(Basic, 1, 1)
+
+
+def resnet4(pretrained=False, **options):
+    model = ResNet(Wide, [2, 2])
+    if pretrained:
+        model.load_state_dict(torch.load("weights.pt"))
+    return model.eval()
+
+
+"""
+TRIED = "def test():\n    net = resnet4()\n    print(net(torch.randn(1, 3, 32, 32)).size())\n\n\n"
+ONE = RESNET[: RESNET.index("def resnet2")]
+SIZED = (
+    ONE
+    + "def resnet2(size=1):\n    net = build(Basic, size)\n    return net.cuda() if size > 1 else net\n"
+)
+
+
+def layers(folder: Path, text: str, name: str = "chosen.py") -> list[str]:
+    (folder / name).write_text(text)
+    model = build_module(parse_target(str(folder / name)), {}, seed=0)
+    assert type(model).__name__ == "ResNet"
+    return [type(each).__name__ for each in model.get_submodule("layers").children()]
+
+
+def test_single_candidate_is_the_only_factory_of_the_class(tmp_path: Path) -> None:
+    assert layers(tmp_path, SIZED) == ["Basic"]
+
+
+def test_single_candidate_among_factories(tmp_path: Path) -> None:
+    # The one that the file tries in a function, below its main guard, or that is named like the file.
+    assert layers(tmp_path, RESNET + TRIED) == ["Wide", "Wide"]
+    guarded = 'if __name__ == "__main__":\n    model = resnet2()\n    model(torch.ones(1, 3))\n'
+    assert layers(tmp_path, RESNET + guarded) == ["Basic", "Basic"]
+    assert layers(tmp_path, RESNET + TRIED, "res_net2.py") == ["Basic", "Basic"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [RESNET, RESNET + TRIED + "def demo():\n    return resnet2()\n"],
+    ids=["untried", "both tried"],
+)
+def test_single_candidate_unclear_factories_are_listed(tmp_path: Path, text: str) -> None:
+    with pytest.raises(LoadError, match="several models") as caught:
+        layers(tmp_path, text)
+    assert (caught.value.cause or "").startswith("without arguments: resnet2, resnet4")
+    assert "with arguments: ResNet(block, depths)\nparts and losses: Basic, Wide" in (
+        caught.value.cause or ""
+    )
+    assert caught.value.hint == f"choose one: {tmp_path}/chosen.py:resnet2"
+
+
+WORK = "def resnet2():\n    open('mark', 'w').write('')\n    return build(Basic, 1)\n"
+LOADS = (
+    "def resnet2(pretrained=True):\n    model = build(Basic, 1)\n    if pretrained:\n"
+    "        model.load()\n    return model\n"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ONE + WORK,
+        ONE + LOADS,
+        ONE + "def resnet2():\n    return [build(Basic, 1)]\n",
+        ONE + "def resnet2():\n    yield build(Basic, 1)\n",
+        ONE + "def resnet2(x=1):\n    return build(Basic, 1) if x else None\n",
+        ONE + "def resnet2(build=print):\n    return build(Basic)\n",
+        ONE + "def resnet2():\n    return resnet3()\n\n\ndef resnet3():\n    return resnet2()\n",
+    ],
+)
+def test_single_candidate_function_that_is_no_factory(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LoadError, match="cannot build ResNet"):
+        layers(tmp_path, text)
+    assert not (tmp_path / "mark").exists()
+
+
+GAN = (
+    FIRST.replace("First", "Generator")
+    + "class Up(nn.Module):\n    pass\n\n\n"
+    + OTHER.replace("Other", "Discriminator").replace("pass", "part = Up")
+)
+
+
+def test_single_candidate_generator_and_discriminator(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match="several models") as caught:
+        chosen(tmp_path, GAN + "def make():\n    return Generator()\n")
+    file = f"{tmp_path}/chosen.py"
+    assert caught.value.hint == (
+        f"these are two models, choose one: {file}:Generator or {file}:Discriminator"
+    )
+
+
+CLIP = BLOCK.replace("Block", "Encoder") + BLOCK.replace("Block", "Decoder")
+WHOLE = "class Seq2Seq(nn.Module):\n    def __init__(self, one, two):\n        super().__init__()\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        # A loss, by its name, its base or what it compares.
+        (FIRST + "class CrossLoss(nn.Module):\n    pass\n", "First"),
+        (FIRST + "class Focal(nn.CrossEntropyLoss):\n    pass\n", "First"),
+        (FIRST + "class Dice(nn.Module):\n    def forward(self, a, b):\n"
+         "        return (a * b).sum()\n", "First"),
+        (FIRST + "class Accuracy(nn.Module):\n    pass\n", "First"),
+        ("from torch import nn\n\n\nclass OnlyLoss(nn.Module):\n    pass\n", "OnlyLoss"),
+        # A class that takes two tensors and has layers is none.
+        (
+            FIRST
+            + "class Pair(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+            "        self.body = First()\n\n    def forward(self, a, b):\n        return a.sum(b)\n",
+            "Pair",
+        ),
+        # A block that nothing builds, and a class that a function or a table of the file contains.
+        (FIRST + "class UpBlock(nn.Module):\n    pass\n", "First"),
+        (FIRST + OTHER + "def part():\n    return First\n\n\n"
+         "class Net(Other):\n    kind = part()\n", "Net"),
+        (FIRST + OTHER + "KINDS = {'a': First}\n\n\n"
+         "class Net(Other):\n    kinds = KINDS\n", "Net"),
+        # A call passes the others; a variable of the same name elsewhere does not count.
+        (CLIP + WHOLE + "def build():\n    one = Encoder()\n"
+         "    return Seq2Seq(one, Decoder())\n", "Seq2Seq"),
+        (CLIP + WHOLE + "net = Seq2Seq(Encoder(), two=Decoder())\n", "Seq2Seq"),
+        (
+            FIRST + "class Net(nn.Module):\n    def __init__(self, width=1):\n"
+            "        super().__init__()\n        self.a = First()\n\n\n"
+            "if __name__ == '__main__':\n    width = Net()\n",
+            "Net",
+        ),
+        # Named like the file, or the only one that functions of the file build.
+        (FIRST + OTHER + "class Chosen(nn.Module):\n    pass\n", "Chosen"),
+        (FIRST + OTHER + "def sized(n):\n    return Other()\n", "Other"),
+    ],
+)  # fmt: skip
+def test_single_candidate_by_role_and_parts(tmp_path: Path, text: str, name: str) -> None:
+    assert chosen(tmp_path, text) == name
+
+
+def test_single_candidate_parts_are_passed_in_another_file(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "from chosen import Decoder, Encoder, Seq2Seq\n\n\ndef main():\n"
+        "    model = Seq2Seq(Encoder(), Decoder())\n    model.fit()\n"
+    )
+    with pytest.raises(LoadError, match="cannot build Seq2Seq"):
+        chosen(tmp_path, CLIP + WHOLE)
 
 
 @pytest.mark.parametrize("text", ["", "from torch import nn\n", "def helper(x):\n    return x\n"])

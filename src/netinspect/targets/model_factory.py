@@ -21,6 +21,7 @@ from netinspect._utils.signatures import signature_of
 from netinspect.errors import LoadError, UsageError, suggestion
 from netinspect.records.request import Target
 from netinspect.targets.argument_values import text_hint, with_named_values
+from netinspect.targets.definitions.partial_file import program_of
 from netinspect.targets.file_imports import import_file, import_package
 from netinspect.targets.isolation.process_state import current_folder
 from netinspect.targets.isolation.project_imports import Project, project_code
@@ -165,7 +166,7 @@ def find_factory(
             namespace: ModuleType | None = None
         else:
             namespace = _import(target, project)
-            name = target.name or single_candidate(target, namespace, arguments)
+            name = target.name or _choose(target, namespace, arguments, project)
             with user_code_errors(f"cannot import {target.place}"):
                 found = _find_attribute(target, namespace, name)
         with user_code_errors(f"cannot build {name} from {target.place}"):
@@ -235,6 +236,21 @@ def _import(target: Target, project: Project) -> ModuleType:
                 project.add([here])
             return import_package(target.place, project, target.name)
         return import_file(Path(target.place).resolve(), project, target.name)
+
+
+def _choose(
+    target: Target, namespace: ModuleType, arguments: Mapping[str, Any], project: Project
+) -> str:
+    """Return the name of the model of a file, and run what it needs."""
+    choice = single_candidate(target, namespace, arguments)
+    if choice.note is not None:
+        project.choices.append(choice.note)
+    program = program_of(namespace)
+    if program is not None:
+        # A factory may need more than the classes, for which the file has run.
+        with user_code_errors(f"cannot import {target.place}"):
+            program.prepare(choice.name)
+    return choice.name
 
 
 def _find_attribute(target: Target, namespace: ModuleType, name: str) -> Any:

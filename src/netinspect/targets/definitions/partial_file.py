@@ -120,10 +120,9 @@ class Program:
                 name = "." * node.level + (node.module or "")
                 with suppress(ImportError, ValueError):
                     name = resolve_name(name, self._module.__package__ or None)
-                namespace = vars(sys.modules[name]) if name in sys.modules else {}
-                provide = getattr(namespace.get("__getattr__"), "__self__", None)
-                if isinstance(provide, Program):
-                    yield provide
+                source = program_of(sys.modules.get(name))
+                if source is not None:
+                    yield source
 
     def offers(self, name: str, *, work: bool = True) -> bool:
         """Return whether a name was left out of this file, or of one from which it imports `*`.
@@ -169,6 +168,15 @@ class Program:
                 f"{name} of {self.path} is bound by a statement that was not run"
             ) from None
 
+    def prepare(self, name: str) -> None:
+        """Run the units that calling a name needs, as if the target had named it.
+
+        Raises:
+            BaseException: Any exception of a needed statement.
+        """
+        with self._guarding():
+            self.run_for({name})
+
     def note(self) -> str | None:
         """Return a sentence about the statements that were not run; None if they have no effect."""
         left = [unit for unit in self._slicer.units if unit.index not in self._done]
@@ -193,6 +201,13 @@ class Program:
     def _line(self, number: int) -> str:
         text = linecache.getline(self.path, number).strip()
         return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}..."
+
+
+def program_of(module: ModuleType | None) -> Program | None:
+    """Return the program of a module whose file ran in part; None for any other."""
+    namespace = {} if module is None else vars(module)
+    program = getattr(namespace.get("__getattr__"), "__self__", None)
+    return program if isinstance(program, Program) else None
 
 
 def line_in(traceback: TracebackType | None, path: str) -> int | None:

@@ -51,6 +51,9 @@ class Project:
         self.targets: dict[str, str | None] = {}
         """Modules that a target names, each with the name in the target."""
 
+        self.choices: list[str] = []
+        """Sentences about the models that were chosen among several."""
+
         self._begun = False
         self._folders: list[str] = []
         self.code_folders: tuple[str, ...] = ()
@@ -58,13 +61,14 @@ class Project:
 
     @property
     def notes(self) -> list[str]:
-        """One sentence for each file that ran in part and for each refused action."""
+        """One sentence for each choice, file that ran in part and refused action."""
         notes = [note for program in self.programs if (note := program.note())]
-        return notes + [
+        refused = [
             f"{display_path(error.file)}:{error.line}: {error.what} was refused while it was imported; "
             f"{RUN_FILE}"
             for error in self.refused
         ]
+        return [*dict.fromkeys(self.choices), *notes, *refused]
 
     def begin(self) -> None:
         """Forget the modules of an earlier target, once, so that each file is loaded again."""

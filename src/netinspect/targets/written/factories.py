@@ -98,7 +98,7 @@ class FactoryReader:
         self, file: Path, call: ast.Call, local: Mapping[str, list[ast.expr]], depth: int
     ) -> Iterator[Built]:
         function = call.func
-        if isinstance(function, ast.Attribute) and function.attr in _SAME:
+        if isinstance(function, ast.Attribute) and _returns_same(call):
             inner = list(self._built_values(file, function.value, local, depth - 1))
             if inner:
                 yield from inner
@@ -151,10 +151,14 @@ def does_work(tree: ast.Module, node: ast.FunctionDef) -> bool:
     reader = WorkReader(tree)
     body = [_Reduced(node).visit(deepcopy(each)) for each in node.body]
     return any(
-        isinstance(each, ast.Call) and reader.is_risky(each)
+        isinstance(each, ast.Call) and not _returns_same(each) and reader.is_risky(each)
         for statement in body
         for each in walk_here([statement])
     )
+
+
+def _returns_same(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in _SAME
 
 
 class _Reduced(ast.NodeTransformer):
