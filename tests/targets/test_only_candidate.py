@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from netinspect.errors import LoadError
 from netinspect.targets.target import parse_target
-from tests.support import build_module
+from tests.support import Outcome, build_module
 
 BLOCK = """\
 from torch import nn
@@ -248,19 +249,22 @@ def test_single_candidate_among_factories(tmp_path: Path) -> None:
     assert layers(tmp_path, RESNET + TRIED, "res_net2.py") == ["Basic", "Basic"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [RESNET, RESNET + TRIED + "def demo():\n    return resnet2()\n"],
-    ids=["untried", "both tried"],
-)
-def test_single_candidate_unclear_factories_are_listed(tmp_path: Path, text: str) -> None:
-    with pytest.raises(LoadError, match="several models") as caught:
-        layers(tmp_path, text)
-    assert (caught.value.cause or "").startswith("without arguments: resnet2, resnet4")
-    assert "with arguments: ResNet(block, depths)\nparts and losses: Basic, Wide" in (
-        caught.value.cause or ""
-    )
-    assert caught.value.hint == f"choose one: {tmp_path}/chosen.py:resnet2"
+@pytest.mark.parametrize("more", ["", TRIED + "def demo():\n    return resnet2()\n"])
+def test_single_candidate_first_of_equal_factories(tmp_path: Path, more: str) -> None:
+    assert layers(tmp_path, RESNET + more) == ["Basic", "Basic"]
+
+
+def test_summary_notes_the_choice_among_factories(
+    tmp_path: Path, cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("chosen.py").write_text(RESNET + TRIED)
+    out = cli("summary", "chosen.py").out
+    assert "chose resnet4 (built by test(), line 35); ResNet is also built by: resnet2" in out
+    Path("chosen.py").write_text(RESNET)
+    out = cli("summary", "chosen.py").out
+    assert "chose resnet2 (the first in the file); ResNet is also built by: resnet4" in out
+    assert "also built by" not in cli("summary", "chosen.py:resnet4").out
 
 
 WORK = "def resnet2():\n    open('mark', 'w').write('')\n    return build(Basic, 1)\n"
@@ -302,9 +306,7 @@ def test_single_candidate_generator_and_discriminator(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="several models") as caught:
         chosen(tmp_path, GAN + "def make():\n    return Generator()\n")
     file = f"{tmp_path}/chosen.py"
-    assert caught.value.hint == (
-        f"these are two models, choose one: {file}:Generator or {file}:Discriminator"
-    )
+    assert caught.value.hint == f"choose one: {file}:Generator or {file}:Discriminator"
 
 
 CLIP = BLOCK.replace("Block", "Encoder") + BLOCK.replace("Block", "Decoder")
@@ -346,6 +348,11 @@ WHOLE = "class Seq2Seq(nn.Module):\n    def __init__(self, one, two):\n        s
         ),
         # Named like the file, or the only one that functions of the file build.
         (FIRST + OTHER + "class Chosen(nn.Module):\n    pass\n", "Chosen"),
+        (
+            FIRST + "class ChosenModel(First):\n    pass\n\n\nclass Large(ChosenModel):\n    pass\n\n\n"
+            + OTHER,
+            "ChosenModel",
+        ),
         (FIRST + OTHER + "def sized(n):\n    return Other()\n", "Other"),
     ],
 )  # fmt: skip

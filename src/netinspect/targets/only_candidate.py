@@ -29,6 +29,10 @@ _MOST_LISTED = 12
 """Names in one line of a message."""
 
 
+_MOST_PROPOSED = 3
+"""Models of a GAN that a hint names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The chosen class, factory function or instance."""
@@ -44,8 +48,8 @@ def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[s
     The model is the only class that no other class of the file contains; losses, metrics and building
     blocks that nothing builds are none. Of several, it is the only one that is named like the file, or
     that functions of the file build. If the class lacks arguments, a factory of it takes its place: the
-    only one, the one named like the file, or the only one that the file itself tries; or else the only
-    instance. A file without classes has a factory, an instance, or one function that does no work.
+    only one, the one named like the file, the only one that the file itself tries, or else the first; or
+    the only instance. A file without classes has a factory, an instance, or one function without work.
 
     Args:
         target: The target.
@@ -60,7 +64,7 @@ def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[s
         return Choice(main)
     candidates = _Candidates(namespace, arguments)
     classes, tops = candidates.classes, candidates.tops
-    chosen = tops[0] if len(tops) == 1 else candidates.written.main_class(tops)
+    chosen = tops[0] if len(tops) == 1 else candidates.main_class
     if chosen is not None and candidates.is_ready(chosen):
         return Choice(chosen, candidates.note(chosen))
     factories = candidates.factories if chosen is None else candidates.factories_of(chosen)
@@ -70,7 +74,7 @@ def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[s
         if others:
             return Choice(others[0], note)
         if len(factories) > 1:
-            return candidates.preferred(target, chosen, factories)
+            return candidates.preferred(chosen, factories)
         return Choice(chosen, note)
     if others and not candidates.written.are_adversaries(tops):
         return Choice(others[0])
@@ -92,10 +96,17 @@ class _Candidates:
         self._arguments = arguments
         self.written = ModelOfFile(Path(namespace.__file__ or ""))
         self.classes = class_names(namespace)
-        models = self.written.models(self.classes) or self.classes
-        self.tops = models if len(models) <= 1 else self.written.tops(models)
+        self._models = self.written.models(self.classes) or self.classes
+        self.tops = self._models
+        if len(self._models) > 1:
+            self.tops = self.written.tops(self._models)
         # If the file defines classes, module-level layers of other classes are not its model.
         self.instances = _instances(namespace, own=bool(self.classes))
+
+    @property
+    def main_class(self) -> str | None:
+        """Class that is the model among several tops; None if that is not clear."""
+        return self.written.main_class(self._models, self.tops)
 
     @cached_property
     def factories(self) -> list[str]:
@@ -121,16 +132,9 @@ class _Candidates:
         """Return whether nothing lacks for a call of a class or function."""
         return _takes_no_more(getattr(self._namespace, name), self._arguments)
 
-    def preferred(self, target: Target, name: str, factories: Sequence[str]) -> Choice:
-        """Choose among several factories of one class.
-
-        Raises:
-            LoadError: None of them is the main one.
-        """
-        found = self.written.preferred(factories)
-        if found is None:
-            raise self.several(target, [name])
-        chosen, reason = found
+    def preferred(self, name: str, factories: Sequence[str]) -> Choice:
+        """Choose among several factories of one class, and say which others there are."""
+        chosen, reason = self.written.preferred(factories)
         others = [each for each in factories if each != chosen]
         return Choice(chosen, f"chose {chosen} ({reason}); {name} is also built by: {_some(others)}")
 
@@ -139,36 +143,36 @@ class _Candidates:
         others = [each for each in (*self.tops, *self.written.left_out) if each != chosen]
         return f"chose {chosen}; other models of the file: {_some(others)}" if others else None
 
-    def several(self, target: Target, tops: Sequence[str] | None = None) -> LoadError:
-        """Return the error for several models: what needs no arguments is listed first.
-
-        Args:
-            target: The target.
-            tops: Classes that are models; None for all that no other class contains.
-        """
-        tops = self.tops if tops is None else tops
+    def several(self, target: Target) -> LoadError:
+        """Return the error for several models: what needs no arguments is listed first."""
+        tops = self.tops
         factories = [
             each for each in self.factories if not tops or set(self._built.get(each, tops)) & set(tops)
         ]
-        ready = [*(each for each in tops if self.is_ready(each)), *factories, *self.instances]
-        ready = list(dict.fromkeys(ready))
+        classes = [each for each in tops if self.is_ready(each)]
+        ready = list(dict.fromkeys([*classes, *factories, *self.instances]))
         wanting = {each: self._lacking(each) for each in tops if each not in ready}
-        rest = [each for each in self.classes if each not in tops]
         lines = {
             "without arguments": _some(ready),
             "with arguments": _some([f"{each}({', '.join(lacks)})" for each, lacks in wanting.items()]),
-            "parts and losses": _some(rest),
+            "parts and losses": _some([each for each in self.classes if each not in tops]),
         }
-        cause = "\n".join(f"{kind}: {names}" for kind, names in lines.items() if names)
         proposed = [*ready, *wanting]
-        text = target.text
-        if self.written.are_adversaries(tops) and len(tops) == 2:
-            hint = f"these are two models, choose one: {' or '.join(f'{text}:{each}' for each in tops)}"
+        if self.written.are_adversaries(tops) and len(tops) <= _MOST_PROPOSED:
+            proposed = list(tops)
         else:
-            hint = f"choose one: {text}:{proposed[0]}"
-        if not ready:
-            hint += "".join(f" --arg {each}=VALUE" for each in wanting[proposed[0]])
-        return LoadError(f"{text} defines several models", cause=cause, hint=hint)
+            proposed = proposed[:1]
+        commands = [
+            " ".join(
+                [f"{target.text}:{each}", *(f"--arg {lack}=VALUE" for lack in wanting.get(each, ()))]
+            )
+            for each in proposed
+        ]
+        return LoadError(
+            f"{target.text} defines several models",
+            cause="\n".join(f"{kind}: {names}" for kind, names in lines.items() if names),
+            hint=f"choose one: {' or '.join(commands)}",
+        )
 
     def _lacking(self, name: str) -> list[str]:
         return _lacking(getattr(self._namespace, name), self._arguments)

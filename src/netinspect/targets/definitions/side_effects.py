@@ -277,7 +277,9 @@ class WorkReader:
         if name == "input" or is_below(name, RISKY_ROOTS) or "FileHandler" in name:
             return True
         if isinstance(function, ast.Name) and function.id in self._functions:
-            return bool(words(name) & RISKY_WORDS) or self._body_works(function.id)
+            node = self._functions[function.id]
+            is_layer = isinstance(node, ast.ClassDef) and _is_layer(node)  # such as ExitFlow
+            return (not is_layer and bool(words(name) & RISKY_WORDS)) or self._body_works(function.id)
         if isinstance(function, ast.Name) and function.id in self._values:
             return function.id not in self._aliases  # an object of the file is called, such as a model
         return bool(words(name.rpartition(".")[2] or name) & RISKY_WORDS)

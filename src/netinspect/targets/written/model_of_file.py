@@ -75,27 +75,28 @@ class ModelOfFile:
         built = {each for name in functions for each in self._factories.built_by((self.file, name))}
         return {each[1] for each in built if isinstance(each, tuple) and each[0] == self.file}
 
-    def main_class(self, tops: Sequence[str]) -> str | None:
+    def main_class(self, models: Sequence[str], tops: Sequence[str]) -> str | None:
         """Return the class among several that is the model of the file; None if that is not clear.
 
-        It is the only one that is named like the file, or the only one that functions of the file build.
+        It is the only one that is named like the file, or the only top that functions of the file build.
         A generator and its discriminator are two models.
+
+        Args:
+            models: Classes that are models.
+            tops: Those that no other of them contains.
         """
-        if not any(map(is_adversary, tops)):
-            for candidates in (
-                [each for each in tops if self._is_named_like_file(each)],
-                [each for each in tops if each in self._built_names],
-            ):
-                if len(candidates) == 1:
-                    return candidates[0]
-        return None
+        if self.are_adversaries(tops):
+            return None
+        named = [each for each in models if self._is_named_like_file(each)]
+        built = [each for each in tops if each in self._built_names]
+        return next((found[0] for found in (named, built) if len(found) == 1), None)
 
     def are_adversaries(self, names: Iterable[str]) -> bool:
         """Return whether classes are the two models of a GAN."""
         return any(map(is_adversary, names))
 
     def factories(self) -> dict[str, tuple[str, ...]]:
-        """Return the functions that build a model and do nothing else, with the names of its classes."""
+        """Return the functions that only build a model, with the names of its classes."""
         content = self._reader.read(self.file)
         found = {}
         for name, node in content.functions.items():
@@ -104,11 +105,14 @@ class ModelOfFile:
                 found[name] = tuple(each if isinstance(each, str) else each[1] for each in built)
         return found
 
-    def preferred(self, factories: Sequence[str]) -> tuple[str, str] | None:
-        """Return the factory among several that is the main one, with the reason; None if unclear.
+    def preferred(self, factories: Sequence[str]) -> tuple[str, str]:
+        """Return the factory among several of one class that is the main one, with the reason.
 
-        It is the one that is named like the file, or else the only one that the file itself tries, below
-        its main guard or in a test function.
+        It is the one that is named like the file; or else the only one that the file itself tries, below
+        its main guard or in a test function; or else the first.
+
+        Args:
+            factories: The factories, in the order of the file.
         """
         named = [name for name in factories if self._is_named_like_file(name)]
         if len(named) == 1:
@@ -116,7 +120,7 @@ class ModelOfFile:
         tried = self._tried(frozenset(factories))
         if len(tried) == 1:
             return next(iter(tried.items()))
-        return None
+        return factories[0], "the first in the file"
 
     def _tried(self, names: frozenset[str]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -167,4 +171,5 @@ def _mentions_all(path: Path, names: Sequence[str]) -> bool:
 
 
 def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
+    plain = name.replace("_", "").lower()
+    return plain.removesuffix("model") or plain

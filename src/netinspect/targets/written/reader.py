@@ -25,6 +25,9 @@ _NOT_MODULES = frozenset({"Parameter", "UninitializedParameter", "Buffer", "Unin
 _MODULES = frozenset({"LightningModule", "PreTrainedModel", "ModelMixin", "PyTorchModelHubMixin"})
 """Module classes of other libraries; of torchvision and timm, all classes count."""
 
+_NO_MODULES = ("datasets.", "data.", "optim.", "scheduler.", "utils.")
+"""Parts of torchvision and timm without module classes."""
+
 Known = tuple[Path, str]
 """File and name of a class, a function or a constant of the project."""
 
@@ -128,8 +131,10 @@ class Reader:
             return dotted if rest else (file, first)
         for level, module in content.stars:
             found = self._resolve_in(file, level, module, dotted, depth)
-            if isinstance(found, tuple) or (found.startswith("torch.nn.") and first[:1].isupper()):
+            if isinstance(found, tuple) or found != ".".join([*filter(None, [module]), dotted]):
                 return found
+            if found.startswith("torch.nn.") and first[:1].isupper():
+                return found  # a star import of a library may bind any name
         return dotted
 
     def _resolve_in(self, file: Path, level: int, module: str, dotted: str, depth: int) -> Known | str:
@@ -207,7 +212,8 @@ def is_library_module(full_name: str) -> bool:
     name = rest.rpartition(".")[2]
     if top == "torch":
         return rest.startswith(("nn.", "jit.")) and name[:1].isupper() and name not in _NOT_MODULES
-    return name in _MODULES or (top in ("torchvision", "timm") and name[:1].isupper())
+    is_class = top in ("torchvision", "timm") and name[:1].isupper()
+    return name in _MODULES or (is_class and not rest.startswith(_NO_MODULES))
 
 
 def needed(arguments: ast.arguments, *, skipped: int = 0) -> tuple[str, ...]:
