@@ -8,7 +8,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import CoroutineType, ModuleType
 from typing import Any, Literal
 
@@ -21,14 +20,12 @@ from netinspect._utils.signatures import signature_of
 from netinspect.errors import LoadError, UsageError, suggestion
 from netinspect.records.request import Target
 from netinspect.targets.argument_values import text_hint, with_named_values
-from netinspect.targets.definitions.partial_file import program_of
-from netinspect.targets.file_imports import import_file, import_package
-from netinspect.targets.isolation.process_state import current_folder
-from netinspect.targets.isolation.project_imports import Project, project_code
+from netinspect.targets.isolation.project_imports import project_code
 from netinspect.targets.libraries.network import network
 from netinspect.targets.load_hints import download_hint
+from netinspect.targets.named_object import choose_name, find_attribute, import_target
 from netinspect.targets.nearby.choose import Nearby, find_nearby
-from netinspect.targets.only_candidate import class_names, factory_names, single_candidate
+from netinspect.targets.only_candidate import factory_names
 from netinspect.targets.user_code_errors import user_code_errors
 from netinspect.targets.zero_weights import ZeroWeights
 from netinspect.tracing.definitions import callable_location
@@ -165,10 +162,10 @@ def find_factory(
             found: Any = _library_builder(target.place, name, online=online)
             namespace: ModuleType | None = None
         else:
-            namespace = _import(target, project)
-            name = target.name or _choose(target, namespace, arguments, project)
+            namespace = import_target(target, project)
+            name = target.name or choose_name(target, namespace, arguments, project)
             with user_code_errors(f"cannot import {target.place}"):
-                found = _find_attribute(target, namespace, name)
+                found = find_attribute(target, namespace, name)
         with user_code_errors(f"cannot build {name} from {target.place}"):
             arguments = with_named_values(found, arguments, namespace)
         nearby = Nearby()
@@ -225,47 +222,6 @@ def _library_builder(library: str, name: str, *, online: bool) -> Callable[..., 
         adapter = importlib.import_module(f"netinspect.targets.libraries.{library}")
         builder: Callable[..., Any] = adapter.find_builder(name, online=online)
         return builder
-
-
-def _import(target: Target, project: Project) -> ModuleType:
-    begin_phase(f"importing {target.place if target.kind == 'dotted' else Path(target.place).name}")
-    with user_code_errors(f"cannot import {target.place}"):
-        if target.kind == "dotted":
-            if (here := current_folder()) is not None:
-                # As with `python -m`, a package in the current folder is found.
-                project.add([here])
-            return import_package(target.place, project, target.name)
-        return import_file(Path(target.place).resolve(), project, target.name)
-
-
-def _choose(
-    target: Target, namespace: ModuleType, arguments: Mapping[str, Any], project: Project
-) -> str:
-    """Return the name of the model of a file, and run what it needs."""
-    choice = single_candidate(target, namespace, arguments)
-    if choice.note is not None:
-        project.choices.append(choice.note)
-    program = program_of(namespace)
-    if program is not None:
-        # A factory may need more than the classes, for which the file has run.
-        with user_code_errors(f"cannot import {target.place}"):
-            program.prepare(choice.name)
-    return choice.name
-
-
-def _find_attribute(target: Target, namespace: ModuleType, name: str) -> Any:
-    found: Any = namespace
-    for part in name.split("."):
-        try:
-            found = getattr(found, part)
-        except AttributeError:
-            known = [each for each in vars(namespace) if not each.startswith("_")]
-            candidates = class_names(namespace)
-            listed = f"its nn.Module classes are: {', '.join(candidates)}" if candidates else None
-            raise LoadError(
-                f"{target.place} has no attribute {name!r}", hint=suggestion(name, known) or listed
-            ) from None
-    return found
 
 
 def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, Any]) -> nn.Module:

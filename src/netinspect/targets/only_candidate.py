@@ -133,7 +133,7 @@ class _Candidates:
         return _takes_no_more(getattr(self._namespace, name), self._arguments)
 
     def preferred(self, name: str, factories: Sequence[str]) -> Choice:
-        """Choose among several factories of one class, and say which others there are."""
+        """Choose among several factories of one class, with a note on the others."""
         chosen, reason = self.written.preferred(factories)
         others = [each for each in factories if each != chosen]
         return Choice(chosen, f"chose {chosen} ({reason}); {name} is also built by: {_some(others)}")
