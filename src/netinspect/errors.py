@@ -146,6 +146,10 @@ class CheckpointError(LoadError):
     kind = "checkpoint"
 
 
+class NoWeightsError(CheckpointError):
+    """A folder contains no weights, and no configuration of a model."""
+
+
 class ForwardError(NetinspectError):
     """The model raised while it ran on the inputs."""
 

@@ -14,7 +14,7 @@ import pytest
 
 import netinspect
 from netinspect.targets.libraries.names import model_names
-from netinspect.targets.written import files
+from netinspect.targets.written.listing import find_classes
 from tests.support import Outcome
 from tests.trace_cache.queries import Asker, write
 
@@ -257,12 +257,40 @@ def test_models_of_one_file_and_of_none(cli: Callable[..., Outcome], workshop: P
     assert "plain.py has no nn.Module class" in outcome.err
 
 
-def test_models_of_large_folder_are_bounded(
-    cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(files, "_MOST_FILES", 3)
+def test_models_of_large_folder_are_bounded(tmp_path: Path) -> None:
     for number in range(5):
         write(tmp_path, {f"net{number}.py": "from torch import nn\n\n\nclass N(nn.Module):\n    pass\n"})
-    report = json.loads(cli("models", str(tmp_path), "--json").out)
-    assert len(report["classes"]) == report["files"] == 3
-    assert report["notes"] == ["only the first 3 files were read"]
+    classes, files, notes = find_classes(str(tmp_path), most_files=3)
+    assert len(classes) == files == 3
+    assert notes == ("only the first 3 files were read",)
+
+
+@pytest.mark.parametrize("command", ["summary", "params", "graph"])
+def test_folder_of_code_lists_its_models(tmp_path: Path, command: str) -> None:
+    write(tmp_path, {**ZOO, "setup.py": "raise SystemExit\n"})
+    outcome = Asker(tmp_path, tmp_path / "home")(command, ".", blocked=True)
+    assert outcome.code == 3
+    assert outcome.err.splitlines() == [
+        "error[checkpoint]: . is a folder of code, without a model's weights",
+        "  cause: without arguments: zoo.py:largest, nets/resnet.py:small, nets/resnet.py:large, "
+        "nets/resnet.py:both",
+        "         with arguments: nets/resnet.py:ResNet(block, depths)",
+        "  hint: name its model: zoo.py:largest",
+    ]
+
+
+def test_folder_of_code_with_several_models(tmp_path: Path) -> None:
+    net = "from torch import nn\n\n\nclass Net(nn.Module):\n    pass\n"
+    write(tmp_path, {"a b/one.py": net, "a b/two.py": net.replace("Net", "Two"), "tests/three.py": net})
+    outcome = Asker(tmp_path, tmp_path / "home")("summary", "a b", blocked=True)
+    assert "cause: without arguments: a b/one.py:Net, a b/two.py:Two" in outcome.err
+    assert "hint: name one: a b/one.py:Net\n" in outcome.err
+    assert "netinspect models 'a b' lists all" in outcome.err
+    assert "name its model: tests/three.py:Net" in (
+        Asker(tmp_path, tmp_path / "home")("summary", "tests", blocked=True).err
+    )
+    write(tmp_path, {"empty/plain.py": "x = 1\n", "deep/sub/model.safetensors": "", "deep/net.py": net})
+    outcome = Asker(tmp_path, tmp_path / "home")("summary", "empty", blocked=True)
+    assert "empty is a folder without a model's weights" in outcome.err
+    outcome = Asker(tmp_path, tmp_path / "home")("summary", "deep", blocked=True)
+    assert "there are some in deep/sub" in outcome.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netinspect.errors import SavedTraceError
+from netinspect.errors import NoWeightsError, SavedTraceError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.request import Target
 from netinspect.records.trace import Trace
@@ -27,7 +27,12 @@ def read_checkpoint(target: Target, *, online: bool = False) -> Checkpoint:
         return read_hub(target.text, online=online)
     from netinspect.checkpoints.read import read_checkpoint as read
 
-    return read(target.place, target.text)
+    try:
+        return read(target.place, target.text)
+    except NoWeightsError as error:
+        from netinspect.targets.written.folder_models import folder_of_code
+
+        raise folder_of_code(target.text, error) from error
 
 
 def checkpoint_suffixes() -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from netinspect.checkpoints.formats.table import WEIGHT_SUFFIXES
 from netinspect.checkpoints.io.short_text import some
 from netinspect.checkpoints.readers import read_source
 from netinspect.checkpoints.unsupported.file_names import foreign_weights
-from netinspect.errors import CheckpointError, LoadError
+from netinspect.errors import CheckpointError, LoadError, NoWeightsError
 from netinspect.records.base import replace
 from netinspect.records.checkpoint import Checkpoint
 
@@ -151,15 +151,20 @@ def _without_weights(file_set: FileSet, present: frozenset[str]) -> CheckpointEr
             cause=some([each for _, each in others]),
             hint="save_pretrained writes model.safetensors",
         )
-    return CheckpointError(
-        f"{file_set.name} is a folder without a model's weights",
-        cause=f"no file in it ends in {_SUFFIXES}",
-        hint=_deeper(file_set),
-    )
+    message = f"{file_set.name} is a folder without a model's weights"
+    cause = f"no file in it ends in {_SUFFIXES}"
+    if (deeper := _deeper(file_set)) is not None:
+        return CheckpointError(message, cause=cause, hint=deeper)
+    code = next((name for name in file_set.names() if name.endswith(".py")), None)
+    model = f", or a model by its file: {file_set.name.rstrip('/')}/{code}" if code is not None else ""
+    return NoWeightsError(message, cause=cause, hint=f"name a file of weights{model}")
 
 
-def _deeper(file_set: FileSet) -> str:
-    """Return a hint that names subfolders with weights, such as the parts of a diffusers model."""
+def _deeper(file_set: FileSet) -> str | None:
+    """Return a hint that names subfolders with weights, such as the parts of a diffusers model.
+
+    None if it has none, and no configuration of a model either.
+    """
     inside = file_set.folders()
     deeper = [
         f"{file_set.name.rstrip('/')}/{folder}"
@@ -173,9 +178,7 @@ def _deeper(file_set: FileSet) -> str:
     if "config.json" in file_set.names() and not file_set.remote:
         target = f"{library_of(file_set)}:{file_set.name.rstrip('/')}"
         return f"{target} is the model of its config.json, without weights"
-    code = next((name for name in file_set.names() if name.endswith(".py")), None)
-    model = f", or a model by its file: {file_set.name.rstrip('/')}/{code}" if code is not None else ""
-    return f"name a file of weights{model}"
+    return None
 
 
 def _read_shards(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist"})
-_MOST_FILES = 5_000
+MOST_FILES = 5_000
 _MOST_ENTRIES = 100_000
 """Entries of folders that are listed."""
 
@@ -18,12 +18,13 @@ _EXAMPLE = re.compile(
 """Folders and files that show or test the models of a project."""
 
 
-def python_files(root: Path, notes: list[str]) -> Iterator[Path]:
+def python_files(root: Path, notes: list[str], most_files: int = MOST_FILES) -> Iterator[Path]:
     """Yield the Python files of a folder; links to folders are not followed.
 
     Args:
         root: The folder.
         notes: List to which limits that were reached are added.
+        most_files: Maximum number of files.
     """
     files = entries = 0
     for folder, folders, names in os.walk(root):
@@ -39,8 +40,8 @@ def python_files(root: Path, notes: list[str]) -> Iterator[Path]:
             path = os.path.join(folder, name)
             if not name.endswith(".py") or not os.path.isfile(path):
                 continue
-            if files >= _MOST_FILES:
-                notes.append(f"only the first {_MOST_FILES:,} files were read")
+            if files >= most_files:
+                notes.append(f"only the first {most_files:,} files were read")
                 return
             files += 1
             yield Path(path)

@@ -12,7 +12,7 @@ from netinspect._utils.process import begin_phase
 from netinspect.errors import LoadError
 from netinspect.records.model_list import FoundClass
 from netinspect.targets.written.factories import Built, FactoryReader
-from netinspect.targets.written.files import is_example, python_files
+from netinspect.targets.written.files import MOST_FILES, is_example, python_files
 from netinspect.targets.written.parts import PartsReader
 from netinspect.targets.written.reader import Known, Reader
 from netinspect.targets.written.roles import is_block, role_of
@@ -23,11 +23,14 @@ _MOST_NOTES = 5
 _ORDER = ("model", "part", "loss", "metric", "data", "optimizer")
 
 
-def find_classes(place: str) -> tuple[tuple[FoundClass, ...], int, tuple[str, ...]]:
+def find_classes(
+    place: str, *, most_files: int = MOST_FILES
+) -> tuple[tuple[FoundClass, ...], int, tuple[str, ...]]:
     """List the nn.Module classes and factories of a file or folder.
 
     Args:
         place: Path, as the user typed it.
+        most_files: Maximum number of files of a folder that are read.
 
     Returns:
         The classes and factories: models that build with nothing, other models, parts, and losses; each
@@ -40,7 +43,7 @@ def find_classes(place: str) -> tuple[tuple[FoundClass, ...], int, tuple[str, ..
     root = Path(place)
     notes: list[str] = []
     if root.is_dir():
-        files = list(python_files(root, notes))
+        files = list(python_files(root, notes, most_files))
     elif root.is_file():
         files = [root]
     else:
