@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,8 @@ class Never(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for _ in range(self.loops):
             x = x + 1
-        return self.second(self.first(x).flatten())  # multiples of 20, never 30
+        first: Any = self._modules["first"]  # the code does not tell which layer this is
+        return self.second(first(x).flatten())  # multiples of 20, never 30
 
 
 class Endless(nn.Module):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from netinspect._utils.classes import plain_name
 from netinspect.errors import UsageError, message_of, suggestion
+from netinspect.inputs.containers import ContainerBuilder, Entries
 from netinspect.inputs.infer.model_facts import device_of
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import ForwardNames, forward_names
@@ -22,6 +23,17 @@ from netinspect.records.values import TensorSpec
 from netinspect.tracing.arguments import Argument
 from netinspect.tracing.safe_access import is_a, items_of, values_of
 from netinspect.tracing.tensors.describe import describe
+
+
+class _PartialArgument(NamedTuple):
+    """An argument whose specs are being read."""
+
+    keyword: str | None
+    value: Any
+    """Its value, or the entries of a container that is still to be built."""
+
+    text: str
+    origin: str
 
 
 def make_arguments(
@@ -45,7 +57,7 @@ def make_arguments(
     device = torch.device(request.device) if request.device else device_of(model)
     generator = torch.Generator().manual_seed(request.seed)
     names = forward_names(model, request.call)
-    arguments: dict[str, Argument] = {}
+    partial: dict[str, _PartialArgument] = {}
     position = 0
     for spec, origin in specs:
         spec = spec.with_batch(request.batch)
@@ -69,20 +81,24 @@ def make_arguments(
                 hint="use a smaller batch or smaller sizes" if _is_too_large(error, cause) else None,
             ) from error
         text = str(spec)
-        before = arguments.get(name)
+        before = partial.get(name)
         keys = str(spec.name).split(".")[1:]
-        if before is not None and not (keys and isinstance(before.value, dict)):
+        if before is not None and not (keys and type(before.value) is Entries):
             raise _given_twice(model, name, names)
         if keys:
             try:
-                value = _with_key(before.value if before else {}, keys, value)
+                value = _with_key(before.value if before else Entries(), keys, value)
             except KeyError:
                 raise _given_twice(model, str(spec.name), names) from None
         if before is not None:
-            text, origin = f"{before.record.spec} {text}", _joined_origins(before.record.origin, origin)
-        record = Input(name=name, value=describe(value), spec=text, origin=origin)
-        arguments[name] = Argument(keyword=spec.head, value=value, record=record)
-    made = list(arguments.values())
+            text, origin = f"{before.text} {text}", _joined_origins(before.origin, origin)
+        partial[name] = _PartialArgument(spec.head, value, text, origin)
+    builder = ContainerBuilder(model, names)
+    made = []
+    for name, each in partial.items():
+        value = builder.build(name, each.value)
+        record = Input(name=name, value=describe(value), spec=each.text, origin=each.origin)
+        made.append(Argument(keyword=each.keyword, value=value, record=record))
     if complete:
         _check_complete(model, names, made)
     return _by_position(names, made)
@@ -138,12 +154,12 @@ def as_call(
     return (tuple(value) if type(value) is tuple else (value,)), {}
 
 
-def _with_key(dictionary: dict[str, Any], keys: Sequence[str], value: Any) -> dict[str, Any]:
+def _with_key(entries: Entries, keys: Sequence[str], value: Any) -> Entries:
     first, *rest = keys
-    inner = dictionary.get(first, {})
-    if first in dictionary and not (rest and isinstance(inner, dict)):
+    inner = entries.get(first, Entries())
+    if first in entries and not (rest and type(inner) is Entries):
         raise KeyError(first)
-    return {**dictionary, first: _with_key(inner, rest, value) if rest else value}
+    return Entries({**entries, first: _with_key(inner, rest, value) if rest else value})
 
 
 def _joined_origins(one: str, other: str) -> str:

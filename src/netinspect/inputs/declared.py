@@ -47,7 +47,7 @@ def declared_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputS
     if declared:
         return [(parse_spec(text), OWN_EXAMPLE) for text in declared]
     names = forward_names(model, request.call)
-    if not names.names and not names.takes_any_position:
+    if not (names.names or names.takes_any_position or names.takes_any_name):
         return []
     return None
 

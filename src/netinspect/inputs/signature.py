@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import itertools
 import re
-import textwrap
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,17 +28,8 @@ class ForwardArgument:
     annotation: str
     """Text of the annotation as written, or formatted by Python; empty without one."""
 
-    def parts(self, keys: Sequence[str]) -> list[str]:
-        """Return the names of the tensors to build for it: its own, or one for each dictionary key.
-
-        Args:
-            keys: Keys that the code reads from the argument.
-        """
-        takes_tensor = re.search(r"Tensor\s*[|,\]]|Union\[", self.annotation) is not None
-        is_tensor = self.annotation in ("Tensor", "torch.Tensor") or (
-            takes_tensor and not re.match(r"(typing\.)?(dict|mapping)\[", self.annotation, re.IGNORECASE)
-        )
-        return [self.name] if is_tensor or not keys else [f"{self.name}.{key}" for key in keys]
+    annotated: Any = None
+    """The annotation itself, which may be a string; None without one."""
 
     @property
     def is_list(self) -> bool:
@@ -81,6 +70,7 @@ class ForwardNames:
                     required=parameter.default is parameter.empty,
                     positional=parameter.kind is not parameter.KEYWORD_ONLY,
                     annotation=_annotation(parameter),
+                    annotated=None if parameter.annotation is parameter.empty else parameter.annotation,
                 )
 
     @property
@@ -140,49 +130,3 @@ def _annotation(parameter: inspect.Parameter) -> str:
 def class_method(model: nn.Module, call: str = "forward") -> Any:
     """Return a method in the class of a model, unbound: binding that of TorchScript runs code."""
     return class_attribute(type(model), call)
-
-
-def keys_by_argument(model: nn.Module, call: str = "forward") -> dict[str, list[str]]:
-    """Find the string keys with which the code of the method to run subscripts its arguments.
-
-    A key of a nested dictionary follows the outer one: `batch["meta"]["size"]` is `meta.size`, even if
-    `batch["meta"]` was assigned to a variable first.
-    """
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(class_method(model, call))))
-    except (OSError, TypeError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
-    inner: dict[str, list[str]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target, path = node.targets[0], _subscript_path(node.value, inner)
-            if isinstance(target, ast.Name) and len(path) > 1 and target.id != path[0]:
-                inner.setdefault(target.id, path)
-    found: dict[str, list[str]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript) and len(path := _subscript_path(node, inner)) > 1:
-            keys, key = found.setdefault(path[0], []), ".".join(path[1:])
-            if key not in keys:
-                keys.append(key)
-    # A key with keys of its own is a nested dictionary, not a tensor.
-    return {
-        name: [key for key in keys if not any(each.startswith(f"{key}.") for each in keys)]
-        for name, keys in found.items()
-    }
-
-
-def _subscript_path(node: ast.expr, inner: Mapping[str, list[str]]) -> list[str]:
-    """Return a name and the string keys that subscript it; empty for any other expression.
-
-    Args:
-        node: An expression.
-        inner: Paths of the variables that were assigned a nested dictionary.
-    """
-    keys: list[str] = []
-    while isinstance(node, ast.Subscript):
-        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
-        if not isinstance(key, str) or not key.isidentifier():
-            return []
-        keys.append(key)
-        node = node.value
-    return [*inner.get(node.id, [node.id]), *reversed(keys)] if isinstance(node, ast.Name) else []

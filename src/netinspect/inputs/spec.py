@@ -164,8 +164,11 @@ class InputSpec:
 
 
 def is_name(text: str) -> bool:
-    """Return whether a text is the name of an argument, or a dotted key in one."""
-    return bool(text) and all(part.isidentifier() for part in text.split("."))
+    """Return whether a text is the name of an argument, or of a key or a position in one."""
+    first, *keys = text.split(".")
+    return first.isidentifier() and all(
+        key.isidentifier() or (key.isdecimal() and key.isascii()) for key in keys
+    )
 
 
 def parse_spec(text: str) -> InputSpec:

@@ -12,7 +12,6 @@ import netinspect
 from netinspect.errors import UsageError
 from netinspect.inputs.infer.candidate import Candidate, tensor
 from netinspect.inputs.infer.refinements import table
-from netinspect.inputs.signature import keys_by_argument
 from tests.support import Outcome
 
 
@@ -165,21 +164,6 @@ def test_infer_inputs_only_invalid_candidates(
 def test_given_twice_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="given twice"):
         netinspect.load(Sum(), inputs=["batch=1x4", "batch.x=1x4"])
-
-
-@pytest.mark.parametrize(
-    ("cls", "keys"),
-    [
-        (Sum, {"batch": ["x", "y"]}),
-        (Nested, {"batch": ["meta.offset", "x"]}),
-        (Named, {"batch": ["inner.deep.c", "inner.b"]}),
-        (Items, {"batch": ["images"]}),
-    ],
-)
-def test_keys_by_argument(cls: type[nn.Module], keys: dict[str, list[str]]) -> None:
-    assert {name: sorted(found) for name, found in keys_by_argument(cls()).items()} == {
-        name: sorted(expected) for name, expected in keys.items()
-    }
 
 
 def test_given_dictionary_entries_need_no_search() -> None:

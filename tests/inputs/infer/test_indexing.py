@@ -64,7 +64,7 @@ class Step(nn.Module):
         (Items, "x=4x16"),
         (Places, "x=4x3x224x224"),
         (Select, "x=8x16"),
-        (Step, "x=1x10x3x3"),
+        (Step, "x=1x16x3"),
     ],
 )
 def test_infer_fixed_positions(net: type[nn.Module], spec: str) -> None:

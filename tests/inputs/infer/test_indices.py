@@ -157,9 +157,9 @@ class Masked(Pair):
         (Tagger(), "tokens=1x16:int64:0..29 labels=1x16:int64:0..29"),
         (Critic(), "state=1x12 action=1x11"),
         (Conditional(), "x=1x60 c=1x10"),
-        (Pair(), "image=1x3x64x64 other=1x3x64x64"),
-        (Pair(4), "image=1x3x64x64 other=1x1x64x64"),
-        (Masked(4), "image=1x3x64x64 mask=1x1x64x64:int64:1..1"),
+        (Pair(), "image=1x3x224x224 other=1x3x224x224"),
+        (Pair(4), "image=1x3x224x224 other=1x1x224x224"),
+        (Masked(4), "image=1x3x224x224 mask=1x1x224x224:int64:1..1"),
     ],
 )
 def test_indices_and_joins(model: nn.Module, expected: str) -> None:

@@ -38,7 +38,7 @@ CHOSEN = {
     "Forecast": ("x=16x1x7",),
     "Siamese": ("x1=1x1x28x28", "x2=1x1x28x28"),
     "Clip": ("image=1x3x224x224", "text=1x77:int64:0..399"),
-    "Seq2Seq": ("src=1x16:int64:0..99", "tgt=1x16:int64:0..99"),
+    "Seq2Seq": ("src=1x16:int64:0..99", "tgt=1x16:int64:0..119"),
     "RawT": ("src=16x1x32", "tgt=16x1x32"),
     "PointNet": ("points=1x3x1024",),
     "PointMlp": ("xyz=1x1024x3",),
@@ -50,7 +50,7 @@ CHOSEN = {
     "ChannelsLast": ("x=1x224x224x3",),
     "Custom": ("x=1x20",),
     "Norm": ("x=1x16x48",),
-    "Tabular": ("x_cat=1x16:int64:0..9", "x_num=1x5"),
+    "Tabular": ("x_cat=1x3:int64:0..9", "x_num=1x5"),
     "Vae": ("x=1x1x28x28",),
     "Gan": ("z=1x100x1x1",),
     "Decide": ("x=1x6",),
@@ -64,7 +64,7 @@ CHOSEN = {
     "Rect": ("x=1x1x32x100",),
     "Big": ("idx=1x16:int64:0..49999",),
     "Annotated": ("field=1x4x224x224", "steps=1:int64:0..1"),
-    "Documented": ("signal=1x16x5", "marks=1x16:int64:0..1", "levels=1x16x7"),
+    "Documented": ("signal=1x16x5", "marks=1x16:int64:0..8", "levels=1x16x7"),
     "Exact": ("past_values=1x36x3",),
     "Missed": ("input_ids=1x16:int64:0..39", "decoder_input_ids=1x16:int64:0..29"),
     "Pairs": ("pixel_values=1x2x3x224x224",),
@@ -131,7 +131,7 @@ def test_infer_inputs_reasons_name_layers() -> None:
     assert origins("Cifar") == ["solved from fc1.in_features = 400"]
     assert origins("Forecast") == ["r.input_size = 7; batch_first = False"]
     assert origins("Mixed") == ["c takes 3 channels", "solved from l.in_features = 18"]
-    assert origins("Lm") == ["an argument called idx; 1000 tokens are known"]
+    assert origins("Lm") == ["e has 1000 rows"]
 
 
 def test_infer_inputs_next_to_given_ones() -> None:
@@ -242,12 +242,12 @@ def test_infer_inputs_failure_on_object_suggests_function(cli: Cli, tmp_path: Pa
         "        super().__init__()\n"
         "        self.fc = nn.Linear(4, 2)\n"
         "    def forward(self, data):\n"
-        "        return self.fc(data.features)\n"
+        "        return self.fc(data.load())\n"
     )
     outcome = cli("summary", str(tmp_path / "net.py"))
     assert outcome.code == 4
     assert "--inputs-from FILE:FUNCTION" in outcome.err
-    assert "an object with .features" in outcome.err
+    assert "an object with .load" in outcome.err
     assert "--input data=" not in outcome.err
 
 

@@ -20,7 +20,9 @@ from netinspect.tracing.safe_access import is_a, state_of
 _LATENT = 32
 
 
-def guess_for_layer(path: str, layer: nn.Module, name: str, facts: ModelFacts) -> Guess | None:
+def guess_for_layer(
+    path: str, layer: nn.Module, name: str, facts: ModelFacts, *, width: int | None = None
+) -> Guess | None:
     """Guess an argument by the layer that takes it.
 
     Args:
@@ -28,12 +30,13 @@ def guess_for_layer(path: str, layer: nn.Module, name: str, facts: ModelFacts) -
         layer: The layer.
         name: Name of the argument, which may distinguish a waveform from another sequence.
         facts: The model.
+        width: Features or channels of the argument, if others are concatenated to it; None for all.
 
     Returns:
         The guess, or None for a layer that accepts any size.
     """
     try:
-        guess = _guess(path or plain_name(type(layer)), layer, name, facts)
+        guess = _guess(path or plain_name(type(layer)), layer, name, facts, width)
     except AttributeError:  # a subclass of a torch layer that does not store its sizes
         return None
     return None if guess is None or 0 in guess.spec.shape else guess
@@ -61,9 +64,13 @@ def first_layer_guess(name: str, facts: ModelFacts) -> Guess | None:
     return None
 
 
-def _guess(path: str, layer: nn.Module, name: str, facts: ModelFacts) -> Guess | None:
+def _guess(
+    path: str, layer: nn.Module, name: str, facts: ModelFacts, width: int | None = None
+) -> Guess | None:
     # Stored attributes only: a user's class may define them as properties.
     own = SimpleNamespace(**state_of(layer))
+    if width is not None:
+        own.in_channels = own.in_features = own.input_size = width
     if is_a(layer, _ConvNd):
         channels, dimensions = own.in_channels, len(own.kernel_size)
         if own.transposed:  # it expands a small map or a latent to an image

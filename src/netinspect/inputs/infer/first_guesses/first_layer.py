@@ -13,7 +13,7 @@ from netinspect.records.base import replace
 
 def first_layer(unfilled: Unfilled) -> Iterator[Guess]:
     """Yield what the first layer of the model expects that expects certain sizes."""
-    guess = first_layer_guess(unfilled.name, unfilled.facts)
+    guess = first_layer_guess(unfilled.word, unfilled.facts)
     if guess is not None:
         yield replace(guess, firm=False)
 
@@ -22,9 +22,7 @@ def features(unfilled: Unfilled, guess: Guess | None) -> Guess | None:
     """Return some features of one example, or of several nodes of a graph, if there is no guess."""
     if guess is not None:
         return guess
-    of_nodes = {"edge_index", "adj", "adjacency"} & {*unfilled.facts.names.names}
-    rows = TOKENS if of_nodes else 1
-    return tensor(rows, TOKENS, reason="guessed: no layer or name gives its sizes", firm=False)
+    return tensor(1, TOKENS, reason="guessed: no layer or name gives its sizes", firm=False)
 
 
 def alternatives(facts: ModelFacts) -> list[Guess]:

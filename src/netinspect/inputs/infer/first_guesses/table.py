@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from netinspect.inputs.infer.candidate import Guess
-from netinspect.inputs.infer.first_guesses import annotated, first_layer, named
+from netinspect.inputs.infer.first_guesses import annotated, consumers, first_layer, named
 from netinspect.inputs.infer.first_guesses.configured_sizes import configured_sizes
 from netinspect.inputs.infer.first_guesses.unfilled import Adjust, Source, Unfilled
 
 SOURCES: tuple[Source, ...] = (
-    annotated.scalar,
+    annotated.plain,
+    annotated.chosen,
+    named.graph_of_each_node,
+    consumers.by_layer,
     named.by_name,
     named.image,
+    consumers.by_possible_layer,
+    consumers.as_index,
     first_layer.first_layer,
 )
 """The first source that yields a guess settles the argument."""
@@ -19,6 +24,7 @@ ADJUSTMENTS: tuple[Adjust, ...] = (
     named.documented,
     configured_sizes,
     first_layer.features,
+    named.of_graph,
     annotated.as_list,
 )
 """All of them apply to a guess of a tensor, in this order."""
