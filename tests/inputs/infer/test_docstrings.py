@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from torch import Tensor, nn
 
+import netinspect
 from netinspect.inputs.infer.candidate import tensor
 from netinspect.inputs.infer.docstrings import (
     DocumentedShape,
@@ -128,3 +131,99 @@ def test_refine_by_docstring_long_text(text: str) -> None:
     assert sum(map(len, documented.sizes)) <= 20_000
     guess = refine_by_docstring("x", None, {}, read_facts(Net()))
     assert guess is None or max(guess.spec.shape) <= 1 << 20
+
+
+class Wide(nn.Module):
+    def __init__(self, layer: nn.Module | None = None, dim: int = 6) -> None:
+        super().__init__()
+        self.layer = layer or nn.Linear(dim, 3)
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Any:
+        return self.layer(x)
+
+
+class Dimensions(Wide):
+    def forward(self, x: Tensor) -> Any:
+        """Run.
+
+        Args:
+            x (torch.Tensor): Tensor of dimension (batch, channel, time, feature).
+        """
+        return self.layer(x)
+
+
+class Commented(Wide):
+    def forward(self, inp: Tensor) -> Any:
+        # Shape of inp is (batch_size, 1, 28, 28)
+        # It becomes (batch, 28, 28).
+        inp = inp.reshape(-1, 28, 28)
+        return self.layer(inp)
+
+
+class Crossed(Wide):
+    def forward(self, x: Tensor) -> Any:
+        # x: B x T x D
+        return self.layer(x)
+
+
+class OfTheClass(Wide):
+    """A network.
+
+    Shape:
+        - Input: (N, L, C_in)
+        - Output: (N, C_out)
+    """
+
+
+class Last(Wide):
+    def forward(self, x: Tensor) -> Any:
+        """Run.
+
+        Args:
+            x: of shape (..., self.dim)
+        """
+        return self.layer(x.reshape(-1, self.dim))
+
+
+class Patterned(Wide):
+    def forward(self, x: Float[Tensor, "*b 1 h=40 52"]) -> Any:  # type: ignore[name-defined] # noqa: F722, F821
+        return self.layer(x)
+
+
+class TensorTyped(Wide):
+    def forward(self, x: TensorType[batch, 2, 30, 50]) -> Any:  # type: ignore[name-defined] # noqa: F821
+        return self.layer(x)
+
+
+DOCUMENTED = {
+    "a dimension in words": (Dimensions(), "x=1x1x16x6"),
+    "a comment": (Commented(nn.GRU(28, 4, batch_first=True)), "inp=1x1x28x28"),
+    "a product in a comment": (Crossed(), "x=1x16x6"),
+    "a section of the class": (OfTheClass(), "x=1x16x6"),
+    "the last size": (Last(nn.Linear(6, 2)), "x=1x6"),
+    "an attribute": (Last(nn.Identity(), dim=9), "x=1x16x9"),
+    "a pattern with names": (Patterned(nn.Conv2d(1, 2, 3)), "x=1x1x40x52"),
+    "a typed tensor": (TensorTyped(nn.Conv2d(2, 2, 3)), "x=1x2x30x50"),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_infer_uses_documented_sizes(name: str) -> None:
+    model, expected = DOCUMENTED[name]
+    trace = netinspect.load(model)
+    assert trace.failure is None
+    assert tuple(each.spec for each in trace.inputs) == (expected,)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "expected a batch, but got input of size: [1, 1, 1, 16000]",
+        "cannot use a tensor of shape (1, 2, 3), found one of shape (4, 5)",
+        "weight of size [8, 3, 3], expected input to have 3 channels",
+    ],
+)
+def test_parse_shape_in_words_ignores_what_was_found(message: str) -> None:
+    facts = read_facts(Wide())
+    assert parse_shape_in_words(message.partition("tensor of")[0], facts) is None

@@ -11,15 +11,16 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from torch import nn
 
-from netinspect._utils.classes import ancestors, namespace_of
+from netinspect._utils.classes import ancestors, defining_module, namespace_of
 from netinspect._utils.signatures import annotations_of, signature_of
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
+from netinspect.inputs.infer.comments import comments_of
 from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 from netinspect.inputs.signature import class_method
 from netinspect.records.base import replace
@@ -35,19 +36,29 @@ that no text makes them backtrack."""
 
 _SHAPE = re.compile(r"of\s++(?:shape|size)s?:?\s*+`*+[(\[]++(?P<sizes>(?:[^()\]`]|\([^()]*+\))*+)[)\]]")
 _REMARK = re.compile(r"(?<!\s)\s*+\([^()]*+\)")
-_TUPLE = re.compile(r"[(\[](?P<sizes>\s*+\w[\w.*+/ ]*+(?:,\s*+\w[\w.*+/ ]*+)++,?\s*+)[)\]]")
+_TUPLE = re.compile(r"[(\[](?P<sizes>\s*+(?:\.\.\.|\w)[\w.*+/ ]*+(?:,\s*+\w[\w.*+/ ]*+)++,?\s*+)[)\]]")
 _DTYPES = (
     (re.compile(r"LongTensor|IntTensor|\bint64\b|torch\.long|\bindices\b"), "int64"),
     (re.compile(r"BoolTensor|\bboolean\b|\bbool\b"), "bool"),
     (re.compile(r"FloatTensor|\bfloat32\b|torch\.float"), "float32"),
 )
 _ARRAY = re.compile(r"""\b(?P<kind>\w++)\[[\w.]*Tensor\s*,\s*["'](?P<sizes>[^"']+)["']\s*\]""")
+_TYPED = re.compile(r"""\bTensorType\[(?P<sizes>[^\[\]]{1,200}+)\]""")
+_AXES = re.compile(r"\((?P<joined>[^()]*+)\)|[#*]?+(?:[^\W\d]\w*+=)?+(?P<single>[\w+*-]++|\.\.\.)")
+_PRODUCT = re.compile(r"(?<![\w.])\w++(?:\s++[x\xd7]\s++\w++){1,5}(?!\w)")
+_FOUND = re.compile(r"\b(got|found|received|given|was|weight|is)\b")
+"""Words in an error message before what it found, not what it expects."""
+
+_SECTION = re.compile(r"(?m)^[ \t]*+(?:Inputs?|Shapes?|Forward)\b[^:\n]{0,40}+:[\s\S]*+")
+"""Sections of the docstring of a class about its inputs."""
 _ARRAY_DTYPES = {"Int": "int64", "Integer": "int64", "UInt8": "uint8", "Bool": "bool"}
 
 _BATCH = re.compile(r"(.*_)?(batch(_?size)?|bsz?|b|n)")
 _CHANNELS = re.compile(r"(.*_)?channels?|c")
 _SIDES = re.compile(r"(.*_)?(height|width|image_size|frame_size|img_size)|h|w")
 _FEATURES = re.compile(r"(.*_)?(mel_bins|num_bins|feature_dim|feature_size)")
+_WIDTH = re.compile(r"(.*_)?(features?|feats?|dims?|emb|embed|embedding|hidden(_size)?)|d|e|f|c")
+_NUMBER_OF_FEATURES = ("n_feature", "n_features", "num_features", "input_dim", "in_features", "dim")
 _LENGTH = re.compile(
     r"(.*_)?(len(gth)?|seq(_?len(gth)?)?|seqlen|tokens?|time(_steps)?|frames?|patches|samples|points"
     r"|frame_len)|t|s|l"
@@ -74,13 +85,21 @@ def documented_arguments(model: nn.Module, call: str = "forward") -> Mapping[str
 
 
 def _docstring(cls: type, call: str) -> str:
-    """Return the start of the docstring of a method of a class, or of that of a base class."""
+    """Return the start of the docstring of a method of a class, or of that of a base class.
+
+    Sections about inputs in the docstring of the class follow.
+    """
     # `inspect.getdoc` takes quadratic time for many blank lines.
     for each in ancestors(cls):
         text = getattr(namespace_of(each).get(call), "__doc__", None)
         if isinstance(text, str):
-            return inspect.cleandoc(text[:_LONGEST])
-    return ""
+            break
+    else:
+        text = ""
+    text = inspect.cleandoc(text[:_LONGEST])
+    of_class = None if defining_module(cls).startswith("torch.") else namespace_of(cls).get("__doc__")
+    section = _SECTION.search(inspect.cleandoc(of_class[:_LONGEST])) if type(of_class) is str else None
+    return f"{text}\n{section[0]}" if section is not None else text
 
 
 @functools.lru_cache(maxsize=64)
@@ -92,16 +111,45 @@ def _documented(forward: Callable[..., Any], text: str) -> Mapping[str, Document
     text = re.split(r"(?m)^[ \t]*+(?:Returns?|Yields|Raises|Examples?):?[ \t]*+$", text)[0]
     found = dict(_annotated(forward))
     for name, part in _parts(text, names):
-        match = _SHAPE.search(part) or _TUPLE.search(part)
-        if match is not None and name not in found:
-            first = part[: match.end()]
-            dtype = next((dtype for pattern, dtype in _DTYPES if pattern.search(first)), None)
-            specified = _REMARK.sub("", match["sizes"]).split(",")
-            sizes = tuple(size.strip().strip("*`") for size in specified)
-            sizes = tuple(size for size in sizes if size)
-            if sizes:
-                found[name] = DocumentedShape(sizes, dtype)
+        _add(found, name, part)
+    comments = comments_of(forward)
+    for comment in comments:
+        for name in names:
+            if re.search(rf"\b{re.escape(name)}\b", comment):
+                _add(found, name, comment)
+    general = _INPUT.search(text) if len(names) == 1 else None
+    if general is not None:
+        _add(found, names[0], general["text"])
     return found
+
+
+_INPUT = re.compile(r"(?mi)^[ \t]*+[-*]?+\s*+`*+inputs?`*+\s*+:(?P<text>.{1,200}+)")
+
+
+def _add(found: dict[str, DocumentedShape], name: str, part: str) -> None:
+    """Add the shape in a text about an argument, unless one is known."""
+    match = _SHAPE.search(part) or _TUPLE.search(part)
+    product = _PRODUCT.search(part) if match is None else None
+    if name in found or (match is None and product is None):
+        return
+    end = match.end() if match is not None else len(part)
+    dtype = next((dtype for pattern, dtype in _DTYPES if pattern.search(part[:end])), None)
+    if match is not None:
+        specified = _REMARK.sub("", match["sizes"]).split(",")
+    else:
+        specified = re.split(r"\s++[x\xd7]\s++", product[0]) if product is not None else []
+        if not all(word.strip().isdecimal() or _is_word_of_size(word) for word in specified):
+            return
+    sizes = tuple(size.strip().strip("*`") for size in specified)
+    sizes = tuple(re.sub(r"_\{?in\}?$", "", size) for size in sizes if size)
+    if sizes:
+        found[name] = DocumentedShape(sizes, dtype)
+
+
+def _is_word_of_size(word: str) -> bool:
+    name = word.strip().lower()
+    patterns = (_BATCH, _CHANNELS, _SIDES, _FEATURES, _LENGTH, _WIDTH)
+    return len(name) <= _LONGEST_NAME and any(pattern.fullmatch(name) for pattern in patterns)
 
 
 def _annotated(forward: Callable[..., Any]) -> Iterator[tuple[str, DocumentedShape]]:
@@ -110,7 +158,16 @@ def _annotated(forward: Callable[..., Any]) -> Iterator[tuple[str, DocumentedSha
         match = _ARRAY.search(text[:_LONGEST])
         if match is not None:
             dtype = _ARRAY_DTYPES.get(match["kind"], "float32")
-            yield name, DocumentedShape(tuple(match["sizes"].split()), dtype)
+            yield name, DocumentedShape(tuple(_axes(match["sizes"])), dtype)
+        elif (typed := _TYPED.search(text[:_LONGEST])) is not None:
+            sizes = [size.strip(" \"'") for size in typed["sizes"].split(",")]
+            yield name, DocumentedShape(tuple(filter(None, sizes)), None)
+
+
+def _axes(text: str) -> Iterator[str]:
+    """Yield the sizes of a pattern such as `b (h w) c` or `*batch #n dim=3`."""
+    for match in _AXES.finditer(text):
+        yield "*".join(match["joined"].split()) if match["joined"] else match["single"]
 
 
 def _parts(text: str, names: list[str]) -> Iterator[tuple[str, str]]:
@@ -150,9 +207,14 @@ def refine_by_docstring(
     ):
         # A size with the same name in another argument takes precedence.
         pairs = zip(documented.sizes, guess.spec.shape, strict=True)
-        shape = tuple(known.get(word, size) for word, size in pairs)
+        shape = tuple(
+            int(word) if at > 1 and word.isdecimal() and len(word) < 7 else known.get(word, size)
+            for at, (word, size) in enumerate(pairs)
+        )
         return guess if shape == guess.spec.shape else replace(guess, spec=guess.spec.with_shape(shape))
-    sizes = [_size(word, known, facts) for word in documented.sizes]
+    if "..." in documented.sizes:
+        return _with_last(name, guess, documented, facts)
+    sizes = _sizes(documented.sizes, known, facts, guess)
     shape = tuple(size or TOKENS for size in sizes)
     reason = f"forward documents {name} as ({', '.join(documented.sizes)})"
     if guess is not None and guess.spec.dtype == dtype:
@@ -165,14 +227,57 @@ def refine_by_docstring(
     return tensor(*shape, dtype=dtype, low=low, high=high, reason=reason, firm=None not in sizes)
 
 
+def _with_last(
+    name: str, guess: Guess | None, documented: DocumentedShape, facts: ModelFacts
+) -> Guess | None:
+    """Return a guess with the last size of a shape such as `(..., self.dim)`."""
+    size = _size(documented.sizes[-1], {}, facts)
+    if documented.sizes[0] != "..." or len(documented.sizes) != 2 or size is None:
+        return guess
+    reason = f"forward documents {name} as ({', '.join(documented.sizes)})"
+    leading = guess.spec.shape[:-1] if guess is not None else ()
+    if guess is not None and (guess.spec.shape[-1:] == (size,) or not guess.spec.is_floating):
+        return guess
+    return tensor(*(leading or (1, TOKENS)), size, reason=reason, firm=False)
+
+
 def parse_shape_in_words(text: str, facts: ModelFacts) -> tuple[int, ...] | None:
     """Parse a shape in an error message, such as `of shape (batch_size, 2, height, width)`."""
     match = _SHAPE.search(text)
-    if match is None:
+    if match is None or _FOUND.search(text[max(0, match.start() - 40) : match.start()]):
         return None
     words = [word.strip() for word in match["sizes"].split(",") if word.strip()]
     sizes = [_size(word, {}, facts) for word in words]
     return tuple(size or TOKENS for size in sizes) if len(sizes) > 1 else None
+
+
+def _sizes(
+    words: Sequence[str], known: Mapping[str, int], facts: ModelFacts, guess: Guess | None
+) -> list[int | None]:
+    """Return the sizes that the words of a shape stand for, each None if unknown.
+
+    The last word may be the features that a layer takes.
+    """
+    names = [word.strip().lower() for word in words]
+    has_sides = any(_SIDES.fullmatch(name) for name in names)
+    sizes: list[int | None] = []
+    for index, (word, name) in enumerate(zip(words, names, strict=True)):
+        size, is_last = _size(word, known, facts), index == len(words) - 1
+        if is_last and not name.isdecimal() and word.strip() not in known and _WIDTH.fullmatch(name):
+            size = _features_of(facts, guess) or size
+        elif _CHANNELS.fullmatch(name) and word.strip() not in known and not has_sides:
+            size = facts.setting(name, "num_channels", "in_channels", "in_chans")
+            size = size if type(size) is int and size > 0 else 1
+        sizes.append(size)
+    return sizes
+
+
+def _features_of(facts: ModelFacts, guess: Guess | None) -> int | None:
+    """Return the features of a layer that takes rows, or of a setting."""
+    if guess is not None and guess.spec.is_floating and len(guess.spec.shape) in (2, 3):
+        return guess.spec.shape[-1]
+    found = facts.setting(*_NUMBER_OF_FEATURES)
+    return found if type(found) is int and found > 0 else None
 
 
 def _shared(others: Candidate, facts: ModelFacts) -> dict[str, int]:
@@ -204,11 +309,12 @@ def _size(word: str, known: Mapping[str, int], facts: ModelFacts) -> int | None:
     name = word.rpartition(".")[2].lower()
     if len(name) > _LONGEST_NAME:
         return None
-    setting = facts.setting(name)
+    if _BATCH.fullmatch(name):
+        return 1
+    setting = facts.setting(name) if len(name) > 1 else None
     if isinstance(setting, int) and not isinstance(setting, bool) and 0 < setting <= _LARGEST:
         return setting
     for pattern, size in (
-        (_BATCH, 1),
         (_CHANNELS, facts.setting("num_channels", "in_channels") or 3),
         (_SIDES, facts.setting("image_size") or _SIDE),
         (_FEATURES, facts.setting("num_mel_bins", "feature_size") or 80),
