@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from netinspect.analysis.diagnosis import (
     attention,
+    axis_patterns,
     broadcasting,
     calling,
     conditions,
@@ -37,6 +38,7 @@ FAMILIES = (
     attention.FAMILY,
     broadcasting.FAMILY,
     conditions.FAMILY,
+    axis_patterns.FAMILY,
     calling.FAMILY,
     convolution.FAMILY,
     joining.FAMILY,
