@@ -18,7 +18,8 @@ lines; models that are in it are not run again.
     python benchmarks/coverage.py --library libraries|more_libraries|repositories|sample [--step summary]
 
 measures the targets of `targets/*.toml`, whose right inputs were written by hand: a plain forward on the
-right input tells which can pass, and the input that netinspect chose is compared with it.
+right input tells which can pass, and the input that netinspect chose is compared with it. `--library
+peers` summarises the models of the tests of other tools.
 """
 
 from __future__ import annotations
@@ -232,8 +233,10 @@ def report(results: Sequence[dict[str, Any]], *, markdown: bool) -> Iterator[str
 
 
 def main() -> int:
+    # Libraries that import the package `coverage` would find this file.
+    sys.path[:] = [each for each in sys.path if each != str(Path(__file__).parent)]
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--library", choices=[*LIBRARIES, *LISTS], action="append")
+    parser.add_argument("--library", choices=[*LIBRARIES, *LISTS, "peers"], action="append")
     parser.add_argument(
         "--only", action="append", metavar="GLOB", help="names of models; may be repeated"
     )
@@ -294,7 +297,7 @@ def main() -> int:
                     with options.output.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(result) + "\n")
     print("\n".join(report(results, markdown=options.markdown)))
-    for library in [each for each in libraries if each in LISTS]:
+    for library in [each for each in libraries if each not in LIBRARIES]:
         print(f"{library}: " + "\n".join(list_report(run_list(library, options, limits))))
     return 0
 

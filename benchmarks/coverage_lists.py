@@ -11,10 +11,11 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from coverage_peers import PEERS, peer_targets
 from coverage_processes import Job, Limits, Result, run_jobs
 from coverage_steps import judged, run_forward, run_summary
 from coverage_targets import FOLDER, CoverageTarget, read_targets
@@ -26,21 +27,21 @@ SLOW = 20.0
 def root_of(target: CoverageTarget, empty: Path, options: argparse.Namespace) -> Path:
     """Return the folder in which a user of the target works."""
     if target.commit:
-        return checkout(target, options) / target.folder
+        return checkout(target.group, target.commit, options) / target.folder
     return FOLDER / target.folder if target.folder else empty
 
 
-def checkout(target: CoverageTarget, options: argparse.Namespace) -> Path:
-    """Return a clone of the target's repository at its commit; make it if there is none."""
-    name = target.group.replace("/", "+")
+def checkout(repository: str, commit: str, options: argparse.Namespace) -> Path:
+    """Return a clone of a repository at a commit; make it if there is none."""
+    name = repository.replace("/", "+")
     folder: Path = options.checkouts / name
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         mirror = options.mirror and options.mirror / name / "repo"
-        source = str(mirror) if mirror and mirror.exists() else f"https://github.com/{target.group}"
+        source = str(mirror) if mirror and mirror.exists() else f"https://github.com/{repository}"
         # Some mirrors lack large files, such as pictures: the rest is checked out, and git returns 1.
         subprocess.run(["git", "clone", "-q", "--no-checkout", source, str(folder)], check=True)
-        subprocess.run(["git", "-C", str(folder), "checkout", "-q", "-f", target.commit], check=False)
+        subprocess.run(["git", "-C", str(folder), "checkout", "-q", "-f", commit], check=False)
     return folder
 
 
@@ -49,9 +50,11 @@ def run_list(name: str, options: argparse.Namespace, limits: Limits) -> list[dic
 
     A plain forward is not run again if the entry is as it was.
     """
-    targets = {each.name: each for each in read_targets(FOLDER / f"{name}.toml")}
+    targets = {each.name: each for each in _targets(name, options)}
+    steps = ("summary",) if name == "peers" else ("forward", "summary")
     kept = _kept(options.output, name, targets)
-    wanted = [each for each in targets if fnmatch.fnmatch(each, options.only)]
+    globs = options.only or ["*"]
+    wanted = [each for each in targets if any(fnmatch.fnmatch(each, glob) for glob in globs)]
     outcomes = {each: kept.get(each, {}) for each in wanted}
     with tempfile.TemporaryDirectory() as folder:
         roots: dict[str, Path] = {}
@@ -63,7 +66,7 @@ def run_list(name: str, options: argparse.Namespace, limits: Limits) -> list[dic
 
         def next_step(each: str) -> str | None:
             outcome = outcomes[each]
-            lacking = [step for step in ("forward", "summary") if step not in outcome]
+            lacking = [step for step in steps if step not in outcome]
             return lacking[0] if lacking else None
 
         def following(done: Job, result: Result) -> Job | None:
@@ -91,13 +94,19 @@ def run_list(name: str, options: argparse.Namespace, limits: Limits) -> list[dic
             if next_step(done.name) is not None:
                 continue
             target = targets[done.name]
-            odd = judged(target, outcome["forward"], outcome["summary"]) if is_run(outcome) else ""
+            odd = oddity_of(target, outcome)
             row = {"library": name, "name": done.name, "entry": _entry(target), **outcome, "odd": odd}
             print(f"{verdict(target, outcome)}  {done.name}", file=sys.stderr, flush=True)
             if options.output:
                 with options.output.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
     return [{"target": targets[each], "name": each, **outcomes[each]} for each in wanted]
+
+
+def _targets(name: str, options: argparse.Namespace) -> Iterable[CoverageTarget]:
+    if name != "peers":
+        return read_targets(FOLDER / f"{name}.toml")
+    return peer_targets({each: checkout(each, commit, options) for each, (commit, _) in PEERS.items()})
 
 
 def _import(target: CoverageTarget) -> None:
@@ -128,37 +137,49 @@ def _kept(
 
 def is_run(outcome: Mapping[str, Any]) -> bool:
     """Return whether both the plain forward and the command passed."""
-    return bool(outcome["forward"]["ok"] and outcome["summary"]["ok"])
+    return able(outcome) and bool(outcome["summary"]["ok"])
+
+
+def able(outcome: Mapping[str, Any]) -> bool:
+    """Return whether the model can run; that is not known of the models of peers."""
+    return bool(outcome.get("forward", {"ok": True})["ok"])
 
 
 def verdict(target: CoverageTarget, outcome: Mapping[str, Any]) -> str:
     """Return `pass`, `odd`, `fail` or, if the plain forward fails too, `none`."""
     if not is_run(outcome):
-        return "fail" if outcome["forward"]["ok"] else "none"
-    return "odd " if judged(target, outcome["forward"], outcome["summary"]) else "pass"
+        return "fail" if able(outcome) else "none"
+    return "odd " if oddity_of(target, outcome) else "pass"
+
+
+def oddity_of(target: CoverageTarget, outcome: Mapping[str, Any]) -> str:
+    """Return what is odd about the model or the input; nothing for peers, whose inputs are not known."""
+    if not target.inputs or not is_run(outcome):
+        return ""
+    return judged(target, outcome["forward"], outcome["summary"])
 
 
 def list_report(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield the totals of a list of targets, and what failed, is odd or slow."""
     verdicts = {row["name"]: verdict(row["target"], row).strip() for row in rows}
-    able = [row for row in rows if verdicts[row["name"]] != "none"]
-    passed = [row for row in able if verdicts[row["name"]] != "fail"]
-    odd = [row for row in able if verdicts[row["name"]] == "odd"]
+    can = [row for row in rows if verdicts[row["name"]] != "none"]
+    passed = [row for row in can if verdicts[row["name"]] != "fail"]
+    odd = [row for row in can if verdicts[row["name"]] == "odd"]
     slow = [row for row in rows if row["summary"].get("cpu", 0) > SLOW]
     yield (
-        f"{len(rows)} targets, {len(able)} that can pass: {len(passed)} passed "
-        f"({len(passed) / max(1, len(able)):.1%}), {len(odd)} of them on an odd input; "
+        f"{len(rows)} targets, {len(can)} that can pass: {len(passed)} passed "
+        f"({len(passed) / max(1, len(can)):.1%}), {len(odd)} of them on an odd input; "
         f"{len(slow)} above {SLOW:g} CPU s"
     )
     for row in rows:
-        name, summary, forward = row["name"], row["summary"], row["forward"]
+        name, summary = row["name"], row["summary"]
         used = f"{summary.get('cpu', 0):g} CPU s, {summary.get('tries', 0)} tries"
         if verdicts[name] == "none":
-            yield f"  none  {name}\n        plain forward: {_line(forward['cause'])}"
+            yield f"  none  {name}\n        plain forward: {_line(row['forward']['cause'])}"
         elif verdicts[name] == "fail":
             yield f"  fail  {name}  ({used})\n        {_line(summary['cause'])}"
         elif verdicts[name] == "odd":
-            why = judged(row["target"], forward, summary)
+            why = oddity_of(row["target"], row)
             reasons = "; ".join(summary["reasons"])
             chosen = " ".join(summary["chosen"])
             yield f"  odd   {name}  ({used})\n        {why}; chosen: {chosen} ({reasons})"

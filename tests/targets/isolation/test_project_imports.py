@@ -55,8 +55,19 @@ def test_import_does_not_run_work_of_sibling(
 def test_import_does_not_run_work_of_package(load: Callable[..., Trace], tmp_path: Path) -> None:
     text = HEAD + WORK["folders"]
     net = "from .part import nn\nfrom own.part import WIDTH\n" + NET.format(width="WIDTH")
-    load("own/net.py", own___net=net, own___part=text + "WIDTH = 7\n", own____init__=text)
+    load("own/net.py", own___net=net, own___part=text + "WIDTH = 7\n", own_____init__=text)
     assert not has_run(tmp_path)
+
+
+def test_import_of_package_with_two_imports_of_future(load: Callable[..., Trace]) -> None:
+    init = "from __future__ import print_function\nfrom __future__ import division\n"
+    net = HEAD + "from own.part import WIDTH\n" + NET.format(width="WIDTH")
+    load(
+        "own/net.py",
+        own___net=net,
+        own___part="WIDTH = 7\n",
+        own_____init__=init + "from .net import *\n",
+    )
 
 
 def test_import_in_forward_does_not_run_work(load: Callable[..., Trace], tmp_path: Path) -> None:

@@ -34,6 +34,12 @@ class Names:
     """Names that its functions, or the methods of a class, refer to when called; by function name."""
 
 
+def as_module(node: ast.stmt, future: tuple[ast.ImportFrom, ...]) -> ast.Module:
+    """Return a module of one statement and the imports of `__future__` that it is compiled with."""
+    # After a second one, Python refuses to compile the first again.
+    return ast.Module(body=[node] if node in future else [*future, node], type_ignores=[])
+
+
 def read_names(node: ast.stmt, future: tuple[ast.ImportFrom, ...]) -> Names:
     """Return the names that a statement binds and needs.
 
@@ -41,9 +47,8 @@ def read_names(node: ast.stmt, future: tuple[ast.ImportFrom, ...]) -> Names:
         node: The statement.
         future: Imports of `__future__` that it is compiled with.
     """
-    module = ast.Module(body=[*future, node], type_ignores=[])
     try:
-        code = compile(module, "<unit>", "exec", dont_inherit=True)
+        code = compile(as_module(node, future), "<unit>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # reported when the file is run
         return Names()
     loads, stores = _names_of(code)

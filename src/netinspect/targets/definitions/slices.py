@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from netinspect.targets.definitions.bound_names import Body, mutated, read_names
+from netinspect.targets.definitions.bound_names import Body, as_module, mutated, read_names
 from netinspect.targets.definitions.calls import imports_module
 from netinspect.targets.definitions.side_effects import WorkReader, is_main_guard
 from netinspect.targets.definitions.statements import (
@@ -354,7 +354,7 @@ class Slicer:
             used: set[int] = set()
             pruned = _prune(node, inside, used)
             if pruned is not None:
-                yield ast.Module(body=[*self._future, pruned], type_ignores=[]), frozenset(used)
+                yield as_module(pruned, self._future), frozenset(used)
 
 
 def _prune(node: ast.stmt, inside: Mapping[int, Unit], used: set[int]) -> ast.stmt | None:
