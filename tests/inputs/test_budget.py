@@ -153,3 +153,55 @@ def test_budget_share_leaves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not spent.allows_run(0.1)
     assert spent.allows_run()
     assert spent.stopped == "stopped after 10 operators"
+
+
+def test_budget_work_on_kernels_goes_on_on_meta(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = netinspect.load("lenet")
+    assert usual.tensor_mode == "real"  # it has no large weights
+    monkeypatch.setattr(budget, "KERNEL_WORK", 300_000)
+    trace = netinspect.load("lenet")
+    assert trace.tensor_mode == "meta"
+    assert trace.failure is None
+    assert [step.name for step in trace.steps] == [step.name for step in usual.steps]
+    assert [each.spec for each in trace.inputs] == [each.spec for each in usual.inputs]
+    assert not trace.warnings
+    given = netinspect.load("lenet", inputs="3x1x28x28")
+    assert (given.tensor_mode, given.failure) == ("meta", None)
+
+
+def test_budget_work_on_kernels_is_unlimited_where_values_are_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(budget, "KERNEL_WORK", 1)
+    trace = netinspect.load("tests.nets.valued:Item")
+    assert trace.failure is None
+    assert trace.tensor_mode in ("real", "zeros")
+    assert netinspect.load("lenet", stats=True).tensor_mode == "real"
+    assert netinspect.load("lenet", tensors="zeros").tensor_mode == "real"
+    assert netinspect.load(Never()).tensor_mode == "real"
+
+
+class Stubborn(nn.Module):
+    """Handles all exceptions, and goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(10, 20)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape == (1, 10):
+            raise ValueError("expected 2 dimensions of at least 11")
+        while True:
+            try:
+                x = x + 1
+            except Exception:
+                x = x - 1
+
+
+def test_budget_time_limit_ends_a_run_between_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock_step(monkeypatch, budget.SECONDS / 400)
+    trace = netinspect.load(Stubborn())
+    assert trace.out_of_time
+    assert trace.failure is not None
+    assert trace.failure.type == "ValueError"
+    assert len(trace.attempts) == 2

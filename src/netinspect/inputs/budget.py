@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 
+from netinspect._utils.interruption import OutOfTime, TooMuchWork, Watch
 from netinspect.records.steps import Step
 
 TRIES = 120
@@ -20,6 +21,10 @@ OPERATORS = 2_000_000
 MACS = 4_000_000_000_000
 BYTES = 400_000_000_000
 """Bytes that operators read and write; they bound elementwise operators and depthwise convolutions."""
+
+KERNEL_WORK = 10_000_000_000
+"""MACs and bytes of all runs on real kernels after which a model is run on the meta device instead. They
+take about a second on two cores, as do the imports of the meta device."""
 
 SECONDS = 900.0
 """Seconds until the safety stop."""
@@ -36,6 +41,9 @@ class Budget:
     scale: float = 1.0
     is_calculated: bool = True
     """False on tensors without data, whose operators cost no arithmetic."""
+
+    prefers_meta: bool = False
+    """True if the model can be run on the meta device instead, once kernels have worked too much."""
 
     tries: int = 0
     operators: int = 0
@@ -69,6 +77,25 @@ class Budget:
                     self.macs += work.macs or 0
                     self.bytes += work.bytes_read + work.bytes_written
 
+    def watch(self, *, has_deadline: bool = True) -> Watch:
+        """Return a function that ends a run between operators once a limit is reached.
+
+        Args:
+            has_deadline: Whether the safety stop applies: not to the run that a user asked for.
+        """
+        work = self.macs + self.bytes
+
+        def watch(macs: int, moved: int) -> None:
+            nonlocal work
+            work += macs + moved
+            if self.prefers_meta and self.is_calculated and work > KERNEL_WORK:
+                raise TooMuchWork(f"forward takes more than {KERNEL_WORK:,} MACs and bytes on kernels")
+            if has_deadline and self._started is not None and monotonic() - self._started > SECONDS:
+                self._stop_for_time()
+                raise OutOfTime(self.stopped)
+
+        return watch
+
     def allows_run(self, share: float = 1.0) -> bool:
         """Return whether another run may begin; if not, set `stopped`.
 
@@ -92,10 +119,13 @@ class Budget:
             self.stopped = f"stopped after {reached[0]}"
             return False
         if now - self._started > SECONDS:
-            self.stopped = f"stopped after {SECONDS:.0f} s: time was up, a faster machine may find more"
-            self.out_of_time = True
+            self._stop_for_time()
             return False
         return True
+
+    def _stop_for_time(self) -> None:
+        self.stopped = f"stopped after {SECONDS:.0f} s: time was up, a faster machine may find more"
+        self.out_of_time = True
 
     def _limit(self, limit: int, share: float = 1.0) -> int:
         return int(limit * self.scale * share)

@@ -133,7 +133,7 @@ def _inferred(
     found = infer(
         facts,
         lambda candidate, most_steps: observe(
-            model, arguments_of(candidate), replace(request, max_steps=most_steps)
+            model, arguments_of(candidate), replace(request, max_steps=most_steps), budget.watch()
         ),
         given=given,
         known={

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from netinspect._utils.interruption import TooMuchWork
 from netinspect.analysis.diagnosis.messages import unmet_needs
 from netinspect.errors import LoadError, UsageError
 from netinspect.records.request import TraceRequest
@@ -37,6 +38,7 @@ class TensorModes:
     def __init__(self, factory: ModelFactory, request: TraceRequest, *, needs_values: bool) -> None:
         self.error: LoadError
         self._asked = request.tensors if request.device is None else "real"
+        self._may_use_meta = self._asked == "auto" and not needs_values
         self._prefers_values = request.stats_if_small and self._asked == "auto"
         self._waiting: list[TensorMode] = []
         self._tried: list[TensorMode] = []
@@ -77,6 +79,15 @@ class TensorModes:
             return False
         self._waiting = ["meta", "zeros", "fake", *self._waiting]
         return True
+
+    def limits_work(self, tensor_mode: TensorMode) -> bool:
+        """Return whether runs in a mode may be stopped for their work, to go on without kernels."""
+        return self._may_use_meta and tensor_mode in ("zeros", "real") and "meta" not in self._tried
+
+    def prefer_meta(self, tensor_mode: TensorMode) -> None:
+        """Try the meta device next, then this mode without a limit if forward does not run there."""
+        others = [mode for mode in self._waiting if mode not in ("meta", tensor_mode)]
+        self._waiting = ["meta", tensor_mode, *others]
 
     def failed_to_build(self, error: LoadError) -> None:
         """Record why a model cannot be built.
@@ -121,7 +132,12 @@ def is_caused_by_mode(failure: Failure, tensor_mode: TensorMode) -> bool:
     needs = unmet_needs(failure.type, failure.message)
     if tensor_mode in ("meta", "fake"):
         return not refuses(failure) and bool(needs & {"values", "kernel"})
-    return tensor_mode == "zeros" and "weights" in needs
+    return does_too_much_work(failure) or (tensor_mode == "zeros" and "weights" in needs)
+
+
+def does_too_much_work(failure: Failure) -> bool:
+    """Return whether a forward was stopped, because it does too much work for kernels."""
+    return failure.type == TooMuchWork.__name__
 
 
 def fallback_reason(failure: Failure, tensor_mode: TensorMode, *, fell_back: bool = True) -> str:

@@ -31,7 +31,12 @@ from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
 from netinspect.runner.placement import is_same
 from netinspect.runner.run_options import ZEROS_NOTE, RunOptions
-from netinspect.runner.tensor_modes import TensorModes, fallback_reason, is_caused_by_mode
+from netinspect.runner.tensor_modes import (
+    TensorModes,
+    does_too_much_work,
+    fallback_reason,
+    is_caused_by_mode,
+)
 from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_meta
 from netinspect.tracing.arguments import Argument
 from netinspect.tracing.capture import capture
@@ -154,12 +159,17 @@ def trace_target(factory: ModelFactory, options: RunOptions) -> Trace:
             if options.request.device not in (None, "cpu"):
                 model = _moved(model, options.request.device)
             notes += modes.building_notes(tensor_mode)
+            options.budget.prefers_meta = modes.limits_work(tensor_mode)
             trace = _trace(model, tensor_mode, options, target=target)
-        if reported is not None and _has_same_failure(reported, trace):
+        if why and reported is not None and _has_same_failure(reported, trace):
             notes.remove(why)  # the tensor mode was not the cause
         trace = replace(trace, warnings=(*notes, *trace.warnings))
         if trace.failure is None or not is_caused_by_mode(trace.failure, tensor_mode):
             return trace
+        if does_too_much_work(trace.failure):
+            modes.prefer_meta(tensor_mode)
+            options = replace(options, inputs=replace(options.inputs, start=_resolved_inputs(trace)))
+            continue
         if reported is None or len(trace.steps) > len(reported.steps):
             reported = trace
         if modes.can_go_on(model):
@@ -311,6 +321,7 @@ def _captured(
         forward=choice.forward if choice is not None else None,
         tensor_mode=tensor_mode,
         attempts=choice.attempts if choice is not None else (),
+        watch=options.budget.watch(has_deadline=False),
     )
 
 

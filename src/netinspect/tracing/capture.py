@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from netinspect._utils.classes import plain_name
+from netinspect._utils.interruption import Watch
 from netinspect._utils.process import begin_phase, without_collector
 from netinspect._utils.tracebacks import traceback_lines
 from netinspect.errors import class_name, message_of
@@ -91,6 +92,7 @@ def capture(
     forward: Forward | None = None,
     tensor_mode: OneOf["real", "meta", "zeros", "fake"] = "real",
     attempts: Sequence[Attempt] = (),
+    watch: Watch | None = None,
 ) -> Trace:
     """Run a model once and return its trace; the model is restored afterwards.
 
@@ -103,6 +105,7 @@ def capture(
         forward: Result of `observe` with these arguments; None to run it.
         tensor_mode: What the model's tensors are.
         attempts: Attempts of a search for the arguments.
+        watch: Called after each operator; it may end the run.
 
     Returns:
         The trace. If forward raised, the trace ends there and contains the failure; the exception is
@@ -117,7 +120,7 @@ def capture(
     if arguments is not None:
         if forward is None:
             begin_phase("running forward")
-        ran = forward or observe(model, arguments, request)
+        ran = forward or observe(model, arguments, request, watch)
         parameters, buffers = ran.tensors or (parameters, buffers)
         unregistered = ran.unregistered or unregistered
         if ran.after is not None:
@@ -165,20 +168,33 @@ def capture(
     )
 
 
-def observe(model: nn.Module, arguments: Sequence[Argument], request: TraceRequest) -> Forward:
-    """Run forward once and record it; the model is restored afterwards."""
+def observe(
+    model: nn.Module,
+    arguments: Sequence[Argument],
+    request: TraceRequest,
+    watch: Watch | None = None,
+) -> Forward:
+    """Run forward once and record it; the model is restored afterwards.
+
+    Args:
+        model: The live module.
+        arguments: Arguments of the method to run.
+        request: What to record.
+        watch: Called after each operator; it may end the run by an `Interruption`, which becomes the
+            failure.
+    """
     had_compiler, with_graph = _has_compiler(), request.backward
-    ran = _run(model, arguments, request, with_graph=with_graph)
+    ran = _run(model, arguments, request, watch, with_graph=with_graph)
     if _has_compiler() and not had_compiler:
         # Forward loaded the compiler, which was not disabled in that run.
-        ran = _run(model, arguments, request, with_graph=with_graph)
+        ran = _run(model, arguments, request, watch, with_graph=with_graph)
     if ran.failure is not None and not with_graph and "does not require grad" in ran.failure.message:
         # This forward differentiates, and needs the graph that is not recorded by default.
         with_graph = True
-        ran = _run(model, arguments, request, with_graph=with_graph)
+        ran = _run(model, arguments, request, watch, with_graph=with_graph)
     if ran.failure is not None and "Creating a new Tensor subclass" in ran.failure.message:
         # Torch cannot construct such a class while a dispatch mode is active.
-        ran = _run(model, arguments, request, with_graph=with_graph, counting=False)
+        ran = _run(model, arguments, request, watch, with_graph=with_graph, counting=False)
     return ran
 
 
@@ -186,6 +202,7 @@ def _run(
     model: nn.Module,
     arguments: Sequence[Argument],
     request: TraceRequest,
+    watch: Watch | None,
     *,
     with_graph: bool,
     counting: bool = True,
@@ -215,6 +232,7 @@ def _run(
             before = Before(model)
         given = dict(named_leaves({each.record.name: each.value for each in arguments}))
         operators = Operators(snapshot)
+        operators.watch = watch
         recorder = Recorder(
             model,
             snapshot,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 
+from netinspect._utils.interruption import OutOfTime
 from netinspect._utils.process import begin_phase
 from netinspect.analysis.diagnosis.call import Call
 from netinspect.analysis.diagnosis.messages import reported_mismatches
@@ -103,6 +104,8 @@ class AttemptRunner:
         self._results[key] = result
         failure = result.failure
         self.attempts.append(Attempt(inputs=key, why=why, outcome=_outcome(result)))
+        if self.budget.out_of_time:
+            raise Exhausted
         if failure is not None:
             if self.stops_at(failure):
                 raise Stopped(result)
@@ -143,7 +146,12 @@ class AttemptRunner:
         """
         return max(
             (result for result in self._results.values() if not result.is_invalid),
-            key=lambda result: (result.failure is None, preferred(result), result.progress),
+            key=lambda result: (
+                result.failure is None,
+                result.failure is not None and result.failure.type != OutOfTime.__name__,
+                preferred(result),
+                result.progress,
+            ),
             default=None,
         )
 

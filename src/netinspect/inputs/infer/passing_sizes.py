@@ -127,7 +127,7 @@ class _Attempt:
         ]
         options = replace(self.request, max_steps=self.budget.remaining_operators)
         with suppress_output():
-            forward = observe(self.model, arguments, options)
+            forward = observe(self.model, arguments, options, self.budget.watch())
         self.budget.charge(forward.steps)
         return forward.failure is None
 

@@ -14,6 +14,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from netinspect._utils.classes import plain_name
+from netinspect._utils.interruption import Watch
 from netinspect.records.work import Work
 from netinspect.tracing.counting.rule import UNKNOWN, Rule, elements_of, stored
 from netinspect.tracing.counting.table import name_of, rule_for
@@ -70,6 +71,9 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """True if some product was counted by the stored elements of a sparse operand."""
 
         self.innermost = innermost
+        self.watch: Watch | None = None
+        """Called after each operator that is counted."""
+
         # By address, because hashing an operator runs Python code, which dominates the time here.
         self._known: dict[int, _Operator] = {}
         self._tallies: dict[int, tuple[PendingStep | None, _Tallies]] = {}
@@ -161,13 +165,15 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         tally = entry[1].get(key)
         if tally is None:
             entry[1][key] = [1, macs or 0, flops or 0, elements, read, written]
-            return
-        tally[0] += 1
-        tally[1] += macs or 0
-        tally[2] += flops or 0
-        tally[3] += elements
-        tally[4] += read
-        tally[5] += written
+        else:
+            tally[0] += 1
+            tally[1] += macs or 0
+            tally[2] += flops or 0
+            tally[3] += elements
+            tally[4] += read
+            tally[5] += written
+        if self.watch is not None:
+            self.watch(macs or 0, read + written)
 
     def charged(self, step: PendingStep) -> Any:
         """Return the counts of a step so far, to be passed to `charge`."""
@@ -178,6 +184,9 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Charge a step whose operators were not counted with the counts of an equal step."""
         if tallies:
             self._tallies[id(step)] = step, tallies
+            if self.watch is not None:
+                each = _sum_all([tallies]).values()
+                self.watch(sum(tally[1] for tally in each), sum(tally[4] + tally[5] for tally in each))
 
     def merge(self, other: Operators) -> None:
         """Add the counts of another thread."""

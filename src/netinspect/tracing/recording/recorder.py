@@ -135,6 +135,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
         other = copy.copy(self)
         other.pending, other.stack, other.outer, other._memoised = [], [], self.stack, {}
         other._operators = Operators(self._snapshot)
+        other._operators.watch = self._operators.watch
         other._operators.innermost = partial(innermost_running, other.pending, other.stack, other.outer)
         other._others = []
         self._others.append(other)
