@@ -12,6 +12,7 @@ from netinspect.inputs.infer.first_guesses.table import first_guesses
 from netinspect.inputs.infer.first_guesses.unfilled import Unfilled
 from netinspect.inputs.infer.forward_code.read import ForwardCode, read_forward
 from netinspect.inputs.infer.model_facts import ModelFacts
+from netinspect.inputs.infer.program_inputs import program_inputs
 from netinspect.records.base import replace
 
 
@@ -67,6 +68,8 @@ def _most_likely(
 def _with_batch_of(given: Candidate, candidate: Candidate) -> Candidate:
     """Give guessed inputs the batch size of the inputs that the user passed."""
     batch = next((guess.spec.shape[0] for guess in given.values() if len(guess.spec.shape) > 1), 1)
+    if batch == 1:
+        return candidate  # a list may have any length, as a pair of states
     return {
         name: guess
         if name in given or guess.spec.shape[:1] != (1,)
@@ -97,5 +100,5 @@ def _names_to_fill(
         with_meaning = [name for name in names.names if meaning_of(name) is not None]
         wanted = [(with_meaning or names.names)[0]]
     if not wanted and names.takes_any_position:
-        wanted = ["0"]
+        wanted = [str(at) for at in range(max(len(program_inputs(facts)), 1))]
     return wanted

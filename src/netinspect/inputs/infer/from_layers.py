@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from netinspect._utils.classes import plain_name
+from netinspect._utils.classes import defining_module, plain_name
 from netinspect.inputs.infer.argument_names import Meaning, meaning_of
 from netinspect.inputs.infer.candidate import Guess, tensor
 from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
@@ -71,7 +71,8 @@ def _guess(
     own = SimpleNamespace(**state_of(layer))
     if width is not None:
         own.in_channels = own.in_features = own.input_size = width
-    if is_a(layer, _ConvNd):
+    is_quantized = defining_module(type(layer)).startswith("torch.ao.")
+    if is_a(layer, _ConvNd) or (is_quantized and hasattr(own, "in_channels")):
         channels, dimensions = own.in_channels, len(own.kernel_size)
         if own.transposed:  # it expands a small map or a latent to an image
             side = 1 if channels >= _LATENT else 8
@@ -79,10 +80,11 @@ def _guess(
         return convolved(path, channels, own.kernel_size, own.stride, name, facts)
     if is_a(layer, (nn.Embedding, nn.EmbeddingBag)):
         return indices(f"{path} has {own.num_embeddings} rows", own.num_embeddings)
-    if is_a(layer, nn.Linear):
+    if is_a(layer, nn.Linear) or (is_quantized and hasattr(own, "in_features")):
         return _features(f"{path}.in_features = {own.in_features}", own.in_features, facts, name)
     if is_a(layer, nn.Bilinear):
-        return _features(f"{path}.in1_features = {own.in1_features}", own.in1_features, facts)
+        what = "in2_features" if name == "input2" else "in1_features"
+        return _features(f"{path}.{what} = {getattr(own, what)}", getattr(own, what), facts)
     if is_a(layer, nn.RNNBase):
         reason = f"{path}.input_size = {own.input_size}"
         return _sequence(own.input_size, reason, batch_first=own.batch_first, name=name)
@@ -90,9 +92,9 @@ def _guess(
         return tensor(1, own.input_size, reason=f"{path}.input_size = {own.input_size}")
     if is_a(layer, (nn.Transformer, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
         attention = next(each for each in modules(layer) if is_a(each, nn.MultiheadAttention))
-        return _attended(path, attention)
+        return _attended(path, attention, name)
     if is_a(layer, nn.MultiheadAttention):
-        return _attended(path, layer)
+        return _attended(path, layer, name)
     if is_a(layer, nn.LayerNorm):
         shape = tuple(own.normalized_shape)
         leading = (1, TOKENS) if len(shape) == 1 and facts.sequential else (1,)
@@ -146,10 +148,11 @@ def _sequence(features: int, reason: str, *, batch_first: bool, name: str = "") 
     return tensor(*shape, reason=reason if batch_first else f"{reason}; batch_first = False")
 
 
-def _attended(path: str, attention: nn.MultiheadAttention) -> Guess:
+def _attended(path: str, attention: nn.MultiheadAttention, name: str) -> Guess:
     own = SimpleNamespace(**state_of(attention))
-    reason = f"{path}.embed_dim = {own.embed_dim}"
-    return _sequence(own.embed_dim, reason, batch_first=own.batch_first)
+    what = {"key": "kdim", "keys": "kdim", "value": "vdim", "values": "vdim"}.get(name, "embed_dim")
+    features = getattr(own, what)
+    return _sequence(features, f"{path}.{what} = {features}", batch_first=own.batch_first)
 
 
 def indices(reason: str, rows: int) -> Guess:

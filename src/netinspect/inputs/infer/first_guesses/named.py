@@ -58,4 +58,6 @@ def of_graph(unfilled: Unfilled, guess: Guess | None) -> Guess | None:
 
 def documented(unfilled: Unfilled, guess: Guess | None) -> Guess | None:
     """Return the guess with the dimensions and the dtype that the docstring of forward has."""
+    if guess is not None and guess.configured:
+        return guess
     return refine_by_docstring(unfilled.name, guess, unfilled.others, unfilled.facts)

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from netinspect.inputs.infer.candidate import Guess
-from netinspect.inputs.infer.first_guesses import annotated, consumers, first_layer, named
+from netinspect.inputs.infer.first_guesses import (
+    annotated,
+    consumers,
+    first_layer,
+    named,
+    roots,
+    states,
+)
 from netinspect.inputs.infer.first_guesses.configured_sizes import configured_sizes
 from netinspect.inputs.infer.first_guesses.unfilled import Adjust, Source, Unfilled
 
 SOURCES: tuple[Source, ...] = (
+    roots.program,
+    roots.own_layer,
     annotated.plain,
     annotated.chosen,
     named.graph_of_each_node,
+    states.recurrent_state,
     consumers.by_layer,
     named.by_name,
     named.image,

@@ -15,6 +15,7 @@ from netinspect.inputs.infer.refinements import (
     layers,
     ranks,
     shapes,
+    states,
     values,
 )
 from netinspect.inputs.infer.refinements.failed_attempt import Refine, read_failure
@@ -25,6 +26,8 @@ REFINEMENTS: tuple[Refine, ...] = (
     indices.index_argument,
     indices.one_id_per_example,
     layers.from_its_layer,
+    states.state_size,
+    states.time_first,
     joins.shared_size,
     layers.channels_last,
     ranks.batch_dimension,
