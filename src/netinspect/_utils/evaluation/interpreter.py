@@ -84,7 +84,7 @@ class Interpreter(Evaluator):
     def _run(self, node: ast.stmt, scope: Scope) -> _Leaves:
         self._count()
         match node:
-            case ast.Expr(value=value):
+            case ast.Expr(value=value) | ast.Assert(test=value):
                 self.evaluate(value, scope)
             case ast.Assign(targets=targets, value=value):
                 found = self.evaluate(value, scope)

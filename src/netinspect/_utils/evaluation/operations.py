@@ -123,9 +123,9 @@ def binary(kind: ast.operator, one: Any, two: Any) -> Any:
     """Return the result of a binary operation; `UNKNOWN` if it fails or exceeds the bounds."""
     if isinstance(kind, ast.BitOr) and isinstance(one, dict) and isinstance(two, dict):
         return type(one)({**one, **two})
-    if not (is_plain(one) and is_plain(two)) and not (
-        isinstance(kind, ast.Add) and isinstance(one, (list, tuple)) and isinstance(two, (list, tuple))
-    ):
+    lists = [isinstance(each, (list, tuple)) for each in (one, two)]
+    is_of_lists = isinstance(kind, (ast.Add, ast.Mult)) and (all(lists) or int in (type(one), type(two)))
+    if not (is_plain(one) and is_plain(two)) and not (any(lists) and is_of_lists):
         return UNKNOWN
     if isinstance(kind, (ast.Pow, ast.LShift)) and not (_is_small(one, 2**16) and _is_small(two, 63)):
         return UNKNOWN

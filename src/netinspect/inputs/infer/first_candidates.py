@@ -17,7 +17,7 @@ from netinspect.records.base import replace
 
 
 def first_candidates(
-    facts: ModelFacts, given: Candidate, known: Candidate
+    facts: ModelFacts, given: Candidate, known: Candidate, written: Candidate
 ) -> list[tuple[Candidate, str]]:
     """Return the candidates that a search starts with, each with its reasons, the most likely first.
 
@@ -25,6 +25,7 @@ def first_candidates(
         facts: The model.
         given: Arguments that the user passed.
         known: Guesses from a library that knows this model.
+        written: Arguments of an example in the model's file; empty without one.
     """
     code = read_forward(facts.model, facts.names.method)
     candidate, others = _most_likely(facts, code, given, known)
@@ -41,6 +42,8 @@ def first_candidates(
     if unsure:
         for guess in alternatives(facts):
             starts.append({**candidate, **dict.fromkeys(unsure, guess)})
+    if written:
+        starts.insert(0, _most_likely(facts, code, given, {**written, **known})[0])
     starts = [_with_batch_of(given, each) for each in starts]
     return [(each, describe_changes({}, each) or "no arguments") for each in starts]
 

@@ -16,6 +16,7 @@ from netinspect.inputs.infer.model_facts import ModelFacts
 from netinspect.inputs.infer.refinements.table import refinements
 from netinspect.inputs.infer.solve_sizes import solve_sizes
 from netinspect.inputs.infer.usual_inputs import prefer_usual_inputs
+from netinspect.inputs.infer.written_calls import written_inputs
 from netinspect.records.steps import Failure
 from netinspect.records.trace import Attempt
 from netinspect.tracing.capture import Forward
@@ -62,10 +63,13 @@ def infer(
     runner = AttemptRunner(run_forward, stops_at, facts, frozen, budget)
     best: AttemptResult | None = None
     repeats = 0
+    is_settled = {*given, *known}.issuperset(facts.names.required)
+    written = {} if is_settled else written_inputs(facts)
     try:
-        best = _search(runner, facts, given, known, frozen)
+        best = _search(runner, facts, given, known, written, frozen)
         if best is not None:
-            best = prefer_usual_inputs(runner, best, facts, frozen, frozenset(known))
+            used = {name for name, guess in written.items() if best.candidate.get(name) == guess}
+            best = prefer_usual_inputs(runner, best, facts, frozen, frozenset({*known, *used}))
     except Exhausted:
         pass
     except Stopped as stop:
@@ -92,7 +96,12 @@ def _lacks_labels(result: AttemptResult, facts: ModelFacts) -> bool:
 
 
 def _search(
-    runner: AttemptRunner, facts: ModelFacts, given: Candidate, known: Candidate, frozen: frozenset[str]
+    runner: AttemptRunner,
+    facts: ModelFacts,
+    given: Candidate,
+    known: Candidate,
+    written: Candidate,
+    frozen: frozenset[str],
 ) -> AttemptResult | None:
     """Run candidates in order of progress; each failure suggests others."""
     order = itertools.count()
@@ -101,9 +110,11 @@ def _search(
     def push(progress: int, entry: Candidate | AttemptResult, why: str) -> None:
         heapq.heappush(waiting, (-progress, next(order), entry, why))
 
-    # The most likely candidate runs first, complete and then without optional arguments.
-    for index, (candidate, why) in enumerate(first_candidates(facts, given, known)):
-        push(_FIRST - index if index < 2 else 1, candidate, why)
+    # The most likely candidate runs first, complete and then without optional arguments; an example in
+    # the file takes precedence.
+    firsts = 3 if written else 2
+    for index, (candidate, why) in enumerate(first_candidates(facts, given, known, written)):
+        push(_FIRST - index if index < firsts else 1, candidate, why)
     while waiting:
         _, _, entry, why = heapq.heappop(waiting)
         if isinstance(entry, AttemptResult):
