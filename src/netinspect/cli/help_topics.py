@@ -43,7 +43,8 @@ Arguments that it needs and that are not given are read from the project.
 """,
     "inputs": """\
 If no inputs are given, they are inferred: from the file of the model
-(EXAMPLE_INPUTS), its library, its forward and layers, and short runs.
+(EXAMPLE_INPUTS, or an example), its library, its forward and layers, and
+short runs.
 --explain-input prints how. To give them, all or some, use --input SPEC:
 
   1x3x224x224             float32, normally distributed, or the known dtype
