@@ -95,6 +95,44 @@ LACKING: dict[str, dict[str, Any]] = {
 }
 """Values that the default configuration of a type lacks, without which the library builds no model."""
 
+_PATCHES = {"in_channels": 4, "patch_size": 2}
+_CROSS = {"in_channels": 320, "cross_attention_dim": 768}
+LACKING_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "AutoencoderKLHunyuanImage": {
+        "in_channels": 3,
+        "out_channels": 3,
+        "latent_channels": 64,
+        "block_out_channels": [128, 256, 512, 512, 1024, 1024],
+        "layers_per_block": 2,
+        "spatial_compression_ratio": 32,
+        "sample_size": 384,
+    },
+    "ControlNetUnionModel": {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": 2816,
+        "cross_attention_dim": 2048,
+    },
+    "DreamLiteTransformer2DModel": _CROSS,
+    "EasyAnimateTransformer3DModel": _PATCHES | {"out_channels": 4},
+    "HiDreamImageTransformer2DModel": {
+        "in_channels": 16,
+        "patch_size": 2,
+        "caption_channels": [4096, 4096],
+        "llama_layers": list(range(48)),
+    },
+    "HunyuanDiT2DControlNetModel": _PATCHES,
+    "HunyuanDiT2DModel": _PATCHES | {"attention_head_dim": 72},
+    "LatteTransformer3DModel": _PATCHES | {"caption_channels": 4096, "cross_attention_dim": 1408},
+    "LuminaNextDiT2DModel": {"ffn_dim_multiplier": 1.0, "num_kv_heads": 32},
+    "OmniGenTransformer2DModel": {
+        "rope_scaling": {"short_factor": [1.0] * 48, "long_factor": [1.0] * 48}
+    },
+    "Transformer2DModel": _CROSS,
+    "TransformerTemporalModel": {"in_channels": 320},
+}
+"""Arguments that classes of diffusers lack by default, without which they build no model."""
+
 
 def targets(library: str, folder: Path) -> dict[str, str]:
     """Return the target of every model of a library, by name."""
@@ -108,7 +146,11 @@ def targets(library: str, folder: Path) -> dict[str, str]:
         names = model_names("diffusers")
         for name in names:
             getattr(module, name)  # imported once, before each process is forked
-        return {name: f"diffusers:{name}" for name in names}
+        for name, settings in LACKING_ARGUMENTS.items():
+            write_config({"_class_name": name, **settings}, folder / name)
+        return {
+            name: f"diffusers:{folder / name if name in LACKING_ARGUMENTS else name}" for name in names
+        }
     types = importlib.import_module("transformers.models.auto.configuration_auto").CONFIG_MAPPING_NAMES
     # Some types configure a part of another type, and have no model of their own.
     whole = {name for each in automatic_classes() for name in each._model_mapping._model_mapping}
@@ -217,7 +259,8 @@ def build(library: str, name: str, target: str, device: str, class_name: str = "
                 return builder(weights=None, weights_backbone=None).eval()
             return builder(weights=None).eval()
         if library == "diffusers":
-            return getattr(importlib.import_module("diffusers"), name)().eval()
+            model_class = getattr(importlib.import_module("diffusers"), name)
+            return model_class(**LACKING_ARGUMENTS.get(name, {})).eval()
         from transformers import AutoConfig
 
         config = AutoConfig.from_pretrained(target.partition(":")[2])

@@ -125,6 +125,35 @@ MODELS: list[tuple[str, dict[str, Any], list[str]]] = [
         ["hidden_states=1x6x32", TEXT + "1x16x12", "global_hidden_states=1x1x10"],
     ),
     (
+        "UNetMotionModel",
+        {
+            "block_out_channels": (32, 32),
+            "down_block_types": ("CrossAttnDownBlockMotion", "DownBlockMotion"),
+            "up_block_types": ("UpBlockMotion", "CrossAttnUpBlockMotion"),
+            "cross_attention_dim": 16,
+            "num_attention_heads": 2,
+            "motion_num_attention_heads": 2,
+            "layers_per_block": 1,
+            "norm_num_groups": 8,
+            "sample_size": 16,
+        },
+        # The text is repeated for each frame.
+        ["sample=1x4x5x16x16", TEXT + "5x16x16"],
+    ),
+    (
+        "BriaFiboTransformer2DModel",
+        {
+            **SMALL,
+            "num_single_layers": 1,
+            "attention_head_dim": 16,
+            "axes_dims_rope": (4, 6, 6),
+            "in_channels": 12,
+            "joint_attention_dim": 32,
+            "text_encoder_dim": 16,
+        },
+        ["text_encoder_layers=1x16x16:list2"],
+    ),
+    (
         "PriorTransformer",
         {**SMALL, "embedding_dim": 12, "num_embeddings": 5},
         ["hidden_states=1x12", "proj_embedding=1x12", TEXT + "1x5x12"],

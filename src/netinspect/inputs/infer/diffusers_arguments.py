@@ -2,75 +2,30 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
 from netinspect.inputs.infer.diffusers_latents import TOKENS_OF_CLIP, Latent, number
+from netinspect.inputs.infer.diffusers_text import (
+    Make,
+    OneGuess,
+    captions,
+    features,
+    mask_of,
+    second_text,
+    text_features,
+    text_in_list,
+    text_layers,
+    text_mask,
+    text_of,
+    text_tokens,
+)
 from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 from netinspect.inputs.spec import plain_value
 from netinspect.records.base import replace
 from netinspect.tracing.safe_access import attribute
 
-_TEXT = (
-    *("joint_attention_dim", "text_embed_dim", "text_dim", "caption_channels", "cap_feat_dim"),
-    *("text_in_dim", "in_text_dim", "context_in_dim", "text_hidden_dim", "llm_features_dim"),
-    *("cross_attention_input_dim", "cond_token_dim", "encoder_hid_dim", "dit_text_dim"),
-    *("encoder_hidden_states_channels", "encoder_hidden_size", "condition_dim"),
-    *("cross_attention_dim", "embedding_dim"),
-)
-"""Settings for the features of the text, the most specific first."""
-
-_LENGTH = ("max_text_seq_length", "max_sequence_length", "text_len", "num_embeddings")
 _AXES = ("axes_dims_rope", "axes_dim_rope", "axes_dims", "rope_axes_dim")
-
-
-_Make = Callable[[ModelFacts, Latent], Guess | Candidate | None]
-_OneGuess = Callable[[ModelFacts, Latent], Guess | None]
-
-
-def _text_tokens(facts: ModelFacts) -> int:
-    return number(facts, *_LENGTH) or TOKENS
-
-
-def _text(facts: ModelFacts, latent: Latent) -> Guess | None:
-    for name in _TEXT:
-        if (size := number(facts, name)) is not None:
-            layers = number(facts, "num_text_layers")
-            sizes = (layers, size) if layers else (size,)
-            return tensor(1, _text_tokens(facts), *sizes, reason=f"config.{name} = {size}")
-    return None
-
-
-def _features(*names: str, length: int = 0) -> _OneGuess:
-    """Return a function that guesses features of a configured size; none without such a setting."""
-
-    def make(facts: ModelFacts, latent: Latent) -> Guess | None:
-        for name in names:
-            if (size := number(facts, name)) is not None:
-                shape = (1, length, size) if length else (1, size)
-                return tensor(*shape, reason=f"config.{name} = {size}")
-        return None
-
-    return make
-
-
-def _text_of(tokens: str, size: str) -> _Make:
-    def make(facts: ModelFacts, latent: Latent) -> Guess | None:
-        features = number(facts, size)
-        if features is None:
-            return None
-        length = number(facts, tokens) or TOKENS
-        return tensor(1, length, features, reason=f"config.{size} = {features}")
-
-    return make
-
-
-def _text_mask(facts: ModelFacts, latent: Latent) -> Guess | None:
-    if not any(name in facts.names.required for name in facts.names.names if "mask" in name):
-        return None
-    return tensor(1, _text_tokens(facts), dtype="int64", values=(1,), reason="one entry per text token")
 
 
 def _timestep(facts: ModelFacts, latent: Latent) -> Guess:
@@ -90,9 +45,9 @@ def _frame_rate(facts: ModelFacts, latent: Latent) -> Guess | None:
 
 
 def _padding(facts: ModelFacts, latent: Latent) -> Guess | None:
-    if not facts.setting("concat_padding_mask"):
+    if facts.setting("concat_padding_mask") is False:
         return None
-    reason = "config.concat_padding_mask: one entry per pixel"
+    reason = f"one entry per pixel of {latent.name}"
     return tensor(1, 1, latent.side, latent.side, low=0, high=0, reason=reason)
 
 
@@ -107,7 +62,7 @@ def _ids_of_picture(facts: ModelFacts, latent: Latent) -> Guess | None:
 def _positions(facts: ModelFacts, latent: Latent) -> Guess | None:
     if not latent.tokens or facts.setting(*_AXES) is None:
         return None
-    return _ids(facts, latent.tokens + _text_tokens(facts))
+    return _ids(facts, latent.tokens + text_tokens(facts))
 
 
 def _chunks(facts: ModelFacts, latent: Latent) -> Guess | None:
@@ -116,17 +71,51 @@ def _chunks(facts: ModelFacts, latent: Latent) -> Guess | None:
     return Guess(spec=plain_value([latent.frames]), reason=f"one chunk of {latent.frames} frames")
 
 
+def _style(facts: ModelFacts, latent: Latent) -> Guess | None:
+    if not facts.setting("use_style_cond_and_image_meta_size"):
+        return None
+    return tensor(1, dtype="int64", low=0, high=0, reason="one style per example")
+
+
+def _meta_size(facts: ModelFacts, latent: Latent) -> Guess | None:
+    if not facts.setting("use_style_cond_and_image_meta_size"):
+        return None
+    return tensor(1, 6, low=0, high=1024, reason="six sizes and crops of the picture")
+
+
+def _control_types(facts: ModelFacts, latent: Latent) -> Guess | None:
+    kinds = number(facts, "num_control_type")
+    reason = f"config.num_control_type = {kinds}"
+    return None if kinds is None else tensor(1, kinds, low=0, high=1, reason=reason)
+
+
+def _scale(facts: ModelFacts, latent: Latent) -> Guess | None:
+    scale = number(facts, "scales")
+    return None if scale is None else Guess(spec=plain_value(scale), reason="the first of config.scales")
+
+
+def _pose(facts: ModelFacts, latent: Latent) -> Guess | None:
+    guess = _with_channels("latent_channels")(facts, latent)
+    if guess is None or latent.frames < 2:
+        return None
+    spec = guess.spec.with_size(2, latent.frames - 1)
+    return Guess(spec=spec, reason=f"{guess.reason}, without the first frame")
+
+
+def _faces(facts: ModelFacts, latent: Latent) -> Guess | None:
+    side = number(facts, "motion_encoder_size")
+    if side is None or latent.frames < 2:
+        return None
+    frames = 4 * (latent.frames - 1)
+    return tensor(1, 3, frames, side, side, reason=f"config.motion_encoder_size = {side}")
+
+
 def _fraction(facts: ModelFacts, latent: Latent) -> Guess:
     return tensor(1, low=0, high=1, reason="one timestep per example, from 0 to 1")
 
 
-def _text_in_list(facts: ModelFacts, latent: Latent) -> Guess | None:
-    guess = _text(facts, latent)
-    return None if guess is None else replace(guess, spec=guess.spec.as_list())
-
-
 def _global(facts: ModelFacts, latent: Latent) -> Guess | None:
-    return _features("global_states_input_dim", length=1)(facts, latent) or _features("global_cond_dim")(
+    return features("global_states_input_dim", length=1)(facts, latent) or features("global_cond_dim")(
         facts, latent
     )
 
@@ -144,12 +133,7 @@ def _guidance(facts: ModelFacts, latent: Latent) -> Guess | None:
     return tensor(1, low=1, high=5, reason="config.guidance_embeds: one scale per example")
 
 
-def _picture(latent: Latent) -> tuple[int, int, int]:
-    """Return frames, height and width of a sequence of latents."""
-    return TOKENS_OF_CLIP if latent.tokens else (1, latent.side, latent.side)
-
-
-def _part_of_picture(index: int) -> _Make:
+def _part_of_picture(index: int) -> Make:
     """Return a function that guesses a number of frames, rows or columns of a sequence of latents."""
 
     def make(facts: ModelFacts, latent: Latent) -> Guess | None:
@@ -161,7 +145,7 @@ def _part_of_picture(index: int) -> _Make:
     return make
 
 
-def _integers(name: str, *shape: int) -> _Make:
+def _integers(name: str, *shape: int) -> Make:
     """Return a function that guesses indices below a configured size."""
 
     def make(facts: ModelFacts, latent: Latent) -> Guess | None:
@@ -178,11 +162,13 @@ def _like_latents(facts: ModelFacts, latent: Latent) -> Guess | None:
     return replace(latent.guess, reason=f"as {latent.name}") if latent.name else None
 
 
-def _with_channels(*names: str) -> _Make:
+def _with_channels(*names: str) -> OneGuess:
     """Return a function that guesses latents of other channels."""
 
     def make(facts: ModelFacts, latent: Latent) -> Guess | None:
         shape, channels = latent.guess.spec.shape, number(facts, *names)
+        if channels is not None and "condition_mask" in facts.names.required:
+            channels -= 2
         if channels is None or len(shape) < 3:
             return None
         index = 2 if latent.tokens else 1
@@ -202,7 +188,7 @@ def _ids(facts: ModelFacts, length: int) -> Guess:
 def _labels(facts: ModelFacts, latent: Latent) -> Guess | None:
     kind = facts.setting("class_embed_type")
     if kind in ("projection", "simple_projection"):
-        return _features("projection_class_embeddings_input_dim")(facts, latent)
+        return features("projection_class_embeddings_input_dim")(facts, latent)
     if kind == "timestep":
         return _timestep(facts, latent)
     # The normalization of some models embeds the classes.
@@ -248,7 +234,10 @@ def _condition(facts: ModelFacts, latent: Latent) -> Guess | None:
     if not isinstance(levels, (list, tuple)) or channels is None or latent.frames:
         return _like_latents(facts, latent)
     side = latent.side << (len(levels) - 1)
-    return tensor(1, channels, side, side, reason=f"config.{name} = {channels}, in pixels")
+    guess = tensor(1, channels, side, side, reason=f"config.{name} = {channels}, in pixels")
+    # A ControlNet for several types takes one picture for each.
+    is_several = "control_type_idx" in facts.names.names
+    return replace(guess, spec=replace(guess.spec, listed=1)) if is_several else guess
 
 
 def _condition_mask(facts: ModelFacts, latent: Latent) -> Guess | None:
@@ -279,7 +268,7 @@ def _pair(facts: ModelFacts, latent: Latent) -> Guess:
     return tensor(1, 2, low=0, high=1024, reason="height and width of the picture")
 
 
-def _per_token(dtype: str) -> _Make:
+def _per_token(dtype: str) -> Make:
     def make(facts: ModelFacts, latent: Latent) -> Guess | None:
         patch = number(facts, "patch_size") or 1
         count = latent.tokens or (latent.side // patch) ** 2
@@ -290,63 +279,79 @@ def _per_token(dtype: str) -> _Make:
     return make
 
 
-ARGUMENTS: dict[str, _Make] = {
+ARGUMENTS: dict[str, Make] = {
     "added_cond_kwargs": _conditions,
     "added_time_ids": _time_ids,
-    "audio_encoder_hidden_states": lambda facts, latent: _text(facts, latent),
-    "audio_hidden_states": _features("audio_in_channels", "in_audio_dim", length=TOKENS),
+    "audio_encoder_hidden_states": lambda facts, latent: text_features(facts, latent),
+    "audio_hidden_states": features("audio_in_channels", "in_audio_dim", length=TOKENS),
     "audio_num_frames": lambda facts, latent: Guess(
         spec=plain_value(TOKENS), reason=f"{TOKENS} tokens of audio"
     ),
-    "cap_feats": _text_in_list,
+    "cap_feats": text_in_list,
     "chunk_partition": _chunks,
     "class_labels": _labels,
-    "clip_text_pooled": _features("clip_text_pooled_in_channels", length=1),
+    "clip_text_pooled": features("clip_text_pooled_in_channels", length=1),
     "condition_mask": _condition_mask,
     "conditioning_mask": _condition_mask,
     "control_hidden_states": _with_channels("vace_in_channels"),
+    "control_type": _control_types,
+    "control_type_idx": lambda facts, latent: Guess(spec=plain_value([0]), reason="the first type"),
     "controlnet_cond": _condition,
     "crop_coords": _pair,
-    "encoder_attention_mask": _text_mask,
-    "encoder_hidden_states": _text,
-    "encoder_hidden_states_2": _text_of("text_len_2", "text_embed_2_dim"),
-    "encoder_hidden_states_image": _features("image_dim", length=257),
-    "encoder_hidden_states_t5": _text_of("text_len_t5", "cross_attention_dim_t5"),
-    "encoder_mask": _text_mask,
+    "encoder_attention_mask": text_mask,
+    "encoder_hidden_states": text_features,
+    "encoder_hidden_states_2": text_of("text_len_2", "text_embed_2_dim"),
+    "encoder_hidden_states_image": features("image_dim", length=257),
+    "encoder_hidden_states_llama3": captions(1),
+    "encoder_hidden_states_t5": second_text,
+    "encoder_mask": text_mask,
+    "face_pixel_values": _faces,
     "fps": _frame_rate,
     "global_hidden_states": _global,
     "guidance": _guidance,
     "height": _part_of_picture(1),
-    "image_embeddings": _features("cross_attention_dim"),
-    "image_embeds": _features("image_embed_dim", "image_proj_dim", length=TOKENS),
+    "image_embeddings": features("cross_attention_dim"),
+    "image_embeds": features("image_embed_dim", "image_proj_dim", length=TOKENS),
+    "image_meta_size": _meta_size,
     "image_latents": _like_latents,
-    "img_ids": lambda facts, latent: _ids(facts, latent.tokens or math.prod(TOKENS_OF_CLIP)),
+    "img_ids": lambda facts, latent: _ids(facts, latent.tokens) if latent.tokens else None,
     "img_shapes": _picture_shapes,
+    "indices_latents": lambda facts, latent: tensor(
+        1, latent.frames or 1, dtype="int64", low=0, high=latent.frames, reason="one index per frame"
+    ),
     "input_ids": _ids_of_picture,
     "latents": _with_channels("latent_channels"),
     "micro_conds": _micro_conditions,
     "num_frames": _part_of_picture(0),
     "original_size": _pair,
     "padding_mask": _padding,
-    "pooled_projections": _features("pooled_projection_dim", "in_text_dim2"),
-    "pooled_text_emb": _features("cond_embed_dim"),
+    "pooled_embeds": features("text_emb_dim"),
+    "pooled_projections": features("pooled_projection_dim", "in_text_dim2"),
+    "pooled_text_emb": features("cond_embed_dim"),
+    "pose_hidden_states": _pose,
     "position_ids": _positions,
     "prior_token_drop": _per_token("bool"),
     "prior_token_id": _per_token("int64"),
-    "proj_embedding": _features("embedding_proj_dim", "embedding_dim"),
+    "proj_embedding": features("embedding_proj_dim", "embedding_dim"),
     "r_timestep": _another_timestep,
-    "source_hidden_states": _text_of("", "source_dim"),
+    "scale": _scale,
+    "source_hidden_states": text_of("", "source_dim"),
+    "style": _style,
     "t": _fraction,
     "target_input_ids": _integers("target_vocab_size", TOKENS),
     "target_size": _pair,
-    "text_bth": lambda facts, latent: _text(facts, latent),
+    "text_bth": lambda facts, latent: text_features(facts, latent),
+    "text_embedding_mask": mask_of("text_len"),
+    "text_embedding_mask_t5": mask_of("text_len_t5"),
+    "text_encoder_layers": text_layers,
     "text_lens": lambda facts, latent: tensor(
-        1, dtype="int64", values=(_text_tokens(facts),), reason="length of the text"
+        1, dtype="int64", values=(text_tokens(facts),), reason="length of the text"
     ),
     "timestep": _timestep,
+    "timesteps": _timestep,
     "timestep_r": _another_timestep,
     "timestep_ratio": _fraction,
-    "txt_ids": lambda facts, latent: _ids(facts, _text_tokens(facts)),
+    "txt_ids": lambda facts, latent: _ids(facts, text_tokens(facts)),
     "width": _part_of_picture(2),
 }
 """Guesses by the name of the argument; they are none if the model has no such part."""

@@ -37,7 +37,7 @@ _WAVEFORM = 1 << 15
 _SEQUENCE = 256
 """Length of a sequence of latents of audio."""
 
-_PIXEL_CHANNELS = ("in_channels", "encoder_in_channels", "input_channels", "mel_bins")
+_PIXEL_CHANNELS = ("in_channels", "encoder_in_channels", "input_channels")
 _CHANNELS = (
     *("in_channels", "in_visual_dim", "in_dim", "io_channels", "encoder_in_channels", "input_channels"),
     *("latent_channel", "mel_bins", "num_mels", "latent_dim", "latent_channels"),
@@ -79,6 +79,9 @@ def find_latent(name: str, facts: ModelFacts) -> Latent | None:
     if not layout or (channels is None and (entry is None or "length" in layout)):
         return None
     channels = channels or (entry.channels if entry is not None else 1)
+    if "condition_mask" in facts.names.required:
+        # The mask and another one of the padding are among them.
+        channels -= 2
     if layout == _SEQUENCE_LAYOUT:
         length = math.prod(TOKENS_OF_CLIP)
         features = entry.channels if entry is not None else channels
@@ -114,7 +117,7 @@ def _layers(facts: ModelFacts) -> Iterator[_Entry]:
 def _entry(facts: ModelFacts, channels: int | None) -> _Entry | None:
     """Return the layer that takes the latents: the first one that takes their channels, or patches."""
     is_autoencoder = _is_autoencoder(facts)
-    others = re.compile("time|text|context|caption|txt|cond|guidance|t_emb|(^|_)global")
+    others = re.compile("time|text|context|caption|txt|cond|guidance|(^|_)(t_emb|global)")
     layers = [
         each
         for each in _layers(facts)
@@ -149,9 +152,11 @@ _SEQUENCE_LAYOUT = ("batch", "tokens", "channels")
 
 def _layout(name: str, facts: ModelFacts, entry: _Entry | None, channels: int | None) -> tuple[str, ...]:
     """Return the meanings of the dimensions: those to which forward unpacks them, or of the layer."""
+    unpacked = unpacked_shape(facts.model, name, facts.names.method)
+    if _is_autoencoder(facts):
+        unpacked = unpacked or _unpacked_by_encoder(facts.model)
     meant = tuple(
-        next((word for word, known in _MEANINGS if known.fullmatch(each)), each)
-        for each in unpacked_shape(facts.model, name, facts.names.method)
+        next((word for word, known in _MEANINGS if known.fullmatch(each)), each) for each in unpacked
     )
     is_spatial = entry is not None and entry.dimensions > 1
     if meant[:2] == ("batch", "frames") and (len(meant) == 5 or is_spatial):
@@ -173,6 +178,11 @@ def _layout(name: str, facts: ModelFacts, entry: _Entry | None, channels: int | 
     if not patch or re.search("1D|Audio|Music", class_name):
         return ()
     return _LAYOUTS[3 if isinstance(patch, (list, tuple)) and len(patch) == 3 else 2]
+
+
+def _unpacked_by_encoder(model: nn.Module) -> tuple[str, ...]:
+    found = [unpacked_shape(model, "x", call) for call in ("_encode", "encode")]
+    return next((("batch", *each[1:]) for each in found if each), ())
 
 
 def number(facts: ModelFacts, *names: str) -> int | None:
@@ -209,8 +219,8 @@ def _sides(facts: ModelFacts, *, is_clip: bool) -> tuple[int, int]:
 
 def _frames(facts: ModelFacts) -> int:
     if _is_autoencoder(facts):
-        return _CLIP
-    frames = number(facts, "sample_frames", "num_frames")
+        return 1 if "Image" in plain_name(type(facts.model)) else _CLIP
+    frames = number(facts, "sample_frames", "num_frames", "video_length")
     if frames is None:
         return _FRAMES
     compression = number(facts, "temporal_compression_ratio")

@@ -75,7 +75,7 @@ def _with_batch_of(given: Candidate, candidate: Candidate) -> Candidate:
         return candidate  # a list may have any length, as a pair of states
     return {
         name: guess
-        if name in given or guess.spec.shape[:1] != (1,)
+        if name in given or guess.spec.shape[:1] != (1,) or guess.spec.listed > 1
         else replace(guess, spec=guess.spec.with_batch(batch))
         for name, guess in candidate.items()
     }
