@@ -363,3 +363,21 @@ def test_settings_can_be_unpacked_and_copied(project: Project) -> None:
         assert config.width == config["width"] == 3
         assert getattr(config, "missing", None) is None
     assert torch.equal(copy.deepcopy(model).layer.weight, model.layer.weight)
+
+
+def test_configuration_without_a_key_that_is_read_is_not_used(project: Project) -> None:
+    scripts = {
+        "train__py": "from net import Net\nfrom types import SimpleNamespace\nimport data\n"
+        "Net(SimpleNamespace(width=data.WIDTH, classes=2))",
+        "zzz__py": "from net import Net\nfrom types import SimpleNamespace\n"
+        "Net(SimpleNamespace(width=3, classes=5))",
+    }
+    assert sizes(project(net__py=CONFIGURED, **scripts)) == (3, 5)
+
+
+def test_scripts_near_the_model_are_read_first(project: Project) -> None:
+    many = {f"other{n}___train__py": "class Net: pass\nNet()\n" for n in range(30)}
+    factory = project(
+        "zoo/net.py:Net", zoo___net__py=NET, zoo___use__py="from net import Net\nNet(3, 5)", **many
+    )
+    assert sizes(factory) == (3, 5)

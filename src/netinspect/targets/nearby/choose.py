@@ -129,14 +129,17 @@ def find_nearby(found: Any, name: str, missing: Sequence[str], given: Mapping[st
     for file, written in written_parameters(project, name):
         values = {key: each for key, each in written.items() if key in parameters and key not in given}
         calls.append(_Found(values, display_path(file), rank=2, where=(file, 0)))
-    complete = [each for each in calls if all(_is_value(each.values.get(key)) for key in missing)]
+    read = {key: keys_read(module, name, key) if module is not None else set() for key in missing}
+    complete = [
+        each for each in calls if all(_is_value(each.values.get(key), read[key]) for key in missing)
+    ]
     if (chosen := _choose(complete, missing)) is not None:
         return _with_notes([chosen[0]], chosen[1])
     rest = [key for key in missing if key not in configs]
     for key in rest if not complete else ():
         if module is None or key not in CONFIG_NAMES:
             continue
-        fitting = configs_with(project, keys_read(module, name, key))
+        fitting = configs_with(project, read[key])
         if fitting:
             others = [f"--arg {key}=@{display_path(file)}" for file, _ in fitting[1:4]]
             also = f"; others fit: {', '.join(others)}" if others else ""
@@ -190,9 +193,20 @@ def _bind(
     return _Found(values, place, call.rank, call.config, (call.file, call.line))
 
 
-def _is_value(value: Any) -> bool:
-    """Return whether a value can be passed for a required argument; None is the absence of an option."""
-    return value is not None and is_live(value)
+def _is_value(value: Any, read: set[tuple[str, ...]]) -> bool:
+    """Return whether a value can be passed for a required argument.
+
+    Args:
+        value: The value; None is the absence of an option.
+        read: Keys that the constructor reads from it: known ones, if it is a configuration.
+    """
+    if value is None or not is_live(value):
+        return False
+    entries = value.attributes if isinstance(value, InstanceValue) else value
+    if not isinstance(entries, dict) or not read:
+        return True
+    known = [entries[path[0]] for path in read if path[0] in entries]
+    return bool(known) and all(map(is_live, known))
 
 
 def _choose(complete: list[_Found], missing: Sequence[str]) -> tuple[_Found, list[str]] | None:

@@ -16,6 +16,9 @@ _DEEPEST = 4
 _MOST_ENTRIES = 4_000
 """Most entries of folders that are listed."""
 
+_MOST_SCRIPTS = 300
+"""Most Python files that are searched for the name of the model."""
+
 _MOST_FOLDER_ENTRIES = 1_000
 """A folder with more entries contains data, and is not searched."""
 
@@ -57,7 +60,7 @@ class ProjectFiles:
 
     root: str
     scripts: tuple[str, ...]
-    """Python files, those that train models first and tests last."""
+    """Python files, the nearest to the model's file first, and of these those that train models."""
 
     configs: tuple[str, ...]
     """Configuration files, the likeliest first."""
@@ -89,9 +92,16 @@ def find_project(own: str) -> ProjectFiles:
             scripts.append(path)
         elif path.lower().endswith(SUFFIXES) and not _NOT_CONFIGS.search(path):
             configs.append(path)
-    scripts.sort(key=lambda path: (tier(path, own, str(root)), path.count(os.sep), path))
+    scripts.sort(key=lambda path: (_distance(path, own), tier(path, own, str(root)), path))
+    del scripts[_MOST_SCRIPTS:]
     configs.sort(key=lambda path: (not _CONFIGS.search(os.path.relpath(path, root)), path))
     return ProjectFiles(str(root), tuple(scripts), tuple(configs), package)
+
+
+def _distance(path: str, own: str) -> int:
+    """Return the number of steps from the folder of one file to that of another."""
+    relative = os.path.relpath(os.path.dirname(path), os.path.dirname(own))
+    return 0 if relative == os.curdir else relative.count(os.sep) + 1
 
 
 def _root(own: Path) -> tuple[Path, str | None]:
