@@ -261,7 +261,7 @@ def test_configuration_class_gives_defaults(project: Project, config: str, argum
     assert "the defaults of " in factory.notes[0]
 
 
-def test_dataclass_is_live_and_with_own_code_is_settings(project: Project) -> None:
+def test_dataclass_is_live_without_its_own_code(project: Project, tmp_path: Path) -> None:
     text = """\
 from dataclasses import dataclass, field
 from torch import nn
@@ -278,8 +278,34 @@ class Net(nn.Module):
 """
     plain: Any = project(net__py=text.replace("BODY", "")).build()[0]
     assert plain.kind == "NetConfig"
-    body = "def __post_init__(self):\n        raise RuntimeError('run')"
-    assert project(net__py=text.replace("BODY", body)).build()[0].kind == "Settings"
+    body = f"def __post_init__(self):\n        self.width += 1; open({str(tmp_path / 'mark')!r}, 'w')"
+    model: Any = project(net__py=text.replace("BODY", body)).build()[0]
+    assert model.kind == "NetConfig"
+    assert model.layer.in_features == 4
+    assert not (tmp_path / "mark").exists()
+
+
+def test_configuration_class_has_its_methods(project: Project, tmp_path: Path) -> None:
+    text = """\
+from torch import nn
+class Node:
+    def __init__(self, **entries):
+        print("not run", file=open("mark", "w"))
+        self.__dict__.update(entries)
+    def __getitem__(self, key):
+        return getattr(self, key)
+    def double(self):
+        return 2 * self.width
+class Net(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.layer = nn.Linear(config.double(), config["classes"])
+"""
+    train = (
+        "from net import Net, Node\nnode = Node(width=2)\nnode.classes = 5\nnode.width = 3\nNet(node)"
+    )
+    assert sizes(project(net__py=text, train__py=train)) == (6, 5)
+    assert not (tmp_path / "mark").exists()
 
 
 def test_class_with_required_fields_is_not_a_default(project: Project) -> None:

@@ -302,6 +302,8 @@ class Interpreter(Evaluator):
         instance = InstanceValue(cls, args, kwargs, line=line)
         if cls.is_dataclass:
             instance.attributes = self.field_values(cls, args, kwargs)
+            if isinstance(finish := cls.find("__post_init__"), FunctionValue):
+                self.call_function(finish, [instance], {})
             return instance
         constructor = cls.find("__init__")
         if isinstance(constructor, FunctionValue) and self.enters(cls):

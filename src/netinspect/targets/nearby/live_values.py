@@ -24,6 +24,9 @@ from netinspect._utils.evaluation.values import (
 
 _DEEPEST = 20
 _MADE = ("torch.nn.", "torch.device", "functools.partial")
+_ABSTRACT = 1 << 20
+"""Flag of a class with abstract methods."""
+
 _OWN_CODE = ("__post_init__", "__new__", "__setattr__", "__getattribute__", "__init_subclass__")
 
 
@@ -34,8 +37,8 @@ class NotLive(Exception):
 def live_value(value: Any, depth: int = 0) -> Any:
     """Return the live value that an evaluated argument stands for.
 
-    A configuration becomes a `Settings`, or an instance of its class if that is a dataclass whose
-    generated constructor runs no code of the user. A module that the call passes is constructed.
+    A configuration becomes an instance of its class if that runs no code of the user, or else a
+    `Settings`. A module that the call passes is constructed.
 
     Raises:
         NotLive: It is not known, or only code of the user could make it.
@@ -119,7 +122,21 @@ def _live_instance(value: InstanceValue, depth: int) -> Any:
             ]
             if not lacking:
                 return cls(**{key: each for key, each in entries.items() if key in fields})
+    if (found := _find_defined(value.cls)) is not None and _is_plain_class(found):
+        # Its constructor does not run: reading has shown the attributes that it sets.
+        instance = object.__new__(found)
+        vars(instance).update(entries)
+        return instance
     return entries
+
+
+def _is_plain_class(cls: Any) -> bool:
+    """Return whether an instance of a class can be made without running code of the user."""
+    if type(cls) is not type or cls.__flags__ & _ABSTRACT:
+        return False
+    bases = [namespace_of(each) for each in cls.__mro__[:-1]]
+    has_dictionary = cls.__dictoffset__ != 0 and cls.__basicsize__ <= object.__basicsize__ + 16
+    return has_dictionary and not any("__new__" in each or "__slots__" in each for each in bases)
 
 
 def is_plain_dataclass(cls: Any) -> bool:
