@@ -40,6 +40,7 @@ def test_unmet_needs_of_torch_failures() -> None:
 
     meta = torch.zeros(2, 2, device="meta")
     assert "values" in needs(meta.sum().item)
+    assert needs(lambda: torch.autocast(device_type="meta", enabled=False).__enter__()) == {"kernel"}
     assert needs(torch.linalg.inv, torch.zeros(2, 2)) == {"weights"}
     assert needs(F.linear, torch.zeros(1, 3), torch.zeros(4, 5)) == set()
     assert needs(nn.BatchNorm1d(3), torch.zeros(1, 3)) == set()

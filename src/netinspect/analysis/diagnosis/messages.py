@@ -87,6 +87,8 @@ _NEEDS: tuple[tuple[Need, tuple[str, ...], str], ...] = (
         r"data-dependent|item\(\)|_local_scalar_dense|data is not allocated|no data",
     ),
     ("kernel", ("NotImplementedError",), r"\bmeta\b|BF16 type"),
+    # torch.autocast of the meta device.
+    ("kernel", (), r"^unsupported scalarType$|unsupported autocast device_type 'meta'"),
     ("weights", (), r"singular|positive[- ]definite|converge|ill-conditioned|probabilit"),
 )
 """Exceptions and messages of failures for lack of something that a tensor mode does not have."""
