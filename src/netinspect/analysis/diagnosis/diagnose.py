@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from netinspect.analysis.diagnosis.code_faults import is_code_fault
 from netinspect.analysis.diagnosis.mismatch import merge_marks
+from netinspect.analysis.diagnosis.uninferred import uninferred_hint
 from netinspect.errors import shorten
-from netinspect.records.dataflow import failed_step, sources_of
 from netinspect.records.report_header import Diagnosis, Operand
 from netinspect.records.steps import Failure, Step
-from netinspect.records.trace import Trace, is_given, split_specs
+from netinspect.records.trace import Trace, split_specs
 from netinspect.records.values import tensors_in
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ _MAX_RECENT_TENSORS = 3
 
 _OWN_EXAMPLE = "use the model's own example: "
 """Begin of a remedy."""
-
-_TENSOR_ATTRIBUTE = re.compile(r"'Tensor' object has no attribute '(\w+)'")
 
 
 def diagnose(trace: Trace) -> Diagnosis | None:
@@ -82,7 +79,7 @@ def _more_remedies(trace: Trace, failure: Failure, explanation: Explanation | No
         yield f"{trace.call} raises on purpose; run another method: --call {first}{also}"
     elif failure.missing:
         yield _missing_hint(failure.missing)
-    elif is_code_fault(failure, {each.class_name for each in trace.modules}):
+    elif not explanation and is_code_fault(failure, {each.class_name for each in trace.modules}):
         yield f"correct the code of {failure.module or trace.class_name}: no other input avoids this"
     elif failure.repeats > 1 and (not explanation or explanation.input_helps):
         yield (
@@ -90,7 +87,7 @@ def _more_remedies(trace: Trace, failure: Failure, explanation: Explanation | No
             "way (--explain-input lists them)"
         )
     elif trace.attempts and failure.phase == "forward" and (not explanation or explanation.input_helps):
-        yield from _uninferred_hint(trace)
+        yield from uninferred_hint(trace)
     if failure.phase == "backward" and "requires a gradient" in failure.message:
         yield (
             "check for detach(), torch.no_grad(), item(), integer tensors and frozen "
@@ -127,53 +124,6 @@ def _missing_hint(names: tuple[str, ...]) -> str:
         f"--input {names[0]}=2:int64:0..9 for two labels of ten classes; use --inputs-from for values "
         "that are not tensors"
     )
-
-
-def _uninferred_hint(trace: Trace) -> Iterator[str]:
-    """Yield which inputs could not be inferred and how to pass them, unless all were passed."""
-    step = failed_step(trace.steps)
-    names = sources_of(step.input_origins, trace.steps) if step is not None else []
-    given = {entry.name for entry in trace.inputs if is_given(entry.origin)}
-    # An argument without a name in forward is identified by its position.
-    guessed = [
-        f"input {int(name) + 1}" if name.isdigit() else name for name in names if name not in given
-    ]
-    if trace.failure is not None and (trace.failure.working_inputs or (names and not guessed)):
-        return
-    which = " and ".join(guessed) or ("the others" if given else "the inputs")
-    lead = which if given else f"no inputs were given, and {which}"
-    tries = len(trace.attempts)
-    tried = f"none of {tries} attempts passed" if tries > 1 else "the only attempt failed"
-    tried += " before the time limit" if trace.out_of_time else ""
-    yield (
-        f"{lead} could not be inferred: {tried} (--explain-input lists them); "
-        f"if the model is correct, pass them: {_input_options(trace)}"
-    )
-
-
-def _input_options(trace: Trace) -> str:
-    """Return the options that pass the inputs; values with attributes need --inputs-from."""
-    failure = trace.failure
-    if failure is not None and failure.type == "AttributeError":
-        attribute = _TENSOR_ATTRIBUTE.search(failure.message)
-        if attribute is not None:
-            return f"--inputs-from FILE:FUNCTION for an object with .{attribute[1]}"
-    # The specs that were guessed have failed, so only their names are of use.
-    specs = " ".join(
-        f"--input {text if is_given(each.origin) else _without_sizes(text)}"
-        for each in trace.inputs
-        for text in each.specs
-    )
-    function = "--inputs-from FILE:FUNCTION for values that are not tensors"
-    return f"{specs}, or {function}" if specs else function
-
-
-def _without_sizes(spec: str) -> str:
-    name, is_value, _ = spec.partition(":=")
-    if is_value:
-        return f"{name}:=VALUE"
-    name, equals, _ = spec.rpartition("=")
-    return f"{name}{equals}SIZES"
 
 
 def _summarize(trace: Trace, failure: Failure, call: Call | None) -> str:
