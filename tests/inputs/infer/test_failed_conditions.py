@@ -311,3 +311,23 @@ def test_summary_meets_and_explains_a_condition(
     outcome = installed("summary", str(file), "--input", "idx=1x9:int64:0..19", "--format", "rich")
     assert outcome.code == 4
     assert "the code needs t at most 8, by self.block = 8" in outcome.out + outcome.err
+
+
+class Offset(nn.Module):
+    """One table for all columns, each of which has an offset in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offsets: Tensor
+        self.table = nn.Embedding(12, 4)
+        self.register_buffer("offsets", torch.tensor([0, 3, 9]))
+
+    def forward(self, categories: Tensor) -> Any:
+        assert categories.shape[-1] == self.offsets.shape[0]
+        return self.table(categories + self.offsets + 1)
+
+
+def test_infer_chooses_small_values_if_the_code_adds_an_offset() -> None:
+    trace = netinspect.load(Offset())
+    assert trace.failure is None
+    assert [each.spec for each in trace.inputs] == ["categories=1x3:int64:0..1"]

@@ -25,6 +25,8 @@ def required_sizes(failed: FailedAttempt) -> Iterator[Candidate]:
         wanted = -(-size // each.expected) * each.expected if each.kind == "multiple" else each.expected
         if 0 < wanted <= _LARGEST:
             shape = (*guess.spec.shape[:dimension], wanted, *guess.spec.shape[dimension + 1 :])
+            if guess.spec.shape == (1,) and not guess.spec.is_floating:
+                shape = (1, wanted)  # one id of each example becomes several
             spec = guess.spec.with_shape(shape)
             candidate[each.argument] = replace(guess, spec=spec, reason=f"needs {each.requirement}")
     if candidate != failed.candidate:

@@ -23,6 +23,11 @@ def within_range(failed: FailedAttempt) -> Iterator[Candidate]:
                 yield failed.with_spec(name, guess.spec.with_range(0, 1), reason)
         elif guess.spec.dtype == "int64" and isinstance(ranges[0].expected, str):
             low, high = map(int, ranges[0].expected.split(".."))
+            if guess.spec.high is not None and guess.spec.high <= high and high > 1:
+                # All of its values are valid indices: the code adds an offset to them.
+                reason = f"{guess.reason}; small values, from which forward computes indices"
+                yield failed.with_spec(name, guess.spec.with_range(0, 1), reason)
+                continue
             yield failed.with_spec(name, guess.spec.with_range(low, high), ranges[0].requirement)
 
 
