@@ -185,3 +185,7 @@ class Failure:
 
     condition: Condition | None = None
     """The condition that raised; None if something else did."""
+
+    versions: str = ""
+    """The installed and the wanted version of the library whose names or arguments the code got wrong;
+    empty for any other failure."""

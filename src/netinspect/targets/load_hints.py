@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import sys
 import types
 import urllib.error
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 
 from netinspect._utils.classes import ancestors, defining_module, is_a
 from netinspect._utils.signatures import signature_of
+from netinspect._utils.version_faults import version_note
 from netinspect.errors import LACKS_GPU, class_name, message_of
 from netinspect.targets.definitions.side_effects import is_main_guard
 from netinspect.tracing.source_lines import lines_of, raising_line
@@ -56,6 +58,8 @@ def hint_for(error: BaseException) -> str:
             "torchvision was built for another torch: install both again from the same index, as in "
             "pip install --force-reinstall torch torchvision"
         )
+    if (note := _version_note(error)) is not None:
+        return note
     if isinstance(error, ModuleNotFoundError) and isinstance(error.name, str):
         module = error.name.partition(".")[0]
         return _missing_module(error, module) if module.isidentifier() else _missing_package(error)
@@ -77,6 +81,15 @@ def hint_for(error: BaseException) -> str:
             "run netinspect on a machine with a GPU"
         )
     return _DEBUG
+
+
+def _version_note(error: BaseException) -> str | None:
+    line = raising_line(error)
+    if line is None or not is_a(error, (TypeError, AttributeError, ImportError)):
+        return None
+    if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] not in sys.modules:
+        return None  # it is not installed
+    return version_note(class_name(type(error)), message_of(error), line.file, line.line)
 
 
 def parser_message(error: SystemExit) -> str | None:

@@ -73,6 +73,8 @@ def _distinct(remedies: Sequence[str]) -> Iterator[str]:
 
 def _more_remedies(trace: Trace, failure: Failure, explanation: Explanation | None) -> Iterator[str]:
     """Yield remedies beyond the explanation, such as another input or the model's example."""
+    if failure.versions:
+        yield failure.versions
     if failure.methods:
         first, *others = failure.methods
         also = f" (or {', '.join(others)})" if others else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from netinspect._utils.version_faults import version_note
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.choose import Choice
 from netinspect.inputs.infer.labels import missing_labels
@@ -49,6 +50,10 @@ def with_remedies(
             model, choice.arguments, trace, budget, training=training, call=call
         )
         failure = replace(failure, working_inputs=passing.specs, working_unit=passing.unit)
+    if failure.place is not None and failure.phase == "forward":
+        place = failure.place
+        versions = version_note(failure.type, failure.message, place.file, place.line)
+        failure = replace(failure, versions=versions or "")
     if refuses(failure):
         failure = replace(failure, methods=other_methods(model, called=call))
     if training and failure.phase == "forward":
