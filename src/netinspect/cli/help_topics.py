@@ -53,7 +53,8 @@ short runs.
   mask=2x16:bool          random booleans
   flag=scalar:bool        a tensor without dimensions
   images=3x320x320:list   a list of one such tensor
-  batch.ids=2x16:int64    the entry ids of a dictionary for the argument batch
+  batch.ids=2x16:int64    the key or attribute ids of the argument batch
+  batch.0.ids=16:int64    the key ids of the first item of a list
   use_cache=False         True, False or None itself
 
   --input-file x.npy      reads .npy, .npz, .pt or .safetensors, tensors only

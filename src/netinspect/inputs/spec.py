@@ -7,7 +7,8 @@ The grammar is `[NAME=]SIZE[xSIZE…][:DTYPE][:LOW..HIGH][:list]`. Examples:
 - `grid=1x3:int64:1,4,4`: exact values, repeated from the first if there are more elements;
 - `flag=scalar:bool`: a tensor without dimensions;
 - `images=3x320x320:list`: a list of one such tensor;
-- `batch.ids=2x16:int64`: a key of a dictionary;
+- `batch.ids=2x16:int64`: a key or an attribute, as forward reads it;
+- `batch.0.image=3x64x64`, `state.1=1x20`: items of a list or a tuple;
 - `steps:=3`, `mode:="scores"`, `sizes:=[2, 3]`: a plain value, written as a Python literal. A word that
   is not a literal is a string. `cache=False` is short for `cache:=False`, and so for `True` and `None`.
 """

@@ -36,7 +36,7 @@ class Meaning(Enum):
 
 
 _PATTERNS: dict[str, Meaning] = {
-    r"(key_|src_key_|tgt_key_|memory_key_)?pad(ding)?_mask": Meaning.PADDING_MASK,
+    r"(.*_)?pad(ding)?_mask": Meaning.PADDING_MASK,
     r"(attn|src|tgt|causal|memory|look_ahead)_mask": Meaning.PAIRWISE_MASK,
     r"((encoder|decoder|input|text)_)?(attention_)?mask|.*attention_mask": Meaning.ATTENTION_MASK,
     r"pixel(_attention)?_mask": Meaning.IMAGE_MASK,

@@ -81,7 +81,9 @@ def _evidence(unfilled: Unfilled) -> Iterator[_Evidence]:
             continue
         guess = _for_layer(unfilled, use) if use.parameter in _DATA else None
         if guess is not None:
-            is_certain = not use.mixed and not _is_reshaped(use.changes)
+            # How arguments divide the features of a Linear is not known.
+            is_divided = use.shares > 1 and is_a(use.layer.module, nn.Linear)
+            is_certain = not (use.mixed or is_divided or _is_reshaped(use.changes))
             any_rank = is_a(use.layer.module, _ANY_RANK)
             yield _Evidence(guess, use.changes, is_certain, any_rank)
     for weight in uses.weights:

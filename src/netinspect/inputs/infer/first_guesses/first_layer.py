@@ -14,7 +14,7 @@ from netinspect.records.base import replace
 def first_layer(unfilled: Unfilled) -> Iterator[Guess]:
     """Yield what the first layer of the model expects that expects certain sizes."""
     guess = first_layer_guess(unfilled.word, unfilled.facts)
-    if guess is not None:
+    if guess is not None and not (unfilled.uses.is_scaled and guess.spec.dtype == "int64"):
         yield replace(guess, firm=False)
 
 

@@ -65,6 +65,8 @@ def _before(expected: Expected, change: Change, positions: int | None) -> Expect
             shape, (one, other) = [*found.shape], numbers
             shape[one], shape[other] = shape[other], shape[one]
             return _like(expected, shape)
+        case "flatten":
+            return _unflattened(expected, numbers[0])
         case "unsqueeze":
             return _without(expected, numbers[0])
         case "squeeze":
@@ -106,6 +108,14 @@ def _unsliced(expected: Expected, change: Change) -> Expected | None:
     elif high is not None and high < 0:
         shape[dimension] -= high
     return _like(expected, shape)
+
+
+def _unflattened(expected: Expected, start: int) -> Expected | None:
+    """Return the shape before the sides of a map were flattened, from the dimension of the first one."""
+    found = expected.with_rank(start + 1)
+    if found is None or len(found.shape) != start + 1:
+        return None
+    return Expected((*found.shape[:start], TOKENS, TOKENS), any_rank=False)
 
 
 def _least_rank(dimensions: Sequence[int]) -> int:

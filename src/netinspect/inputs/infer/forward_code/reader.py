@@ -27,6 +27,7 @@ from netinspect.inputs.infer.forward_code.values import (
     Table,
     Tracked,
     Value,
+    Weight,
     combined,
 )
 
@@ -238,6 +239,11 @@ class Reader:
         one, other = pair
         if isinstance(node.op, ast.MatMult):
             return calls.matrix_product(self, one, other)
+        if isinstance(node.op, (ast.Mult, ast.Div)):
+            for value, factor in (pair, pair[::-1]):
+                number = factor.value if isinstance(factor, Plain) else None
+                if isinstance(value, Tracked) and (isinstance(factor, Weight) or type(number) is float):
+                    self.table.of(value).is_scaled = True
         if isinstance(one, Group) and isinstance(other, Group):
             return Group(one.items + other.items)
         return combined(pair)

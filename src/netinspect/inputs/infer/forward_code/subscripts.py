@@ -9,7 +9,7 @@ from torch import nn
 
 from netinspect.inputs.infer.forward_code.frames import Frame
 from netinspect.inputs.infer.forward_code.lookup import member_of
-from netinspect.inputs.infer.forward_code.uses import Access
+from netinspect.inputs.infer.forward_code.uses import Access, WeightUse
 from netinspect.inputs.infer.forward_code.values import (
     Computed,
     Group,
@@ -56,6 +56,9 @@ def subscript(reader: Reader, node: ast.Subscript, frame: Frame) -> Value:
     elif isinstance(base, Plain):
         return _of_plain(reader, base.value, index)
     elif isinstance(base, Weight) or base is None or not isinstance(base, (Group, Table)):
+        if isinstance(base, Weight) and len(base.shape) > 1 and isinstance(index, Tracked):
+            use = WeightUse("embedding", base.path, base.shape, index.changes)
+            reader.table.of(index).weights.append(use)
         _record_index(reader, index, base.shape[0] if isinstance(base, Weight) and base.shape else None)
     return None
 
@@ -184,6 +187,7 @@ def _record_index(reader: Reader, index: Value, rows: int | None) -> None:
         uses.indexes = True
         if rows is not None:
             uses.count = rows - 1
+            uses.least_rank = max(uses.least_rank, 2)  # a position in a table for each of several
     elif isinstance(index, Group):
         for each in index.items:
             _record_index(reader, each, None)

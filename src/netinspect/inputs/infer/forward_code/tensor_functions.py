@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,9 @@ _UNCHANGED = frozenset(
 _ELEMENTWISE = frozenset(
     "add add_ sub sub_ mul mul_ multiply div div_ divide true_divide where lerp subtract".split()  # noqa: SIM905
 )
+
+_LONGEST_PATTERN = 200
+"""Most characters of a pattern of einops."""
 
 _INDEX_POSITION = {
     "gather": 2,
@@ -72,6 +76,8 @@ def apply(reader: Reader, name: str, arguments: Sequence[Value], keywords: Mappi
         return _joined(name, first, arguments, keywords)
     if name in ("linear", "embedding", "matmul", "mm", "bmm") or name.startswith("conv"):
         return _with_weight(reader, name, arguments, keywords)
+    if name in ("rearrange", "reduce", "repeat") and isinstance(first, Tracked) and len(arguments) > 1:
+        return _rearranged(reader, first, arguments[1])
     if name in ("size", "dim", "ndimension"):
         return _shape(reader, name, arguments)
     if name == "one_hot":
@@ -129,6 +135,13 @@ def _reshape(value: Tracked, numbers: Numbers) -> Value:
     return value.changed("reshape", *numbers)
 
 
+def _flattened(value: Tracked, numbers: Numbers) -> Value:
+    start = numbers[0] if numbers else None
+    if len(numbers) == 1 and start is not None and start > 1:
+        return value.changed("flatten", start)
+    return value.changed("reshape", *numbers)
+
+
 _LAYOUTS: dict[str, Callable[[Tracked, Numbers], Value]] = {
     "unsqueeze": _changed("unsqueeze", 1),
     "unsqueeze_": _changed("unsqueeze", 1),
@@ -138,7 +151,7 @@ _LAYOUTS: dict[str, Callable[[Tracked, Numbers], Value]] = {
     "swapdims": _changed("transpose", 2),
     "t": _matrix_transpose,
     "permute": _permute,
-    "flatten": _reshape,
+    "flatten": _flattened,
     "view": _reshape,
     "reshape": _reshape,
 }
@@ -157,6 +170,23 @@ def _record_indices(
         uses.indexes = True
         if name.startswith(("gather", "scatter")):  # as many dimensions as the tensor has
             uses.least_rank = max(uses.least_rank, 2)
+
+
+def _rearranged(reader: Reader, value: Tracked, pattern: Value) -> Value:
+    """Return a value after a pattern of einops that inserts dimensions, and record its rank."""
+    text = pattern.value if isinstance(pattern, Plain) else None
+    if type(text) is not str or len(text) > _LONGEST_PATTERN:
+        return None
+    before, arrow, after = (part.split() for part in re.sub(r"\([^()]*\)", "()", text).partition("->"))
+    if not arrow or "..." in before:
+        return None
+    if not value.changes:
+        reader.table.of(value).rank = len(before)
+    if "()" in (*before, *after) or [each for each in after if each != "1"] != before:
+        return None
+    for dimension, each in enumerate(after):
+        value = value.changed("unsqueeze", dimension) if each == "1" else value
+    return value
 
 
 def _one_hot(reader: Reader, arguments: Sequence[Value], keywords: Mapping[str, Value]) -> Value:

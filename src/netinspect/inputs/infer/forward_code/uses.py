@@ -84,6 +84,9 @@ class Uses:
     may_be_none: bool = False
     """Whether it is compared with None."""
 
+    is_scaled: bool = False
+    """Whether it is multiplied by a weight or a fraction, as only floats are."""
+
     is_dictionary: bool = False
     """Whether methods of a dictionary are called."""
 

@@ -18,7 +18,7 @@ class Change(NamedTuple):
     """A change of the layout of a tensor, such as `unsqueeze` of dimension 1."""
 
     kind: str
-    """One of unsqueeze, squeeze, permute, transpose, select, slice, reduce, split and reshape."""
+    """unsqueeze, squeeze, permute, transpose, select, slice, reduce, split, flatten or reshape."""
 
     numbers: tuple[int | None, ...] = ()
 
