@@ -11,6 +11,7 @@ from netinspect.inputs.infer.flattened_pictures import with_pictures
 from netinspect.inputs.infer.model_facts import ModelFacts
 from netinspect.inputs.infer.refinements.ranks import with_batch_dimension
 from netinspect.inputs.infer.time_first import with_time_first
+from netinspect.inputs.infer.waiting_parts import with_waiting_parts
 from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Step
 from netinspect.records.values import tensors_in
@@ -46,6 +47,7 @@ def prefer_usual_inputs(
             result = _with_usual_side(runner, result, name)
             result = _with_floats(runner, result, name)
             result = _within_range(result, name, facts)
+    result = with_waiting_parts(runner, result, facts, frozen | known)
     result = with_time_first(runner, result, facts, frozen | known)
     result = with_pictures(runner, result, frozen | known)
     result = enlarge_inputs(runner, result, frozen | known)

@@ -34,7 +34,7 @@ def named_argument(failed: FailedAttempt) -> Iterator[Candidate]:
                 yield {**candidate, name: replace(guess, reason=f"{guess.reason}; forward needs it")}
 
 
-_NEVER_NEEDED = re.compile(
+NEVER_NEEDED = re.compile(
     r"(past|cache|output|return|use|is)_.*|.*labels?|encoder_outputs|.*head_mask|.*inputs_embeds|logits_to_keep"
 )
 """Arguments that forward works without, or that replace other arguments."""
@@ -50,7 +50,7 @@ def optional_argument(failed: FailedAttempt) -> Iterator[Candidate]:
     optional = [
         name
         for name, argument in facts.names.arguments.items()
-        if name not in given and not argument.required and not _NEVER_NEEDED.fullmatch(name)
+        if name not in given and not argument.required and not NEVER_NEEDED.fullmatch(name)
     ]
     # A failed decoder most likely needs an argument that is named after it.
     for name in sorted(optional, key=lambda name: name.partition("_")[0] not in path):
