@@ -69,7 +69,7 @@ def with_waiting_parts(
 def _refined(
     runner: AttemptRunner, failed: AttemptResult, facts: ModelFacts, name: str
 ) -> Iterator[Candidate]:
-    """Yield candidates with another input of a name, and all others as they were."""
+    """Yield candidates with another input of a name, and all others unchanged."""
     if failed.failure is None:
         return
     found = [*islice(refinements(failed, facts), _MOST_REFINED)]

@@ -40,9 +40,6 @@ def recurrent_state(unfilled: Unfilled) -> Iterator[Guess]:
         None,
     )
     if found is None:
-        size = attribute(facts.model, "hidden_size") or attribute(facts.model, "hidden_dim")
-        if type(size) is int and size > 0 and _STATE.fullmatch(name):
-            yield tensor(1, size, reason=f"hidden_size = {size}")
         return
     path, layer = found
     own = SimpleNamespace(**state_of(layer))
@@ -61,6 +58,17 @@ def recurrent_state(unfilled: Unfilled) -> Iterator[Guess]:
             guess, spec=replace(guess.spec, listed=2), reason=f"{guess.reason}, and as many cells"
         )
     yield guess
+
+
+def own_state(unfilled: Unfilled) -> Iterator[Guess]:
+    """Yield a state of `hidden_size`, for a model that has no recurrent layer of torch."""
+    model = unfilled.facts.model
+    size = attribute(model, "hidden_size") or attribute(model, "hidden_dim")
+    if not unfilled.others or type(size) is not int or size < 1:
+        return
+    is_recurrent = any(is_a(each, (nn.RNNBase, nn.RNNCellBase)) for _, each in named_modules(model))
+    if not is_recurrent and _STATE.fullmatch(unfilled.name.lower()):
+        yield tensor(1, size, reason=f"hidden_size = {size}")
 
 
 def _batch(unfilled: Unfilled, batch_first: bool) -> int:

@@ -20,6 +20,7 @@ SOURCES: tuple[Source, ...] = (
     annotated.plain,
     annotated.chosen,
     named.graph_of_each_node,
+    states.own_state,
     consumers.by_layer,
     states.recurrent_state,
     named.by_name,
