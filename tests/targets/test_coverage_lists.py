@@ -27,24 +27,6 @@ NAMES = [
     for entry in group["targets"]
 ]
 
-NOT_YET = {
-    "pictures.py:SmallPictureNet",
-    "pictures.py:CheckedSize",
-    "pictures.py:CheckedSize image_size=64 channels=1",
-    "pictures.py:PositionedPatches",
-    "pictures.py:VolumeSegmenter",
-    "pictures.py:TwoViews",
-    "sequences.py:WordModel",
-    "sequences.py:ByKind",
-    "tables.py:Recommender",
-    "tables.py:DenseGraph",
-    "tables.py:GraphObject",
-    "tables.py:Critic",
-    "tables.py:Replay",
-    "gpt.py:LanguageModel",
-}
-"""Targets of the sample that may fail."""
-
 
 @pytest.fixture(scope="module")
 def lists() -> Iterator[Any]:
@@ -161,7 +143,5 @@ def test_sample_is_summarised_on_reasonable_input(
 ) -> None:
     row = verdicts[name]
     assert row["forward"]["ok"], row["forward"]["cause"]
-    if name in NOT_YET and (row["odd"] or not row["summary"]["ok"]):
-        pytest.xfail(row["odd"] or row["summary"]["cause"])
     assert row["summary"]["ok"], row["summary"]["cause"]
     assert not row["odd"], (row["odd"], row["summary"]["chosen"])
