@@ -30,6 +30,9 @@ WITHIN = 4.0
 FEW = 4
 """Sizes up to this number are not compared with each other: a batch, the channels of a picture."""
 
+LARGEST_BATCH = 64
+"""Largest first size of an input whose right one has a batch of 1: examples in docstrings have more."""
+
 Leaf = tuple[str, str, tuple[int, ...]]
 """A tensor in an input: where it is, the kind of its dtype, and its shape."""
 
@@ -153,8 +156,9 @@ def oddity(chosen: Sequence[Leaf], right: Sequence[Leaf], within: float, optiona
         # One number of each example is as good as one for all, and so is a number that is no tensor.
         if len(shape) != len(right_shape) and max(*shape, *right_shape, 0) > 1:
             return f"{name} has {len(shape)} dimensions, not {len(right_shape)}"
-        for size, right_size in zip(shape, right_shape, strict=False):
-            if far(size, right_size, within):
+        for place, (size, right_size) in enumerate(zip(shape, right_shape, strict=False)):
+            is_batch = place == 0 and right_size == 1 and len(shape) > 1
+            if far(size, right_size, within) and not (is_batch and 0 < size <= LARGEST_BATCH):
                 return f"{name} is {_text(shape)}, not about {_text(right_shape)}"
     missing = [name for name in wanted if name.partition(".")[0] not in optional]
     return f"{missing[0]} is missing" if missing else ""
