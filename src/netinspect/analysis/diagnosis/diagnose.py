@@ -81,8 +81,9 @@ def _more_remedies(trace: Trace, failure: Failure, explanation: Explanation | No
         yield f"{trace.call} raises on purpose; run another method: --call {first}{also}"
     elif failure.missing:
         yield _missing_hint(failure.missing)
-    elif not explanation and is_code_fault(failure, {each.class_name for each in trace.modules}):
-        yield f"correct the code of {failure.module or trace.class_name}: no other input avoids this"
+    elif is_code_fault(failure, {each.class_name for each in trace.modules}):
+        if not explanation:
+            yield f"correct the code of {failure.module or trace.class_name}: no other input avoids this"
     elif failure.repeats > 1 and (not explanation or explanation.input_helps):
         yield (
             f"correct the model: {failure.repeats} attempts with other input sizes failed in the same "

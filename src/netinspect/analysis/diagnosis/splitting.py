@@ -52,7 +52,9 @@ def explain_parts(call: Call) -> Explanation | None:
         f"{call.name} cuts dimension {dimension} of {format_shape(given.shape)} into "
         f"{format_count(parts, 'part')}"
     )
-    if found is None and (call.name != "chunk" or parts >= unit):
+    if call.name == "chunk" and (parts >= unit if found is None else int(found["expected"]) != unit):
+        return None  # it makes at most the number of parts that it is given
+    if found is None and call.name != "chunk":
         return Explanation(
             f"{text}, and code after it reads a later one",
             [Mismatch("larger", None, size, given.at(dimension))],

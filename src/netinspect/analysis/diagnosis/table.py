@@ -145,10 +145,10 @@ def _explanations(call: Call) -> Iterator[Explain]:
     if any(not isinstance(size, int) for given in call.given for size in given.shape):
         return
     yield explain_missing_batch
-    if call.step.index != call.failure.step:
-        yield explain_parts
-    elif call.step.kind == "function":
-        if call.name in _FUNCTIONS:
+    if call.step.kind == "function":
+        if call.step.index != call.failure.step:  # code after it failed
+            yield explain_parts
+        elif call.name in _FUNCTIONS:
             yield _FUNCTIONS[call.name]
     elif call.module is not None and call.module.library and call.module.class_name in _LAYERS:
         yield _LAYERS[call.module.class_name]
