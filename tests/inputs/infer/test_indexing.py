@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import netinspect
 
@@ -40,6 +41,39 @@ class Places(nn.Module):
         return x
 
 
+class Assigned(nn.Module):
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        x = torch.log(x)
+        x[1, 1] = 5
+        x[2] = 1
+        return x
+
+
+class Flattened(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 3, padding=1)
+        self.fc = nn.Linear(18, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x) + torch.ones(1, 1, 3, 3)
+        return self.fc(x.flatten())
+
+
+class Rows(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, 5)
+        self.conv2 = nn.Conv2d(32, 64, 5)
+        self.fc = nn.Linear(2048, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(self.conv1(x), 2)
+        x = F.max_pool2d(self.conv2(x), 2)
+        return self.fc(x.view(-1, 2048))
+
+
 class Select(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.index_select(x, 0, torch.tensor([0, 2, 4]))
@@ -63,6 +97,9 @@ class Step(nn.Module):
         (Unbind, "x=1x2"),
         (Items, "x=4x16"),
         (Places, "x=4x3x224x224"),
+        (Assigned, "x=3x16"),
+        (Flattened, "x=2x1x3x3"),
+        (Rows, "x=2x1x28x28"),
         (Select, "x=8x16"),
         (Step, "x=1x16x3"),
     ],

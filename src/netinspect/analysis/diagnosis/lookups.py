@@ -287,7 +287,7 @@ def explain_mask(call: Call) -> Explanation | None:
 FAMILY = Family(
     functions={
         **dict.fromkeys(("embedding", "embedding_bag"), explain_embedding),
-        "getitem": explain_item,
+        **dict.fromkeys(("getitem", "setitem"), explain_item),
         "one_hot": explain_one_hot,
         **dict.fromkeys(_INDICES, explain_index),
     },

@@ -6,6 +6,7 @@ the search ends after a few attempts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
@@ -151,7 +152,7 @@ def _wants_object(failure: Failure) -> bool:
     """Return whether the code may use an input as an object of another class than a tensor."""
     return failure.type == "AttributeError" or (
         failure.type == "TypeError"
-        and ("'Tensor'" in failure.message or "not Tensor" in failure.message)
+        and re.search("'Tensor'|not Tensor|invalid data type 'str'", failure.message) is not None
     )
 
 

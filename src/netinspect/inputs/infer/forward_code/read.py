@@ -147,17 +147,20 @@ def _read(reader: Reader, root: Part, call: str) -> None:
             value = call_module(reader, child, [value], {})
         return
     function = unwrapped(stored[0]) if stored is not None else None
-    if function is None or stored is None or type(stored[0]) is not types.FunctionType:
+    if function is None or stored is None or type(stored[0]) not in (types.FunctionType, staticmethod):
         return
+    is_static = type(stored[0]) is staticmethod
     definition = definition_of(function)
     if definition is None:
         return
     parameters = definition.args
-    positional = [each.arg for each in (*parameters.posonlyargs, *parameters.args)][1:]
+    positional = [each.arg for each in (*parameters.posonlyargs, *parameters.args)]
+    positional = positional if is_static else positional[1:]
     given: list[Value] = [Tracked((name,)) for name in positional]
     if parameters.vararg is not None:
         given.append(Positions(len(positional)))
     keywords: dict[str, Value] = {each.arg: Tracked((each.arg,)) for each in parameters.kwonlyargs}
     if parameters.kwarg is not None:
         keywords[""] = Keywords()
-    call_function(reader, Function(function, root, stored[1]), given, keywords)
+    instance = None if is_static else root
+    call_function(reader, Function(function, instance, stored[1]), given, keywords)

@@ -11,6 +11,7 @@ from netinspect.inputs.infer.candidate import Candidate, Guess
 from netinspect.inputs.infer.model_facts import TOKENS
 from netinspect.inputs.infer.refinements.failed_attempt import FailedAttempt
 from netinspect.records.base import replace
+from netinspect.records.values import tensors_in
 
 
 def batch_dimension(failed: FailedAttempt) -> Iterator[Candidate]:
@@ -85,3 +86,35 @@ def two_examples(failed: FailedAttempt) -> Iterator[Candidate]:
             else guess
             for name, guess in candidate.items()
         }
+
+
+_LARGEST_BATCH = 64
+
+
+def joined_batch(failed: FailedAttempt) -> Iterator[Candidate]:
+    """Yield candidates with the batch that code needs which joins it with the other dimensions."""
+    for each in (*failed.expected("multiple"), *failed.expected("size")):
+        if not isinstance(each.expected, int) or not isinstance(each.got, int) or each.got <= 0:
+            continue
+        batch, rest = divmod(each.expected, each.got)
+        if rest or not 1 < batch <= _LARGEST_BATCH or not _joins_batch(failed):
+            continue
+        yield {
+            name: replace(
+                guess,
+                spec=guess.spec.with_batch(batch),
+                reason=f"{guess.reason}; the code joins the batch with other dimensions",
+            )
+            if name in failed.culprits and guess.spec.shape[:1] == (1,)
+            else guess
+            for name, guess in failed.candidate.items()
+        }
+
+
+def _joins_batch(failed: FailedAttempt) -> bool:
+    """Return whether the failed step reshapes, or takes a vector."""
+    step = failed.step
+    first = next(tensors_in(step.inputs), None) if step is not None else None
+    if step is None or first is None:
+        return False
+    return step.name in ("view", "reshape") or len(first.shape) == 1

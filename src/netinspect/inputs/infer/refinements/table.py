@@ -42,6 +42,7 @@ REFINEMENTS: tuple[Refine, ...] = (
     added_arguments.named_argument,
     added_arguments.optional_argument,
     ranks.two_examples,
+    ranks.joined_batch,
 )
 """The most certain evidence first."""
 
