@@ -39,6 +39,7 @@ _ROWS: tuple[tuple[Kind, str | None, str], ...] = (
     ("dtype", "bool", r"only supports boolean masks|boolean tensor|expected condition to be"),
     ("dtype", "int64", r"expected scalar type Long|(?:gather|index_select)\(\): Expected dtype int|"
      r"must be an integer|Expected dtype int64|expected Long|tensors used as indices must be"),
+    ("dtype", "complex64", r"non-complex dtypes|only supported for complex|complex tensors? expected"),
     ("dtype", "float32", r"(?s)\A(?=.*type).*(?i:long|\bint|float|double|half)"),
     ("range", None, r"out of range"),
     ("larger", None, r"larger than|greater than actual input|too small|must be greater|non-zero size|"

@@ -35,6 +35,7 @@ _DTYPE_REASONS = {
     "bool": "a boolean mask is expected",
     "int64": "indices are expected",
     "float32": "floats are expected",
+    "complex64": "complex numbers are expected",
 }
 
 
@@ -48,7 +49,9 @@ def another_dtype(failed: FailedAttempt) -> Iterator[Candidate]:
             spec = candidate[name].spec
             if dtype == "bool" or (dtype == "int64" and spec.is_floating):
                 spec = spec.with_dtype(dtype).with_range(0, 1)
-            elif dtype == "float32" and not spec.is_floating:
+            elif (dtype == "complex64" and spec.is_floating) or (
+                dtype == "float32" and not spec.is_floating
+            ):
                 spec = spec.with_dtype(dtype)
             else:
                 continue
