@@ -123,7 +123,7 @@ def test_budget_time_limit_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     diagnosis = netinspect.summary(trace).record.header.failure
     assert diagnosis is not None
-    assert "attempts passed before the time limit" in diagnosis.remedies[-1]
+    assert any("attempts passed before the time limit" in each for each in diagnosis.remedies)
 
 
 def test_budget_is_shared_by_tensor_modes() -> None:
