@@ -82,7 +82,7 @@ def test_documented_tree_matches_classes() -> None:
         if isinstance(value, type) and issubclass(value, NetinspectError)
     }
     assert drawn == real
-    assert len(real) == 6
+    assert len(real) == 7
 
 
 def test_error_has_message_cause_place_and_hint() -> None:

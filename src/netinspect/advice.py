@@ -35,7 +35,7 @@ _OPTIONS = {
     "--dtype": "dtype", "--device-memory": "device_memory", "--allocator": "allocator",
     "--points": "points", "--width": "width", "--format": "format", "--open": "open",
     "--heat": "heat", "--direction": "direction", "--theme": "theme", "--max-boxes": "max_boxes",
-    "--against": "against",
+    "--against": "against", "--call": "call",
 }  # fmt: skip
 """Arguments of the Python API by the option of the command line."""
 
@@ -63,6 +63,7 @@ _WORDS = {
     "--tensors": "auto|real|zeros|meta|fake",
     "--device": "cpu|cuda|mps|xpu",
     "--allocator": "cuda|cpu",
+    "--call": r"[^\W\d]\w*",
 }
 """Values that are words, by their option; any other word after it belongs to the sentence."""
 

@@ -7,6 +7,7 @@ The whole tree::
     ├── LoadError              exit 3: the target could not be loaded
     │   ├── SavedTraceError    exit 3: a saved trace is damaged, unreadable, or lacks what was requested
     │   └── CheckpointError    exit 3: a checkpoint is damaged or unknown
+    │       └── NoWeightsError exit 3: a folder has no weights, and no configuration of a model
     └── ForwardError           exit 4: the model failed on the inputs
 
 An error is raised where the most is known about it and caught once, in the command line. None of them

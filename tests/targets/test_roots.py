@@ -127,7 +127,7 @@ def test_load_forward_that_only_raises_suggests_methods(file: Path, name: str) -
     assert trace.failure is not None
     assert trace.failure.methods == ("encode", "decode")
     assert len(trace.attempts) == 1
-    assert "to inspect encode() or decode(), write" in netinspect.summary(trace).text()
+    assert "run another method: call='encode' (or decode)" in netinspect.summary(trace).text()
 
 
 def test_load_other_failure_suggests_no_methods(file: Path) -> None:
